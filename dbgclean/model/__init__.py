@@ -1,0 +1,58 @@
+"""The evidence-conditioned autoencoder: architecture, training, weights, prediction.
+
+Takes evidence as plain arrays (``windows``, ``globals_``, ``observed``; DESIGN of
+the arrays in :class:`~dbgclean.model.autoencoder.AutoencoderConfig`) and gives
+posteriors over the four bases at each position. Knows nothing of reads, spectra
+or verdicts. This is the only package that imports torch, and it does so on first
+use of a name below, so that importing ``dbgclean.model`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dbgclean.model.autoencoder import Autoencoder, AutoencoderConfig, predict
+    from dbgclean.model.training import Batch, History, TrainingSettings, shuffled_batches, train
+    from dbgclean.model.weights import ModelCard, load_model, read_card, save_model
+
+__all__ = [
+    "Autoencoder",
+    "AutoencoderConfig",
+    "Batch",
+    "History",
+    "ModelCard",
+    "TrainingSettings",
+    "load_model",
+    "predict",
+    "read_card",
+    "save_model",
+    "shuffled_batches",
+    "train",
+]
+
+_HOME = {
+    "Autoencoder": "autoencoder",
+    "AutoencoderConfig": "autoencoder",
+    "predict": "autoencoder",
+    "Batch": "training",
+    "History": "training",
+    "TrainingSettings": "training",
+    "shuffled_batches": "training",
+    "train": "training",
+    "ModelCard": "weights",
+    "load_model": "weights",
+    "read_card": "weights",
+    "save_model": "weights",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that holds ``name`` when it is first asked for."""
+    if name not in _HOME:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

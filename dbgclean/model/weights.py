@@ -1,0 +1,197 @@
+"""Weights on disk: a folder with ``config.toml`` and ``weights.safetensors``.
+
+``config.toml`` holds the architecture, the feature scheme, a checksum of the
+weights and the model card; nothing in the folder is a pickle, so loading it runs no
+code. A model refuses evidence that it was not trained on, here rather than with a
+wrong answer later.
+"""
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from dbgclean.errors import ModelError, OutputError
+from dbgclean.model.autoencoder import Autoencoder, AutoencoderConfig
+
+__all__ = ["ModelCard", "load_model", "read_card", "save_model"]
+
+_FORMAT = 1
+
+
+class ModelCard(NamedTuple):
+    """What ``config.toml`` says: the architecture, the card, the weights' SHA-256."""
+
+    config: AutoencoderConfig
+    card: dict[str, Any]
+    sha256: str
+
+
+def save_model(folder: str | Path, model: Autoencoder, card: dict[str, Any]) -> None:
+    """Write a model and its card; files appear under their names only when whole.
+
+    Parameters
+    ----------
+    folder : path
+        Created where absent; a model already there is replaced.
+    model : Autoencoder
+        On any device.
+    card : dict
+        What it was trained on, with which commands, and what it scored: strings,
+        numbers, booleans, lists of them, and dicts of them.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written.
+    TypeError
+        If the card holds a value that TOML cannot.
+    """
+    from dbgclean._files import atomic_path
+
+    folder = Path(folder)
+    state = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
+    }
+    weights = save(state)
+    head = {"format": _FORMAT, "sha256": hashlib.sha256(weights).hexdigest()}
+    text = _toml(head) + _toml_table("model", model.config.to_dict()) + _toml_table("card", card)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{folder}: cannot make the model's folder ({error.strerror}); choose another"
+        raise OutputError(msg) from error
+    with atomic_path(folder / "weights.safetensors") as temporary:
+        Path(temporary).write_bytes(weights)
+    with atomic_path(folder / "config.toml") as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
+
+
+def read_card(folder: str | Path) -> ModelCard:
+    """Read ``config.toml`` alone.
+
+    Raises
+    ------
+    ModelError
+        If it is missing, damaged, or of a format of later versions.
+    """
+    path = Path(folder) / "config.toml"
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"{path}: cannot read ({error.strerror}); give a folder made by `dbgclean train`"
+        raise ModelError(msg) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{path}: the model's config is damaged ({error}); install it again or train anew"
+        raise ModelError(msg) from error
+    if document.get("format") != _FORMAT:
+        msg = (
+            f"{path}: model format {document.get('format')}, this version reads {_FORMAT}; "
+            "train the model anew or use the version of dbgclean that made it"
+        )
+        raise ModelError(msg)
+    try:
+        config = AutoencoderConfig(**document["model"])
+        return ModelCard(config, dict(document.get("card", {})), str(document["sha256"]))
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"{path}: the model's config is damaged ({error}); install it again or train anew"
+        raise ModelError(msg) from error
+
+
+def load_model(
+    folder: str | Path,
+    *,
+    positions: int | None = None,
+    channels: int | None = None,
+    globals_: int | None = None,
+    scheme: str | None = None,
+) -> Autoencoder:
+    """Load a model that takes the evidence described, in evaluation mode on the CPU.
+
+    Parameters
+    ----------
+    folder : path
+        As written by :func:`save_model`.
+    positions, channels, globals_ : int, optional
+        Shape of the evidence; None is not checked.
+    scheme : str, optional
+        Feature scheme of the evidence; None is not checked.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing or damaged, or the model was made for other evidence.
+    """
+    config, _, sha256 = read_card(folder)
+    wanted = {"positions": positions, "channels": channels, "globals_": globals_, "scheme": scheme}
+    for name, value in wanted.items():
+        found = getattr(config, name)
+        if value is not None and found != value:
+            what = name.rstrip("_")
+            msg = (
+                f"{folder}: the model was made for {what} {found}, the evidence has {what} "
+                f"{value}; use a model trained for it (`dbgclean train`)"
+            )
+            raise ModelError(msg)
+    path = Path(folder) / "weights.safetensors"
+    try:
+        weights = path.read_bytes()
+    except OSError as error:
+        msg = (
+            f"{path}: cannot read the weights ({error.strerror}); install or train the model again"
+        )
+        raise ModelError(msg) from error
+    damaged = (
+        f"{path}: the weights are damaged or not those of config.toml; install the model again"
+    )
+    if hashlib.sha256(weights).hexdigest() != sha256:
+        raise ModelError(damaged)
+    model = Autoencoder(config)
+    try:
+        model.load_state_dict(load(weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise ModelError(damaged) from error
+    return model.eval()
+
+
+def _toml_table(name: str, values: dict[str, Any]) -> str:
+    """A table and its sub-tables; plain values come first, as TOML wants."""
+    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    text = f"\n[{name}]\n{_toml(plain)}"
+    for key, value in values.items():
+        if isinstance(value, dict):
+            text += _toml_table(f"{name}.{_key(key)}", value)
+    return text
+
+
+def _toml(values: dict[str, Any]) -> str:
+    return "".join(f"{_key(key)} = {_value(value)}\n" for key, value in values.items())
+
+
+def _key(key: str) -> str:
+    bare = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
+    return key if bare else _string(key)
+
+
+def _string(value: str) -> str:
+    # JSON strings are TOML basic strings, but for DEL, which JSON leaves bare.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    if isinstance(value, int):
+        return repr(int(value))
+    if isinstance(value, float):
+        return repr(float(value))
+    msg = f"a model card cannot hold a {type(value).__name__}: {value!r}"
+    raise TypeError(msg)
