@@ -1,0 +1,244 @@
+"""The k-mer table: sorted arrays, set arithmetic, and a hash index for kernels."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from dbgclean.spectrum.kmers import canonical_kmers
+
+__all__ = ["EMPTY", "KmerIndex", "KmerTable", "build_index", "find_row"]
+
+EMPTY = np.uint64(2**64 - 1)
+"""Marks a free slot; no packed k-mer reaches it (k <= 31 leaves two bits spare)."""
+
+_SATURATED = 2**32 - 1
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_U32 = np.uint64(32)
+_ONE = np.uint64(1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _home(key: int, mask: int) -> int:
+    """Slot where the search for `key` starts.
+
+    Neighbouring k-mers differ in a shift, and erroneous ones in a single base: a
+    multiplication by 2**64 over the golden ratio spreads either into the high
+    half, which is folded down onto the bits that the mask keeps.
+    """
+    mixed = np.uint64(key) * _GOLDEN
+    return (mixed ^ (mixed >> _U32)) & np.uint64(mask)
+
+
+@numba.njit(cache=True, nogil=True)
+def find_row(slots: np.ndarray, rows: np.ndarray, mask: int, key: int) -> int:
+    """Row of a canonical k-mer in its table, or -1 (int64); see `KmerIndex`."""
+    wanted = np.uint64(key)
+    slot = _home(wanted, mask)
+    while True:
+        found = slots[slot]
+        if found == wanted:
+            return np.int64(rows[slot])
+        if found == EMPTY:
+            return np.int64(-1)
+        slot = (slot + _ONE) & np.uint64(mask)
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_index(keys: np.ndarray, slots: np.ndarray, rows: np.ndarray, mask: int) -> None:
+    for row in range(keys.size):
+        slot = _home(keys[row], mask)
+        while slots[slot] != EMPTY:
+            slot = (slot + _ONE) & np.uint64(mask)
+        slots[slot] = keys[row]
+        rows[slot] = row
+
+
+@numba.njit(cache=True, nogil=True)
+def _find_rows(
+    slots: np.ndarray, rows: np.ndarray, mask: int, queries: np.ndarray, out: np.ndarray
+) -> None:
+    for i in range(queries.size):
+        out[i] = find_row(slots, rows, mask, queries[i])
+
+
+class KmerIndex(NamedTuple):
+    """Open-addressing hash over the canonical k-mers of a table.
+
+    Hand ``slots, rows, mask`` to a kernel and look k-mers up there with
+    ``find_row(slots, rows, mask, key)``.
+
+    Attributes
+    ----------
+    k : int
+        Length of the k-mers.
+    slots : ndarray of uint64, (size,)
+        Keys, or `EMPTY`; `size` is a power of two, at least twice the rows.
+    rows : ndarray of int32, (size,)
+        Row of the key in the table.
+    mask : uint64
+        ``size - 1``.
+    """
+
+    k: int
+    slots: np.ndarray
+    rows: np.ndarray
+    mask: np.uint64
+
+    def find(self, canonical_keys: np.ndarray) -> np.ndarray:
+        """Row of each canonical key or -1 (int64, same length)."""
+        queries = np.ascontiguousarray(canonical_keys, dtype=np.uint64)
+        out = np.empty(queries.size, dtype=np.int64)
+        _find_rows(self.slots, self.rows, self.mask, queries, out)
+        return out
+
+
+def build_index(keys: np.ndarray, k: int) -> KmerIndex:
+    """Hash canonical, unique k-mers (uint64) to their positions.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 2**31 - 1 keys, the reach of a row number.
+    """
+    if keys.size > np.iinfo(np.int32).max:
+        msg = f"{keys.size} k-mers exceed the {np.iinfo(np.int32).max} that one index holds"
+        raise ValueError(msg)
+    size = 1 << max(4, int(2 * keys.size - 1).bit_length())
+    slots = np.full(size, EMPTY, dtype=np.uint64)
+    rows = np.empty(size, dtype=np.int32)
+    mask = np.uint64(size - 1)
+    _fill_index(np.ascontiguousarray(keys, dtype=np.uint64), slots, rows, mask)
+    return KmerIndex(k, slots, rows, mask)
+
+
+@numba.njit(cache=True, nogil=True)
+def _clamped(value: int) -> int:
+    """`value` as a count, or the highest count if it does not fit."""
+    return value if value < _SATURATED else _SATURATED
+
+
+@numba.njit(cache=True, nogil=True)
+def _merge_rows(
+    keys: np.ndarray, values: np.ndarray, keys2: np.ndarray, values2: np.ndarray, sign: int
+) -> tuple[int, np.ndarray, np.ndarray]:
+    """Add (or subtract) two sorted tables; the first number is -1 if one goes below zero."""
+    total = keys.size + (keys2.size if sign > 0 else 0)
+    out_keys = np.empty(total, dtype=np.uint64)
+    out_values = np.empty((3, total), dtype=np.uint32)
+    i = 0
+    j = 0
+    n = 0
+    while i < keys.size or j < keys2.size:
+        take = i < keys.size and (j == keys2.size or keys[i] <= keys2[j])
+        take2 = j < keys2.size and (i == keys.size or keys2[j] <= keys[i])
+        if not take and sign < 0:
+            return -1, out_keys, out_values
+        out_keys[n] = keys[i] if take else keys2[j]
+        for column in range(3):
+            value = np.int64(values[column, i]) if take else np.int64(0)
+            if take2:
+                value += sign * np.int64(values2[column, j])
+            if value < 0:
+                return -1, out_keys, out_values
+            out_values[column, n] = _clamped(value)
+        i += take
+        j += take2
+        n += out_values[0, n] > 0
+    return n, out_keys, out_values
+
+
+@dataclass(frozen=True, eq=False)
+class KmerTable:
+    """Distinct canonical k-mers with what the reads say of each.
+
+    Attributes
+    ----------
+    k : int
+        Length of the k-mers, odd.
+    keys : ndarray of uint64, (n,)
+        Canonical, packed, sorted, unique.
+    counts : ndarray of uint32, (n,)
+        Abundance: times seen in the reads, either strand; stays at 2**32 - 1.
+    reverse : ndarray of uint32, (n,)
+        How many of `counts` were read as the reverse complement of the canonical
+        form.
+    high_quality : ndarray of uint32, (n,)
+        How many of `counts` had all k bases at the quality threshold or above
+        (from FASTA: all of them).
+    """
+
+    k: int
+    keys: np.ndarray
+    counts: np.ndarray
+    reverse: np.ndarray
+    high_quality: np.ndarray
+
+    @classmethod
+    def empty(cls, k: int) -> "KmerTable":
+        """A table without rows."""
+        columns = (np.empty(0, dtype=np.uint32) for _ in range(3))
+        return cls(k, np.empty(0, dtype=np.uint64), *columns)
+
+    def __len__(self) -> int:
+        return int(self.keys.size)
+
+    def __repr__(self) -> str:
+        return f"KmerTable(k={self.k}, distinct={len(self)}, total={self.total})"
+
+    @property
+    def total(self) -> int:
+        """Sum of the abundances."""
+        return int(self.counts.sum(dtype=np.uint64))
+
+    def select(self, mask: np.ndarray) -> "KmerTable":
+        """The rows where `mask` (bool or row numbers in rising order) says so."""
+        mask = np.asarray(mask)
+        columns = (self.keys, self.counts, self.reverse, self.high_quality)
+        return KmerTable(self.k, *(column[mask] for column in columns))
+
+    def find(self, canonical_keys: np.ndarray) -> np.ndarray:
+        """Row of each canonical k-mer (uint64) or -1 (int64)."""
+        return self.index().find(canonical_keys)
+
+    def abundance(self, kmers: np.ndarray) -> np.ndarray:
+        """Abundance (uint32) of k-mers of either orientation; 0 where absent."""
+        rows = self.find(canonical_kmers(kmers, self.k))
+        found = rows >= 0
+        out = np.zeros(rows.size, dtype=np.uint32)
+        out[found] = self.counts[rows[found]]
+        return out
+
+    def index(self) -> KmerIndex:
+        """Hash index over the rows; built at the first call, then kept."""
+        return self._index
+
+    @cached_property
+    def _index(self) -> KmerIndex:
+        return build_index(self.keys, self.k)
+
+    def combine(self, other: "KmerTable", sign: int = 1) -> "KmerTable":
+        """Add (`sign` +1) or subtract (-1) the counts of another table.
+
+        Rows whose abundance becomes zero go. With subtraction, recounting only
+        the reads that changed brings a table up to date.
+
+        Raises
+        ------
+        ValueError
+            If k differs, `sign` is neither, or a count would fall below zero,
+            that is, `other` is not part of this table.
+        """
+        if self.k != other.k or sign not in (1, -1):
+            msg = f"cannot combine a k={self.k} table with a k={other.k} table, sign {sign}"
+            raise ValueError(msg)
+        n, keys, values = _merge_rows(self.keys, self._values(), other.keys, other._values(), sign)
+        if n < 0:
+            msg = "a count would fall below zero: the table subtracted is not part of this one"
+            raise ValueError(msg)
+        return KmerTable(self.k, keys[:n].copy(), *(row[:n].copy() for row in values))
+
+    def _values(self) -> np.ndarray:
+        return np.stack((self.counts, self.reverse, self.high_quality))
