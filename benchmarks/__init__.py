@@ -1,0 +1,1 @@
+"""Benchmarks: seeded simulators, and the scripts behind every figure in the README."""
