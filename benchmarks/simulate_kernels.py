@@ -80,7 +80,8 @@ def fill_qualities(quals, mean, spread, read_spread, drop_rate, bins, seed):  # 
 @numba.njit(cache=True, nogil=True)
 def _molecule_base(genome, alt, fraction, fragment, walked, reverse, molecule_key):  # type: ignore[no-untyped-def]
     """Base ``walked`` steps into a fragment as the read sees it, and its genome position."""
-    start, size, begin, span, _, broken, second = fragment
+    start, size, begin = fragment[0], fragment[1], fragment[2]
+    span, broken, second = fragment[3], fragment[5], fragment[6]
     offset = size - 1 - walked if reverse else walked
     place = start + offset
     if broken >= 0 and offset >= broken:
