@@ -1,0 +1,147 @@
+"""Options that several verbs share, and the types of their values."""
+
+import argparse
+import os
+import re
+
+__all__ = [
+    "add_kmer_size",
+    "add_memory",
+    "add_output",
+    "add_reads",
+    "add_seed",
+    "add_threads",
+    "allowed_cpus",
+    "kmer_size",
+    "memory_size",
+    "thread_count",
+]
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def allowed_cpus() -> int:
+    """CPUs this process may use: a scheduler's share, not the whole machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def kmer_size(text: str) -> int:
+    """Value of ``-k``: odd, 11 to 31.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        Saying why another value cannot work.
+    """
+    try:
+        k = int(text)
+    except ValueError:
+        message = f"{text!r} is not a whole number; give an odd k from 11 to 31"
+        raise argparse.ArgumentTypeError(message) from None
+    if not 11 <= k <= 31:
+        message = f"{k} is out of range: k-mers are packed into 64 bits, so k goes from 11 to 31"
+        raise argparse.ArgumentTypeError(message)
+    if k % 2 == 0:
+        message = (
+            f"{k} is even, and an even k-mer can be its own reverse complement; "
+            f"give {k - 1} or {k + 1}"
+        )
+        raise argparse.ArgumentTypeError(message)
+    return k
+
+
+def thread_count(text: str) -> int:
+    """Value of ``-t``: 0 means all CPUs that this process is allowed."""
+    try:
+        threads = int(text)
+    except ValueError:
+        threads = -1
+    if threads < 0:
+        message = f"{text!r} is not a number of threads; give 0 (all allowed CPUs) or more"
+        raise argparse.ArgumentTypeError(message)
+    return threads or allowed_cpus()
+
+
+def memory_size(text: str) -> int:
+    """Bytes meant by a size such as ``8G``, ``500M`` or ``1.5G``."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if match is None or not float(match[1]):
+        message = f"{text!r} is not a size; write for example 8G or 500M"
+        raise argparse.ArgumentTypeError(message)
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def add_reads(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
+    """Add the positional READS and how they are laid out."""
+    parser.add_argument(
+        "reads",
+        nargs=nargs,
+        metavar="READS",
+        help="FASTA, FASTQ (plain, gz, bgz), BAM or CRAM; '-' is stdin. Two files in a row "
+        "whose read names are mates are taken as a pair",
+    )
+    layout = parser.add_mutually_exclusive_group()
+    layout.add_argument(
+        "--interleaved", action="store_true", help="mates follow one another in each file"
+    )
+    layout.add_argument("--single", action="store_true", help="take no two files as a pair")
+    parser.add_argument("--reference", metavar="FASTA", help="reference of CRAM input")
+
+
+def add_kmer_size(parser: argparse.ArgumentParser, default: int = 31) -> None:
+    """Add ``-k``."""
+    parser.add_argument(
+        "-k",
+        type=kmer_size,
+        default=default,
+        metavar="K",
+        help="k-mer size, odd, 11 to 31. Default: %(default)s",
+    )
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add ``-t/--threads``; ``args.threads`` is then at least 1."""
+    parser.add_argument(
+        "-t",
+        "--threads",
+        type=thread_count,
+        default="0",
+        metavar="N",
+        help="threads; 0 is all CPUs that this process may use. The output does not "
+        "depend on it. Default: %(default)s",
+    )
+
+
+def add_memory(parser: argparse.ArgumentParser, default: str = "8G") -> None:
+    """Add ``--memory`` (bytes in ``args.memory``) and ``--tmp``."""
+    parser.add_argument(
+        "--memory",
+        type=memory_size,
+        default=default,
+        metavar="SIZE",
+        help="memory to aim at while counting. Default: %(default)s",
+    )
+    parser.add_argument(
+        "--tmp", metavar="DIR", help="folder for temporary files. Default: the system's"
+    )
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add ``--seed``."""
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=1,
+        metavar="N",
+        help="seed of everything that is drawn. Default: %(default)s",
+    )
+
+
+def add_output(parser: argparse.ArgumentParser, help: str, *, required: bool = True) -> None:
+    """Add ``-o/--output``; absent, where not required, it is '-' for stdout."""
+    default = None if required else "-"
+    parser.add_argument(
+        "-o", "--output", metavar="PATH", required=required, default=default, help=help
+    )

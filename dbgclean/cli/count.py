@@ -1,0 +1,168 @@
+"""Count canonical k-mers, and fit errors and depth to their spectrum.
+
+Writes one FASTA record per k-mer, ">abundance" and the canonical k-mer, sorted, as jellyfish
+dump does; where asked, the histogram of abundances with its fit, and the figures as JSON.
+"""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dbgclean import __version__
+from dbgclean.cli import add_kmer_size, add_memory, add_output, add_reads, add_threads
+
+if TYPE_CHECKING:
+    from dbgclean.reads import ReadStatistics
+    from dbgclean.spectrum.counting import CountStatistics
+    from dbgclean.spectrum.histogram import Spectrum
+    from dbgclean.spectrum.table import KmerTable
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``count``."""
+    add_reads(parser)
+    add_output(parser, "k-mer FASTA (.gz: BGZF); '-' is stdout. Default: '-'", required=False)
+    parser.add_argument(
+        "--histogram", metavar="TSV", help="write abundance and number of k-mers here"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write counts and fit here")
+    add_kmer_size(parser)
+    parser.add_argument(
+        "--min-abundance",
+        type=int,
+        default=1,
+        metavar="N",
+        help="leave k-mers out of the FASTA that were seen fewer times. Default: %(default)s",
+    )
+    parser.add_argument(
+        "--min-quality",
+        type=int,
+        default=20,
+        metavar="Q",
+        help="a k-mer is of high quality if no base is below this. Default: %(default)s",
+    )
+    add_memory(parser)
+    add_threads(parser)
+
+
+def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse what argparse cannot see."""
+    if args.min_abundance < 1:
+        parser.error(f"argument --min-abundance: {args.min_abundance} is below 1")
+    if not 0 <= args.min_quality <= 93:
+        parser.error(f"argument --min-quality: {args.min_quality} is not within 0 to 93")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Count, write, and say what was found."""
+    from dbgclean.spectrum.formats import write_histogram, write_kmer_fasta
+    from dbgclean.spectrum.histogram import fit_spectrum
+
+    table, reads, kmers = count_files(args)
+    spectrum = fit_spectrum(table, args.k)
+    solid = table.counts >= args.min_abundance
+    write_kmer_fasta(args.output, table.keys[solid], table.counts[solid], args.k)
+    if args.histogram:
+        write_histogram(args.histogram, spectrum)
+    if args.json:
+        _write_json(args, table, spectrum, reads, kmers)
+    _tell(spectrum, reads, kmers)
+
+
+def count_files(
+    args: argparse.Namespace,
+) -> "tuple[KmerTable, ReadStatistics, CountStatistics]":
+    """Count the k-mers of all input files.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or none of the reads holds a k-mer.
+    """
+    from dbgclean.errors import InputError
+    from dbgclean.log import Progress
+    from dbgclean.reads import ReadStatistics, iter_batches, plan_inputs
+    from dbgclean.spectrum.counting import KmerCounter
+
+    groups = plan_inputs(
+        args.reads, interleaved=args.interleaved, single=args.single, spool_dir=args.tmp
+    )
+    counter = KmerCounter(
+        args.k, threads=args.threads, min_quality=args.min_quality, memory_bytes=args.memory
+    )
+    statistics = ReadStatistics()
+    with Progress(quiet=args.quiet) as progress:
+        for group in groups:
+            progress.start(f"Counting {', '.join(Path(path).name for path in group.paths)}")
+            batches = iter_batches(
+                group, reference=args.reference, threads=args.threads, statistics=statistics
+            )
+            for batch in progress.iterate(batches):
+                counter.add(batch)
+    table = counter.finish()
+    if not len(table):
+        message = (
+            f"{', '.join(args.reads)}: no {args.k}-mer in {statistics.reads:,} reads (longest "
+            f"{statistics.longest} bases); give longer reads or a smaller -k"
+        )
+        raise InputError(message)
+    return table, statistics, counter.statistics
+
+
+def _write_json(
+    args: argparse.Namespace,
+    table: "KmerTable",
+    spectrum: "Spectrum",
+    reads: "ReadStatistics",
+    kmers: "CountStatistics",
+) -> None:
+    from dbgclean._files import atomic_path
+
+    report: dict[str, Any] = {
+        "tag": "dbgclean count",
+        "schema_version": [0, 1],
+        "version": __version__,
+        "config": {
+            "k": args.k,
+            "min_abundance": args.min_abundance,
+            "min_quality": args.min_quality,
+        },
+        "inputs": {"files": [Path(path).name for path in args.reads], **reads.to_dict()},
+        "kmers": {
+            **kmers.to_dict(),
+            "distinct": len(table),
+            "reverse": int(table.reverse.sum()),
+            "high_quality": int(table.high_quality.sum()),
+        },
+        "spectrum": spectrum.to_dict(),
+    }
+    with atomic_path(args.json) as path:
+        Path(path).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def _tell(spectrum: "Spectrum", reads: "ReadStatistics", kmers: "CountStatistics") -> None:
+    logger.info("%s reads, %s bases", f"{reads.reads:,}", f"{reads.bases:,}")
+    logger.info(
+        "%s %d-mers counted, %s distinct; %s windows skipped for N, %s reads shorter than k",
+        f"{kmers.kmers:,}",
+        spectrum.k,
+        f"{spectrum.distinct:,}",
+        f"{kmers.skipped_kmers:,}",
+        f"{kmers.short_reads:,}",
+    )
+    if not spectrum.fitted:
+        logger.info("no fit: %s", spectrum.reason)
+        return
+    logger.info(
+        "peak %.1f, valley %d, error rate %.4f %%, genome size about %s",
+        spectrum.peak,
+        spectrum.valley,
+        100 * spectrum.error_rate,
+        f"{spectrum.genome_size:,}",
+    )
+    if spectrum.half_peak is not None:
+        logger.info("heterozygous peak at %.1f", spectrum.half_peak)
