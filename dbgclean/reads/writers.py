@@ -1,0 +1,170 @@
+"""Writing reads back: same names, order, qualities and layout as they came."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self, cast
+
+from dbgclean._files import BgzfWriter, atomic_path
+from dbgclean.errors import UsageError
+from dbgclean.reads.batch import ReadBatch, RecordStyle
+from dbgclean.reads.inputs import InputGroup
+
+__all__ = ["ReadWriter", "open_writer"]
+
+_GZIP_SUFFIXES = (".gz", ".bgz", ".bgzf")
+_REFUSED_SUFFIXES = (".bz2", ".xz", ".zst", ".bam", ".cram", ".sam")
+
+
+class ReadWriter:
+    """Writes batches to one file, or to two with the mates apart; a context manager.
+
+    The files appear under their names when the context ends without an error.
+    """
+
+    def __init__(self, group: InputGroup, outputs: Sequence[str | os.PathLike[str]]) -> None:
+        self._outputs = [os.fspath(output) for output in outputs]
+        _check(group, self._outputs)
+        self._fasta = group.format == "fasta"
+        self._stack = ExitStack()
+        self._sinks: list[BinaryIO] = []
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._sinks = [_open(stack, output) for output in self._outputs]
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(exc_type, exc, traceback)
+
+    def write(self, batch: ReadBatch) -> None:
+        """Write the reads of a batch.
+
+        Raises
+        ------
+        UsageError
+            If mates are to be written apart and the batch is not of pairs.
+        """
+        if len(self._sinks) == 1:
+            self._write(0, batch, 0, 1)
+            return
+        if not batch.paired:
+            message = "reads without mates cannot be written to two files; name one output file"
+            raise UsageError(message)
+        for mate in (0, 1):
+            self._write(mate, batch, mate, 2)
+
+    def _write(self, sink: int, batch: ReadBatch, start: int, step: int) -> None:
+        styles = batch.extras or (RecordStyle(),)
+        style = styles[min(sink, len(styles) - 1)]
+        as_fasta = self._fasta or batch.quals is None
+        block = (fasta_block if as_fasta else fastq_block)(batch, style, start, step)
+        self._sinks[sink].write(block)
+
+
+def open_writer(group: InputGroup, outputs: Sequence[str | os.PathLike[str]]) -> ReadWriter:
+    """Return a writer for the batches of a group.
+
+    Parameters
+    ----------
+    group : InputGroup
+        FASTA is written as FASTA, anything else as FASTQ.
+    outputs : sequence of paths
+        One (mates interleaved) or two (mates apart). '.gz' and '.bgz' are written
+        as BGZF without time stamps, '-' is standard output.
+
+    Raises
+    ------
+    UsageError
+        If the number or the names of the outputs do not fit.
+    OutputError
+        On entering or writing: if a file cannot be written.
+    """
+    return ReadWriter(group, outputs)
+
+
+def fastq_block(batch: ReadBatch, style: RecordStyle, start: int = 0, step: int = 1) -> bytes:
+    """Return the FASTQ text of the reads ``start, start + step, ...`` of a batch."""
+    if batch.quals is None:
+        message = "reads without qualities cannot be written as FASTQ"
+        raise ValueError(message)
+    bases = batch.bases.tobytes().decode("ascii")
+    quals = (batch.quals + 33).tobytes().decode("ascii")
+    newline = style.newline
+    rows = _rows(batch, start, step)
+    if style.two_headers:
+        records = [
+            f"@{name}{newline}{bases[a:b]}{newline}+{name}{newline}{quals[a:b]}{newline}"
+            for name, a, b in rows
+        ]
+    else:
+        middle = f"{newline}+{newline}"
+        records = [
+            f"@{name}{newline}{bases[a:b]}{middle}{quals[a:b]}{newline}" for name, a, b in rows
+        ]
+    return "".join(records).encode("ascii")
+
+
+def fasta_block(batch: ReadBatch, style: RecordStyle, start: int = 0, step: int = 1) -> bytes:
+    """Return the FASTA text of the reads ``start, start + step, ...`` of a batch."""
+    bases = batch.bases.tobytes().decode("ascii")
+    newline, width = style.newline, style.width
+    records = []
+    for name, a, b in _rows(batch, start, step):
+        records.append(f">{name}{newline}")
+        for line in range(a, b, width or max(1, b - a)):
+            records.append(f"{bases[line : min(b, line + (width or b))]}{newline}")
+    return "".join(records).encode("ascii")
+
+
+def _rows(batch: ReadBatch, start: int, step: int) -> zip[tuple[str, int, int]]:
+    bounds = batch.offsets.tolist()
+    return zip(
+        batch.names[start::step], bounds[start:-1:step], bounds[start + 1 :: step], strict=True
+    )
+
+
+def _check(group: InputGroup, outputs: list[str]) -> None:
+    """Raise UsageError unless the outputs fit the group."""
+    if len(outputs) not in ((1,) if group.layout == "single" else (1, 2)):
+        message = (
+            f"{' and '.join(group.paths)}: {group.layout} reads cannot be written to "
+            f"{len(outputs)} files; name {'one' if group.layout == 'single' else 'one or two'}"
+        )
+        raise UsageError(message)
+    real = [os.path.realpath(path) for path in outputs]
+    if len(set(real)) < len(real) and os.path.isfile(real[0]) | (not os.path.exists(real[0])):
+        message = f"{outputs[0]}: named for both mates; give two names, or one once"
+        raise UsageError(message)
+    for path, where in zip(outputs, real, strict=True):
+        if path != "-" and where in map(os.path.realpath, group.paths):
+            message = f"{path}: an input too; name another output file"
+            raise UsageError(message)
+        if path.lower().endswith(_REFUSED_SUFFIXES):
+            message = (
+                f"{path}: corrected reads are written as FASTQ or FASTA, plain or gzip; "
+                "name the output .fastq.gz or .fastq"
+            )
+            raise UsageError(message)
+
+
+def _open(stack: ExitStack, output: str) -> BinaryIO:
+    path = stack.enter_context(atomic_path(output))
+    if output == "-":
+        stack.callback(sys.stdout.buffer.flush)
+        return sys.stdout.buffer
+    raw = stack.enter_context(Path(path).open("wb"))
+    if output.lower().endswith(_GZIP_SUFFIXES):
+        return cast(BinaryIO, stack.enter_context(BgzfWriter(raw)))
+    return cast(BinaryIO, raw)
