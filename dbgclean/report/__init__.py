@@ -1,0 +1,53 @@
+"""The last stage: what went, and what it cost, in every form a reader may want.
+
+Takes one plain dict, the *report* (built and checked by :func:`build_report`;
+schema in ``docs/report.md``), and gives ``report.json``, ``report.html``,
+``plots/*.svg``, two MultiQC files and a table on the terminal. Nothing here looks
+at reads, k-mers or graphs: the other stages hand over numbers.
+
+The names below load on first use, so that importing the package stays cheap:
+matplotlib, jinja2 and rich are imported only by the function that needs them.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "AMBIGUITY_KEYS": "summary",
+    "SCHEMA_VERSION": "summary",
+    "TAG": "summary",
+    "build_report": "summary",
+    "histogram_pairs": "summary",
+    "read_report": "summary",
+    "sample_name": "summary",
+    "validate_report": "summary",
+    "write_outputs": "outputs",
+    "write_report": "summary",
+    "ambiguity_table": "terminal",
+    "print_summary": "terminal",
+    "print_table": "terminal",
+    "summary_table": "terminal",
+    "sentences": "words",
+    "TruthCost": "cost",
+    "new_junctions": "cost",
+    "real_bubbles_closed": "cost",
+    "truth_cost": "cost",
+    "draw_plots": "plots",
+    "write_plots": "plots",
+    "render_html": "html",
+    "write_html": "html",
+    "write_multiqc": "multiqc",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

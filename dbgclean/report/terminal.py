@@ -1,0 +1,110 @@
+"""The summary on the terminal: a table, and below it a few sentences.
+
+rich draws it; where the stream is no terminal (a log file, a pipe) the same table is
+written plainly, without colour, at its natural width. Only ASCII is used around the
+names, so that any locale can show it.
+"""
+
+import io
+import sys
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TextIO
+
+from dbgclean.report.words import Row, chosen_column, compact, full, printable, rows, sentences
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["ambiguity_table", "print_summary", "print_table", "summary_table"]
+
+_PLAIN_WIDTH = 400  # wide enough for any table: a log file has no width to respect
+_TEXT_WIDTH = 88
+# Rules below the head and between sections, nothing upright (rich's eight box lines).
+_RULES = "    \n    \n -- \n    \n -- \n    \n    \n    \n"
+
+
+def summary_table(report: Mapping[str, Any], *, short: bool = False) -> "Table":
+    """Table of a report: a column per corrector, what went above what it cost.
+
+    Parameters
+    ----------
+    report
+        A report of :func:`dbgclean.report.build_report`; missing parts leave out rows.
+    short
+        Abbreviate numbers of 100,000 and more (``7.63M``), for narrow terminals.
+    """
+    names, went, cost = rows(report)
+    return _table(names, went, cost, chosen=chosen_column(report), short=short)
+
+
+def ambiguity_table(columns: Mapping[str, Mapping[str, Any]], *, short: bool = False) -> "Table":
+    """Table of any graphs side by side (``dbgclean compare``): name to its counts."""
+    names, went, cost = rows({"ambiguity": columns})
+    return _table(names, went, cost, chosen="", short=short)
+
+
+def print_summary(report: Mapping[str, Any], file: TextIO | None = None) -> None:
+    """Print the table and the sentences of a report to ``file`` (standard error)."""
+    file = sys.stderr if file is None else file
+    print_table(lambda short: summary_table(report, short=short), file)
+    text = "\n".join(textwrap.fill(line, _TEXT_WIDTH) for line in sentences(report))
+    _write(file, text + "\n")
+
+
+def print_table(make: "Callable[[bool], Table]", file: TextIO | None = None) -> None:
+    """Print a table, with short numbers where the long ones do not fit.
+
+    Parameters
+    ----------
+    make
+        Called with ``short``; returns the table.
+    file
+        Standard error by default.
+    """
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    file = sys.stderr if file is None else file
+    terminal = Console(file=file)
+    shown = io.StringIO()
+    if terminal.is_terminal:
+        width = terminal.width
+        # Drawn aside first, so that what the stream cannot encode is replaced.
+        system: Any = terminal.color_system
+        console = Console(
+            file=shown, width=width, force_terminal=True, color_system=system, highlight=False
+        )
+    else:
+        console = Console(file=shown, width=_PLAIN_WIDTH, color_system=None, highlight=False)
+    table = make(False)
+    if Measurement.get(console, console.options, table).minimum > console.width:
+        table = make(True)
+    console.print(table)
+    _write(file, "\n".join(line.rstrip() for line in shown.getvalue().splitlines()) + "\n")
+
+
+def _table(names: list[str], went: list[Row], cost: list[Row], chosen: str, short: bool) -> "Table":
+    from rich.box import Box
+    from rich.table import Table
+    from rich.text import Text
+
+    number = compact if short else full
+    table = Table(box=Box(_RULES, ascii=True), show_edge=False, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for name in names:
+        style = "bold" if name == chosen else None
+        table.add_column(Text(printable(name)), justify="right", no_wrap=True, style=style)
+    for title, block in (("what went", went), ("what it cost", cost)):
+        if not block:
+            continue
+        table.add_section()
+        table.add_row(Text(title, style="bold"))
+        for row in block:
+            table.add_row(Text(f"  {row.label}"), *(Text(number(v)) for v in row.values))
+    return table
+
+
+def _write(file: TextIO, text: str) -> None:
+    encoding = getattr(file, "encoding", None) or "utf-8"
+    file.write(text.encode(encoding, "replace").decode(encoding))
