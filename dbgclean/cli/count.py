@@ -89,7 +89,11 @@ def count_files(
     from dbgclean.spectrum.counting import KmerCounter
 
     groups = plan_inputs(
-        args.reads, interleaved=args.interleaved, single=args.single, spool_dir=args.tmp
+        args.reads,
+        interleaved=args.interleaved,
+        single=args.single,
+        spool_dir=args.tmp,
+        reference=args.reference,
     )
     counter = KmerCounter(
         args.k, threads=args.threads, min_quality=args.min_quality, memory_bytes=args.memory

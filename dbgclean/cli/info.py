@@ -16,6 +16,7 @@ from dbgclean.cli import allowed_cpus
 from dbgclean.errors import ModelError
 
 GROUP = "dbgclean.correctors"
+MODELS = Path(__file__).parent.parent / "model"
 
 _LIBRARIES = (
     "torch",
@@ -103,9 +104,8 @@ def _describe(entry: EntryPoint) -> dict[str, str]:
 def _models() -> Iterator[dict[str, Any]]:
     from dbgclean.model import read_card
 
-    pretrained = Path(__file__).parent.parent / "model" / "pretrained"
-    for config in sorted(pretrained.rglob("config.toml")):
-        name = config.parent.relative_to(pretrained.parent).as_posix()
+    for config in sorted((MODELS / "pretrained").rglob("config.toml")):
+        name = config.parent.relative_to(MODELS).as_posix()
         try:
             found = read_card(config.parent)
         except ModelError as error:

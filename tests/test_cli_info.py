@@ -1,0 +1,74 @@
+"""``dbgclean info``: everything a bug report needs, whatever is installed."""
+
+import json
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from dbgclean import __version__
+from dbgclean.__main__ import main
+from dbgclean.cli import info
+from dbgclean.errors import ModelError
+
+
+def test_text_names_versions_device_and_correctors(capsys):
+    assert main(["info"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"dbgclean {__version__}, Python 3.")
+    for words in ("device: ", "threads: ", "torch", "numba", "dbgclean.correctors"):
+        assert words in shown
+
+
+def test_own_correctors_are_registered(capsys):
+    assert main(["info", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    own = {one["name"] for one in facts["correctors"] if one["package"] == "dbgclean"}
+    assert own == {"none", "cutoff", "nearest", "likelihood", "autoencoder"}
+    assert facts["dbgclean"] == __version__
+    assert facts["threads"] >= 1
+
+
+def test_a_plugin_is_named_without_being_loaded(monkeypatch):
+    plugin = EntryPoint("broken", "no.such.module:Corrector", info.GROUP)
+    monkeypatch.setattr(info, "entry_points", lambda group: [plugin])
+    facts = info.collect()
+    assert facts["correctors"] == [
+        {
+            "name": "broken",
+            "package": "unknown",
+            "version": "unknown",
+            "class": "no.such.module:Corrector",
+        }
+    ]
+    assert "broken  unknown  unknown  no.such.module:Corrector" in info.render(facts)
+
+
+def test_missing_libraries_are_said_to_be_missing(monkeypatch):
+    monkeypatch.setattr(info, "_version", lambda name: "not installed")
+    facts = info.collect()
+    assert set(facts["libraries"].values()) == {"not installed"}
+    assert facts["device"] == "none: torch is not installed"
+
+
+def test_a_damaged_model_does_not_stop_info(monkeypatch, tmp_path):
+    def refuse(folder):
+        message = "config.toml: damaged; install dbgclean again"
+        raise ModelError(message)
+
+    (tmp_path / "pretrained").mkdir()
+    (tmp_path / "pretrained" / "config.toml").write_text("")
+    monkeypatch.setattr("dbgclean.model.read_card", refuse, raising=False)
+    monkeypatch.setattr(info, "MODELS", tmp_path)
+    (found,) = info._models()
+    assert found == {
+        "name": "pretrained",
+        "card": {"damaged": "config.toml: damaged; install dbgclean again"},
+    }
+
+
+@pytest.mark.parametrize("nested", [{}, {"data": {"genomes": ["a", "b"]}}])
+def test_cards_are_indented(nested):
+    lines = list(info._card_lines({"scheme": "windows", **nested}))
+    assert lines[0] == "scheme: windows"
+    if nested:
+        assert lines[1:] == ["data:", "  genomes: ['a', 'b']"]
