@@ -22,11 +22,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
 
 from dbgclean.spectrum.kmers import check_k
-from dbgclean.spectrum.table import KmerTable
+from dbgclean.spectrum.table import KmerTable, merge_rows
+from dbgclean.spectrum.tagged import emit, gather, pick_reads, run_lengths
 
 if TYPE_CHECKING:
     from dbgclean.reads.batch import ReadBatch
@@ -44,12 +44,6 @@ of a first-level cache, and a full buffer gives each about 1 MB to sort."""
 
 DEFAULT_BUFFER = 1 << 25
 SMALLEST_BUFFER = 1 << 20
-
-_SATURATED = 2**32 - 1
-_U0 = np.uint64(0)
-_U1 = np.uint64(1)
-_U2 = np.uint64(2)
-_U3 = np.uint64(3)
 
 
 @dataclass
@@ -81,182 +75,6 @@ class CountStatistics:
     def to_dict(self) -> dict[str, int]:
         """The four numbers by name."""
         return asdict(self)
-
-
-@numba.njit(cache=True, nogil=True)
-def _roll(
-    codes: np.ndarray,
-    quals: np.ndarray,
-    first: int,
-    last: int,
-    k: int,
-    min_quality: int,
-    out: np.ndarray,
-    n: int,
-) -> int:
-    """Append the tagged k-mers of ``codes[first:last]``, one stretch of one read, to `out`."""
-    shift = np.uint64(2 * (k - 1))
-    mask = (_U1 << np.uint64(2 * k)) - _U1
-    graded = quals.size > 0
-    forward = _U0
-    backward = _U0
-    valid = 0
-    good = 0
-    for i in range(first, last):
-        code = codes[i]
-        if code > 3:
-            valid = 0
-            continue
-        base = np.uint64(code)
-        forward = ((forward << _U2) | base) & mask
-        backward = (backward >> _U2) | ((_U3 - base) << shift)
-        valid += 1
-        good = good + 1 if not graded or quals[i] >= min_quality else 0
-        if valid >= k:
-            # `good` may run on across an N, but then `valid` is the shorter run.
-            high = _U1 if good >= k else _U0
-            if backward < forward:
-                out[n] = (backward << _U2) | _U2 | high
-            else:
-                out[n] = (forward << _U2) | high
-            n += 1
-    return n
-
-
-@numba.njit(cache=True, nogil=True)
-def _emit(
-    codes: np.ndarray,
-    quals: np.ndarray,
-    offsets: np.ndarray,
-    low: int,
-    high: int,
-    k: int,
-    min_quality: int,
-    shift: int,
-    buffer: np.ndarray,
-    begin: int,
-    starts: np.ndarray,
-) -> int:
-    """Write the k-mers that start at bases `low` to `high` to ``buffer[begin:]`` by partition.
-
-    ``starts[p]`` to ``starts[p + 1]`` becomes partition p's place in the buffer.
-    """
-    scratch = np.empty(high - low, dtype=np.uint64)
-    n = 0
-    read = np.searchsorted(offsets, low, side="right") - 1
-    while read + 1 < offsets.size and offsets[read] < high:
-        first = max(low, offsets[read])
-        last = min(high + k - 1, offsets[read + 1])
-        n = _roll(codes, quals, first, last, k, min_quality, scratch, n)
-        read += 1
-    down = np.uint64(shift)
-    starts[:] = 0
-    for i in range(n):
-        starts[np.int64(scratch[i] >> down) + 1] += 1
-    starts[0] = begin
-    for p in range(1, starts.size):
-        starts[p] += starts[p - 1]
-    places = starts.copy()
-    for i in range(n):
-        p = np.int64(scratch[i] >> down)
-        buffer[places[p]] = scratch[i]
-        places[p] += 1
-    return n
-
-
-@numba.njit(cache=True, nogil=True)
-def _gather(buffer: np.ndarray, starts: np.ndarray, partition: int) -> np.ndarray:
-    """All emitted keys of one partition; `starts` has one row per chunk."""
-    n = 0
-    for chunk in range(starts.shape[0]):
-        n += starts[chunk, partition + 1] - starts[chunk, partition]
-    out = np.empty(n, dtype=np.uint64)
-    n = 0
-    for chunk in range(starts.shape[0]):
-        for i in range(starts[chunk, partition], starts[chunk, partition + 1]):
-            out[n] = buffer[i]
-            n += 1
-    return out
-
-
-@numba.njit(cache=True, nogil=True)
-def _absorb(
-    fresh: np.ndarray, keys: np.ndarray, values: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Merge sorted tagged keys into a sorted table of (keys, three rows of counts)."""
-    distinct = 0
-    previous = ~_U0
-    for tagged in fresh:
-        distinct += (tagged >> _U2) != previous
-        previous = tagged >> _U2
-    out_keys = np.empty(keys.size + distinct, dtype=np.uint64)
-    out_values = np.empty((3, keys.size + distinct), dtype=np.uint32)
-    i = 0
-    j = 0
-    n = 0
-    while i < fresh.size:
-        key = fresh[i] >> _U2
-        while j < keys.size and keys[j] < key:
-            out_keys[n] = keys[j]
-            for column in range(3):
-                out_values[column, n] = values[column, j]
-            j += 1
-            n += 1
-        run = i
-        reverse = np.int64(0)
-        good = np.int64(0)
-        while i < fresh.size and fresh[i] >> _U2 == key:
-            reverse += np.int64((fresh[i] >> _U1) & _U1)
-            good += np.int64(fresh[i] & _U1)
-            i += 1
-        count = np.int64(i - run)
-        if j < keys.size and keys[j] == key:
-            count += np.int64(values[0, j])
-            reverse += np.int64(values[1, j])
-            good += np.int64(values[2, j])
-            j += 1
-        out_keys[n] = key
-        out_values[0, n] = min(count, _SATURATED)
-        out_values[1, n] = min(reverse, _SATURATED)
-        out_values[2, n] = min(good, _SATURATED)
-        n += 1
-    while j < keys.size:
-        out_keys[n] = keys[j]
-        for column in range(3):
-            out_values[column, n] = values[column, j]
-        j += 1
-        n += 1
-    return out_keys[:n].copy(), out_values[:, :n].copy()
-
-
-@numba.njit(cache=True, nogil=True)
-def _pick_reads(
-    codes: np.ndarray, quals: np.ndarray, offsets: np.ndarray, reads: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Codes, qualities and offsets of the reads whose mark is not zero."""
-    kept = 0
-    bases = 0
-    for read in range(reads.size):
-        if reads[read]:
-            kept += 1
-            bases += offsets[read + 1] - offsets[read]
-    out_codes = np.empty(bases, dtype=np.uint8)
-    out_quals = np.empty(bases if quals.size else 0, dtype=np.uint8)
-    out_offsets = np.zeros(kept + 1, dtype=np.int64)
-    kept = 0
-    n = 0
-    for read in range(reads.size):
-        if not reads[read]:
-            continue
-        first = offsets[read]
-        last = offsets[read + 1]
-        out_codes[n : n + last - first] = codes[first:last]
-        if quals.size:
-            out_quals[n : n + last - first] = quals[first:last]
-        n += last - first
-        kept += 1
-        out_offsets[kept] = n
-    return out_codes, out_quals, out_offsets
 
 
 class KmerCounter:
@@ -334,7 +152,7 @@ class KmerCounter:
             quals = np.empty(0, dtype=np.uint8)
         if reads is not None:
             marks = np.ascontiguousarray(reads).astype(np.uint8, copy=False)
-            codes, quals, offsets = _pick_reads(codes, quals, offsets, marks)
+            codes, quals, offsets = pick_reads(codes, quals, offsets, marks)
         lengths = np.diff(offsets)
         windows = int(np.maximum(lengths - self.k + 1, 0).sum())
         emitted = 0
@@ -357,14 +175,18 @@ class KmerCounter:
         """Emit the k-mers that start in a range of bases, for which the buffer has room."""
         begin = self._filled - first
 
-        def emit(low: int) -> tuple[int, np.ndarray]:
+        lows = range(first, last, CHUNK_BASES)
+        reads = np.searchsorted(offsets, lows, side="right") - 1
+
+        def emit_chunk(low: int, read: int) -> tuple[int, np.ndarray]:
             starts = np.empty((1 << PARTITION_BITS) + 1, dtype=np.int64)
             high = min(low + CHUNK_BASES, last)
             # A chunk of b bases emits b k-mers at most, so its place is known beforehand.
-            n = _emit(
+            n = emit(
                 codes,
                 quals,
                 offsets,
+                read,
                 low,
                 high,
                 self.k,
@@ -377,7 +199,7 @@ class KmerCounter:
             return n, starts
 
         emitted = 0
-        for n, starts in self._map(emit, range(first, last, CHUNK_BASES)):
+        for n, starts in self._map(emit_chunk, lows, reads.tolist()):
             emitted += n
             self._starts.append(starts)
         self._filled += last - first
@@ -390,23 +212,24 @@ class KmerCounter:
         starts = np.stack(self._starts)
 
         def absorb(partition: int) -> None:
-            fresh = _gather(self._buffer, starts, partition)
-            if fresh.size:
-                fresh.sort()
-                self._keys[partition], self._values[partition] = _absorb(
-                    fresh, self._keys[partition], self._values[partition]
-                )
+            fresh = gather(self._buffer, starts, partition)
+            fresh.sort()
+            keys, values = run_lengths(fresh)
+            old = self._keys[partition], self._values[partition]
+            if old[0].size:
+                keys, values, _ = merge_rows(*old, keys, values, 1)
+            self._keys[partition], self._values[partition] = keys, values
 
         self._map(absorb, range(1 << PARTITION_BITS))
         self._starts = []
         self._filled = 0
 
-    def _map(self, task: Callable[[int], Any], items: Iterable[int]) -> list[Any]:
-        """Results of a task for each item, in order, over the threads."""
+    def _map(self, task: Callable[..., Any], *arguments: Iterable[int]) -> list[Any]:
+        """Results of a task, as of the built-in `map`, in order, over the threads."""
         if self.threads == 1:
-            return [task(item) for item in items]
+            return list(map(task, *arguments))
         with ThreadPoolExecutor(self.threads) as pool:
-            return list(pool.map(task, items))
+            return list(pool.map(task, *arguments))
 
     def finish(self) -> KmerTable:
         """The table of all k-mers added; the counter is spent afterwards."""

@@ -76,7 +76,7 @@ def check_k(k: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def revcomp(kmer: int, k: int) -> int:
+def revcomp(kmer: np.uint64, k: int) -> np.uint64:
     """Reverse complement of a packed k-mer (uint64 in, uint64 out)."""
     x = ~np.uint64(kmer)
     x = ((x >> _U2) & _PAIRS) | ((x & _PAIRS) << _U2)
@@ -88,7 +88,7 @@ def revcomp(kmer: int, k: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def canonical(kmer: int, k: int) -> int:
+def canonical(kmer: np.uint64, k: int) -> np.uint64:
     """The smaller of a packed k-mer and its reverse complement (uint64)."""
     forward = np.uint64(kmer)
     backward = revcomp(forward, k)
@@ -96,7 +96,7 @@ def canonical(kmer: int, k: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def pack(codes: np.ndarray, start: int, k: int) -> int:
+def pack(codes: np.ndarray, start: int, k: int) -> np.uint64:
     """Pack ``codes[start:start + k]`` (uint8, all below 4) into a uint64.
 
     The caller vouches for the codes: a code of 4 would spill into its neighbour.

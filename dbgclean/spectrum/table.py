@@ -9,7 +9,7 @@ import numpy as np
 
 from dbgclean.spectrum.kmers import canonical_kmers
 
-__all__ = ["EMPTY", "KmerIndex", "KmerTable", "build_index", "find_row"]
+__all__ = ["EMPTY", "KmerIndex", "KmerTable", "build_index", "find_row", "merge_rows"]
 
 EMPTY = np.uint64(2**64 - 1)
 """Marks a free slot; no packed k-mer reaches it (k <= 31 leaves two bits spare)."""
@@ -21,7 +21,7 @@ _ONE = np.uint64(1)
 
 
 @numba.njit(cache=True, nogil=True)
-def _home(key: int, mask: int) -> int:
+def _home(key: np.uint64, mask: np.uint64) -> np.uint64:
     """Slot where the search for `key` starts.
 
     Neighbouring k-mers differ in a shift, and erroneous ones in a single base: a
@@ -33,7 +33,7 @@ def _home(key: int, mask: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def find_row(slots: np.ndarray, rows: np.ndarray, mask: int, key: int) -> int:
+def find_row(slots: np.ndarray, rows: np.ndarray, mask: np.uint64, key: np.uint64) -> np.int64:
     """Row of a canonical k-mer in its table, or -1 (int64); see `KmerIndex`."""
     wanted = np.uint64(key)
     slot = _home(wanted, mask)
@@ -47,7 +47,7 @@ def find_row(slots: np.ndarray, rows: np.ndarray, mask: int, key: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill_index(keys: np.ndarray, slots: np.ndarray, rows: np.ndarray, mask: int) -> None:
+def _fill_index(keys: np.ndarray, slots: np.ndarray, rows: np.ndarray, mask: np.uint64) -> None:
     for row in range(keys.size):
         slot = _home(keys[row], mask)
         while slots[slot] != EMPTY:
@@ -58,7 +58,7 @@ def _fill_index(keys: np.ndarray, slots: np.ndarray, rows: np.ndarray, mask: int
 
 @numba.njit(cache=True, nogil=True)
 def _find_rows(
-    slots: np.ndarray, rows: np.ndarray, mask: int, queries: np.ndarray, out: np.ndarray
+    slots: np.ndarray, rows: np.ndarray, mask: np.uint64, queries: np.ndarray, out: np.ndarray
 ) -> None:
     for i in range(queries.size):
         out[i] = find_row(slots, rows, mask, queries[i])
@@ -115,39 +115,40 @@ def build_index(keys: np.ndarray, k: int) -> KmerIndex:
 
 
 @numba.njit(cache=True, nogil=True)
-def _clamped(value: int) -> int:
-    """`value` as a count, or the highest count if it does not fit."""
-    return value if value < _SATURATED else _SATURATED
-
-
-@numba.njit(cache=True, nogil=True)
-def _merge_rows(
+def merge_rows(
     keys: np.ndarray, values: np.ndarray, keys2: np.ndarray, values2: np.ndarray, sign: int
-) -> tuple[int, np.ndarray, np.ndarray]:
-    """Add (or subtract) two sorted tables; the first number is -1 if one goes below zero."""
-    total = keys.size + (keys2.size if sign > 0 else 0)
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Add (`sign` 1) or subtract (-1) two sorted tables; rows that reach zero go.
+
+    Keys are uint64 (n,), values uint32 (3, n): abundance, reverse, high quality.
+    Returns keys, values, and whether no value fell below zero.
+    """
+    if keys2.size == 0:
+        return keys.copy(), values.copy(), True
+    if keys.size == 0:
+        return keys2.copy(), values2.copy(), sign > 0
+    total = keys.size + keys2.size
     out_keys = np.empty(total, dtype=np.uint64)
     out_values = np.empty((3, total), dtype=np.uint32)
-    i = 0
-    j = 0
-    n = 0
+    i = j = n = 0
+    whole = True
     while i < keys.size or j < keys2.size:
-        take = i < keys.size and (j == keys2.size or keys[i] <= keys2[j])
-        take2 = j < keys2.size and (i == keys.size or keys2[j] <= keys[i])
-        if not take and sign < 0:
-            return -1, out_keys, out_values
-        out_keys[n] = keys[i] if take else keys2[j]
+        # An exhausted side reads its last row again, but for nothing. Which side is
+        # next is a coin toss to the branch predictor, hence arithmetic, not branches.
+        a = min(i, keys.size - 1)
+        b = min(j, keys2.size - 1)
+        take = int(i < keys.size) & (int(j >= keys2.size) | int(keys[a] <= keys2[b]))
+        take2 = int(j < keys2.size) & (int(i >= keys.size) | int(keys2[b] <= keys[a]))
+        out_keys[n] = keys[a] if take else keys2[b]
         for column in range(3):
-            value = np.int64(values[column, i]) if take else np.int64(0)
-            if take2:
-                value += sign * np.int64(values2[column, j])
-            if value < 0:
-                return -1, out_keys, out_values
-            out_values[column, n] = _clamped(value)
+            value = take * np.int64(values[column, a])
+            value += take2 * sign * np.int64(values2[column, b])
+            whole &= bool(value >= 0)
+            out_values[column, n] = np.int64(_SATURATED) if value > _SATURATED else value
         i += take
         j += take2
-        n += out_values[0, n] > 0
-    return n, out_keys, out_values
+        n += int(out_values[0, n] > 0)
+    return out_keys[:n].copy(), out_values[:, :n].copy(), whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,11 +235,13 @@ class KmerTable:
         if self.k != other.k or sign not in (1, -1):
             msg = f"cannot combine a k={self.k} table with a k={other.k} table, sign {sign}"
             raise ValueError(msg)
-        n, keys, values = _merge_rows(self.keys, self._values(), other.keys, other._values(), sign)
-        if n < 0:
+        keys, values, whole = merge_rows(
+            self.keys, self._values(), other.keys, other._values(), sign
+        )
+        if not whole:
             msg = "a count would fall below zero: the table subtracted is not part of this one"
             raise ValueError(msg)
-        return KmerTable(self.k, keys[:n].copy(), *(row[:n].copy() for row in values))
+        return KmerTable(self.k, keys, values[0], values[1], values[2])
 
     def _values(self) -> np.ndarray:
         return np.stack((self.counts, self.reverse, self.high_quality))
