@@ -19,7 +19,7 @@ from contextlib import contextmanager
 import pysam
 
 from dbgclean.errors import InputError
-from dbgclean.reads.batch import ReadBatch, build_batch
+from dbgclean.reads.batch import BatchBuilder, ReadBatch
 from dbgclean.reads.statistics import ReadStatistics
 
 __all__ = ["alignment_batches", "is_name_grouped"]
@@ -33,61 +33,101 @@ _SKIP_ORDER = (
 )
 _COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVNacgtryswkmbdhvn", "TGCAYRSWMKVHDBNtgcayrswmkvhdbn")
 _NO_QUALITY = chr(33 + 1)
-_LOOK_AHEAD = 2
+_ENDS = pysam.FREAD1 | pysam.FREAD2
+_SUFFIXES = {pysam.FREAD1: "/1", pysam.FREAD2: "/2"}
+# Joined this often, see BatchBuilder.
+_JOINED_READS = 512
+_JOINED_BASES = 1_000_000
 
 
-class _Columns:
-    """Reads gathered for the next batch."""
+class _Templates:
+    """The names and ends (READ1, READ2 flags) of the reads of one batch, to find pairs."""
 
     def __init__(self) -> None:
-        self.names: list[str] = []
-        self.sequences: list[str] = []
-        self.qualities: list[str] = []
-        self.templates: list[tuple[str, int]] = []  # name and READ1/READ2 flags
-        self.bases = 0
-        self.statistics = ReadStatistics()
+        self._rows: list[tuple[str, int]] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def add(self, record: pysam.AlignedSegment) -> None:
+        self._rows.append((record.query_name or "*", record.flag & _ENDS))
+
+    def pair_at(self, row: int) -> bool:
+        """Tell whether the reads at `row` and `row` + 1 are read 1 and read 2."""
+        if row + 1 >= len(self._rows):
+            return False
+        (name, end), (other, other_end) = self._rows[row : row + 2]
+        return name == other and end == pysam.FREAD1 and other_end == pysam.FREAD2
+
+    def orphans(self) -> int:
+        """Return how many reads do not stand next to their mate."""
+        alone, row = 0, 0
+        while row < len(self._rows):
+            paired = self.pair_at(row)
+            alone += not paired
+            row += 2 if paired else 1
+        return alone
+
+    def half_pair_last(self) -> bool:
+        """Tell whether the mate of the last read may be the next one."""
+        return bool(self._rows) and self._rows[-1][1] == pysam.FREAD1
+
+
+class _Gatherer:
+    """Turns records into reads and gathers them for the next batch."""
+
+    def __init__(self, path: str) -> None:
+        self._builder = BatchBuilder((path,))
+        self._clear()
+
+    def _clear(self) -> None:
+        self.templates = _Templates()
+        self.statistics = ReadStatistics()
+        self._names: list[str] = []
+        self._sequences: list[str] = []
+        self._qualities: list[str] = []
+
+    def add(self, record: pysam.AlignedSegment) -> None:
+        """Append the read of a record, or count why it is none."""
+        flag = record.flag
+        if flag & _SKIPPED:
+            name = next(name for bit, name in _SKIP_ORDER if flag & bit)
+            setattr(self.statistics, name, getattr(self.statistics, name) + 1)
+            return
         sequence = record.query_sequence or ""
         scores = record.query_qualities
         qualities = "" if scores is None else pysam.qualities_to_qualitystring(scores) or ""
         if sequence and not qualities:
             qualities = _NO_QUALITY * len(sequence)
             self.statistics.without_quality += 1
-        flag = record.flag
         if flag & pysam.FREVERSE:
             sequence = sequence.translate(_COMPLEMENT)[::-1]
             qualities = qualities[::-1]
-        end = flag & (pysam.FREAD1 | pysam.FREAD2)
-        suffix = "/1" if end == pysam.FREAD1 else "/2" if end == pysam.FREAD2 else ""
-        name = record.query_name or "*"
-        self.names.append(name + suffix)
-        self.templates.append((name, end))
-        self.sequences.append(sequence)
-        self.qualities.append(qualities)
-        self.bases += len(sequence)
+        self.templates.add(record)
+        self._names.append((record.query_name or "*") + _SUFFIXES.get(flag & _ENDS, ""))
+        self._sequences.append(sequence)
+        self._qualities.append(qualities)
+        if len(self._names) >= _JOINED_READS or len(sequence) > _JOINED_BASES:
+            self._join()
 
-    def orphans(self) -> int:
-        """Return how many reads do not stand next to their mate."""
-        alone, row = 0, 0
-        while row < len(self.templates):
-            if self.pair_at(row):
-                row += 2
-            else:
-                alone += 1
-                row += 1
-        return alone
+    def _join(self) -> None:
+        self._builder.add(self._names, self._sequences, self._qualities)
+        self._names, self._sequences, self._qualities = [], [], []
 
-    def pair_at(self, row: int) -> bool:
-        """Tell whether the reads at `row` and `row` + 1 are read 1 and read 2."""
-        if row + 1 >= len(self.templates):
-            return False
-        (name, end), (other, other_end) = self.templates[row : row + 2]
-        return name == other and end == pysam.FREAD1 and other_end == pysam.FREAD2
+    @property
+    def bases(self) -> int:
+        """Bases gathered, apart from the last few hundred reads."""
+        return self._builder.bases
 
-    def ends_with_half_pair(self) -> bool:
-        """Tell whether the mate of the last read may be the next one."""
-        return bool(self.templates) and self.templates[-1][1] == pysam.FREAD1
+    def build(self, grouped: bool) -> tuple[ReadBatch, ReadStatistics]:
+        """Return the batch and what was left out in it, and start on the next one."""
+        self._join()
+        statistics = self.statistics
+        if grouped:
+            statistics.orphans = self.templates.orphans()
+        batch = self._builder.build(paired=grouped and not statistics.orphans)
+        self._clear()
+        return batch, statistics
 
 
 def alignment_batches(
@@ -118,18 +158,12 @@ def alignment_batches(
     InputError
         If the file is truncated, damaged, or cannot be read without a reference.
     """
-    columns, first_read = _Columns(), 0
+    reads = _Gatherer(path)
     for record in _records(path, reference, threads):
-        flag = record.flag
-        if flag & _SKIPPED:
-            _count_skipped(columns.statistics, flag)
-            continue
-        columns.add(record)
-        if columns.bases >= batch_bases and not (grouped and columns.ends_with_half_pair()):
-            yield _batch(columns, path, grouped, first_read)
-            first_read += len(columns.names)
-            columns = _Columns()
-    yield _batch(columns, path, grouped, first_read)
+        reads.add(record)
+        if reads.bases >= batch_bases and not (grouped and reads.templates.half_pair_last()):
+            yield reads.build(grouped)
+    yield reads.build(grouped)
 
 
 def is_name_grouped(path: str, reference: str | None = None) -> bool:
@@ -140,41 +174,17 @@ def is_name_grouped(path: str, reference: str | None = None) -> bool:
     InputError
         If the file holds no usable read, or cannot be read.
     """
-    columns = _Columns()
+    reads = _Gatherer(path)
     for record in _records(path, reference, 1):
-        if record.flag & _SKIPPED:
-            _count_skipped(columns.statistics, record.flag)
-            continue
-        columns.add(record)
-        if len(columns.names) == _LOOK_AHEAD:
+        reads.add(record)
+        if len(reads.templates) == 2:
             break
-    if not columns.names:
-        left_out = columns.statistics.skipped
+    if not len(reads.templates):
+        left_out = reads.statistics.skipped
         found = f"only {left_out:,} secondary, QC-failed or duplicate records" if left_out else ""
         message = f"{path}: holds {found or 'no reads'}; give a file with primary reads"
         raise InputError(message)
-    return columns.pair_at(0)
-
-
-def _batch(
-    columns: _Columns, path: str, grouped: bool, first_read: int
-) -> tuple[ReadBatch, ReadStatistics]:
-    orphans = columns.orphans() if grouped else 0
-    columns.statistics.orphans = orphans
-    batch = build_batch(
-        columns.names,
-        columns.sequences,
-        columns.qualities,
-        first_read=first_read,
-        paired=grouped and not orphans,
-        paths=(path,),
-    )
-    return batch, columns.statistics
-
-
-def _count_skipped(statistics: ReadStatistics, flag: int) -> None:
-    name = next(name for bit, name in _SKIP_ORDER if flag & bit)
-    setattr(statistics, name, getattr(statistics, name) + 1)
+    return reads.templates.pair_at(0)
 
 
 def _records(path: str, reference: str | None, threads: int) -> Iterator[pysam.AlignedSegment]:

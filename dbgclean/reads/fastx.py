@@ -16,13 +16,13 @@ from typing import Self
 import dnaio
 
 from dbgclean.errors import InputError
-from dbgclean.reads.batch import ReadBatch, RecordStyle, build_batch
+from dbgclean.reads.batch import BatchBuilder, ReadBatch, RecordStyle
 from dbgclean.reads.compression import READ_ERRORS, damaged, open_bytes, read_head
 
 __all__ = ["RecordFile", "fastx_batches", "names_are_mates"]
 
 _PARSE_ERRORS: tuple[type[Exception], ...] = (*READ_ERRORS, dnaio.FileFormatError, ValueError)
-_MOST_RECORDS = 2048  # parsed at a time: enough to make the call free, little memory
+_MOST_RECORDS = 512  # parsed at a time: what then still lies in the processor's cache
 
 
 class RecordFile:
@@ -119,23 +119,22 @@ def fastx_batches(
         If a file is damaged or malformed, or mates do not go together.
     """
     files: list[RecordFile] = []
+    with_qualities = file_format == "fastq"
     try:
         for path in paths:
             files.append(RecordFile(path, file_format, threads=threads))
-        extras = tuple(file.style for file in files)
         paired = interleaved or len(files) == 2
-        first_read = 0
-        for records in _cut(_chunks(files, interleaved, batch_bases), batch_bases):
-            yield build_batch(
+        builder = BatchBuilder(paths, tuple(file.style for file in files))
+        for records in _chunks(files, interleaved, batch_bases):
+            builder.add(
                 [record.name for record in records],
                 [record.sequence for record in records],
-                [record.qualities or "" for record in records] if file_format == "fastq" else None,
-                first_read=first_read,
-                paired=paired,
-                paths=paths,
-                extras=extras,
+                [record.qualities or "" for record in records] if with_qualities else None,
             )
-            first_read += len(records)
+            if builder.bases >= batch_bases:
+                yield builder.build(paired=paired)
+        if len(builder):
+            yield builder.build(paired=paired)
     finally:
         for file in files:
             file.close()
@@ -162,22 +161,6 @@ def _chunks(
         yield records
         mean = sum(map(len, records)) // len(records) + 1
         step = max(1, min(2 * step, _MOST_RECORDS, batch_bases // (8 * mean)))
-
-
-def _cut(
-    chunks: Iterator[list[dnaio.SequenceRecord]], batch_bases: int
-) -> Iterator[list[dnaio.SequenceRecord]]:
-    """Join chunks up to `batch_bases` bases."""
-    pending: list[dnaio.SequenceRecord] = []
-    bases = 0
-    for chunk in chunks:
-        pending += chunk
-        bases += sum(map(len, chunk))
-        if bases >= batch_bases:
-            yield pending
-            pending, bases = [], 0
-    if pending:
-        yield pending
 
 
 def _take_mates(first: RecordFile, second: RecordFile, n: int) -> list[dnaio.SequenceRecord]:

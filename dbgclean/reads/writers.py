@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from dbgclean.reads.inputs import InputGroup
 
 __all__ = ["ReadWriter", "open_writer"]
 
+_BLOCK_READS = 512  # even, so that mates stay together
 _GZIP_SUFFIXES = (".gz", ".bgz", ".bgzf")
 _REFUSED_SUFFIXES = (".bz2", ".xz", ".zst", ".bam", ".cram", ".sam")
 
@@ -68,9 +69,8 @@ class ReadWriter:
     def _write(self, sink: int, batch: ReadBatch, start: int, step: int) -> None:
         styles = batch.extras or (RecordStyle(),)
         style = styles[min(sink, len(styles) - 1)]
-        as_fasta = self._fasta or batch.quals is None
-        block = (fasta_block if as_fasta else fastq_block)(batch, style, start, step)
-        self._sinks[sink].write(block)
+        for block in _blocks(batch, style, self._fasta, start, step):
+            self._sinks[sink].write(block)
 
 
 def open_writer(group: InputGroup, outputs: Sequence[str | os.PathLike[str]]) -> ReadWriter:
@@ -94,45 +94,41 @@ def open_writer(group: InputGroup, outputs: Sequence[str | os.PathLike[str]]) ->
     return ReadWriter(group, outputs)
 
 
-def fastq_block(batch: ReadBatch, style: RecordStyle, start: int = 0, step: int = 1) -> bytes:
-    """Return the FASTQ text of the reads ``start, start + step, ...`` of a batch."""
-    if batch.quals is None:
-        message = "reads without qualities cannot be written as FASTQ"
-        raise ValueError(message)
-    bases = batch.bases.tobytes().decode("ascii")
-    quals = (batch.quals + 33).tobytes().decode("ascii")
-    newline = style.newline
-    rows = _rows(batch, start, step)
+def _fastq(names: list[str], bases: list[str], quals: list[str], style: RecordStyle) -> str:
+    """Return records as FASTQ text."""
+    end = style.newline
+    rows = zip(names, bases, quals, strict=True)
     if style.two_headers:
-        records = [
-            f"@{name}{newline}{bases[a:b]}{newline}+{name}{newline}{quals[a:b]}{newline}"
-            for name, a, b in rows
-        ]
-    else:
-        middle = f"{newline}+{newline}"
-        records = [
-            f"@{name}{newline}{bases[a:b]}{middle}{quals[a:b]}{newline}" for name, a, b in rows
-        ]
-    return "".join(records).encode("ascii")
+        return "".join([f"@{n}{end}{b}{end}+{n}{end}{q}{end}" for n, b, q in rows])
+    middle = f"{end}+{end}"
+    return "".join([f"@{n}{end}{b}{middle}{q}{end}" for n, b, q in rows])
 
 
-def fasta_block(batch: ReadBatch, style: RecordStyle, start: int = 0, step: int = 1) -> bytes:
-    """Return the FASTA text of the reads ``start, start + step, ...`` of a batch."""
-    bases = batch.bases.tobytes().decode("ascii")
-    newline, width = style.newline, style.width
-    records = []
-    for name, a, b in _rows(batch, start, step):
-        records.append(f">{name}{newline}")
-        for line in range(a, b, width or max(1, b - a)):
-            records.append(f"{bases[line : min(b, line + (width or b))]}{newline}")
-    return "".join(records).encode("ascii")
+def _fasta(names: list[str], bases: list[str], style: RecordStyle) -> str:
+    """Return records as FASTA text, folded to the width of the style."""
+    end, width = style.newline, style.width
+    if width is not None:
+        bases = [end.join([b[i : i + width] for i in range(0, len(b), width)]) for b in bases]
+    return "".join([f">{n}{end}{b}{end}" for n, b in zip(names, bases, strict=True)])
 
 
-def _rows(batch: ReadBatch, start: int, step: int) -> zip[tuple[str, int, int]]:
-    bounds = batch.offsets.tolist()
-    return zip(
-        batch.names[start::step], bounds[start:-1:step], bounds[start + 1 :: step], strict=True
-    )
+def _blocks(
+    batch: ReadBatch, style: RecordStyle, as_fasta: bool, start: int, step: int
+) -> Iterator[bytes]:
+    """Yield the text of the reads ``start, start + step, ...``, a cacheful at a time."""
+    for first in range(0, len(batch), _BLOCK_READS):
+        names = batch.names[first : first + _BLOCK_READS]
+        low, *ends = batch.offsets[first : first + len(names) + 1].tolist()
+        bounds = [slice(a - low, b - low) for a, b in zip([low, *ends], ends, strict=False)]
+        high = ends[-1]
+        bounds, names = bounds[start::step], names[start::step]
+        text = batch.bases[low:high].tobytes().decode("ascii")
+        bases = [text[bound] for bound in bounds]
+        if as_fasta or batch.quals is None:
+            yield _fasta(names, bases, style).encode("ascii")
+            continue
+        text = (batch.quals[low:high] + 33).tobytes().decode("ascii")
+        yield _fastq(names, bases, [text[bound] for bound in bounds], style).encode("ascii")
 
 
 def _check(group: InputGroup, outputs: list[str]) -> None:
