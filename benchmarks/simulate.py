@@ -23,7 +23,13 @@ from benchmarks.simulate_errors import (
     UniformProfile,
     draw_systematic,
 )
-from benchmarks.simulate_kernels import fill_reads, format_fastq, pile_up
+from benchmarks.simulate_kernels import (
+    canonical_kmers,
+    fill_reads,
+    format_fastq,
+    pack_kmers,
+    pile_up,
+)
 from benchmarks.simulate_truth import (
     Sites,
     allele_kmers,
@@ -51,12 +57,14 @@ __all__ = [
     "Systematic",
     "UniformProfile",
     "allele_kmers",
+    "canonical_kmers",
     "decode",
     "draw_sites",
     "draw_systematic",
     "encode",
     "kept_alleles",
     "load_genome",
+    "pack_kmers",
     "random_genome",
     "simulate_reads",
     "site_counts",

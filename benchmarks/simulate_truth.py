@@ -112,8 +112,9 @@ def random_genome(
     gc : float
         Share of G and C.
     repeats : sequence of (length, copies, divergence)
-        Each family is one drawn sequence copied to ``copies`` places, every second copy
-        as its reverse complement, each base substituted with probability ``divergence``.
+        Each family is one stretch of the genome copied to ``copies`` other places, every
+        second copy as its reverse complement, each base substituted with probability
+        ``divergence``.
         A later copy may overwrite part of an earlier one.
     """
     rng = np.random.default_rng([seed, 101])
