@@ -13,13 +13,15 @@ so that a file of any size streams through without an index.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 
 import pysam
 
 from dbgclean.errors import InputError
-from dbgclean.reads.batch import BatchBuilder, ReadBatch
+from dbgclean.reads.batch import MAX_QUALITY, BatchBuilder, ReadBatch, next_step
 from dbgclean.reads.statistics import ReadStatistics
 
 __all__ = ["alignment_batches", "is_name_grouped"]
@@ -33,44 +35,9 @@ _SKIP_ORDER = (
 )
 _COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVNacgtryswkmbdhvn", "TGCAYRSWMKVHDBNtgcayrswmkvhdbn")
 _NO_QUALITY = chr(33 + 1)
+_TO_FASTQ = bytes(min(score, MAX_QUALITY) + 33 for score in range(256))
 _ENDS = pysam.FREAD1 | pysam.FREAD2
 _SUFFIXES = {pysam.FREAD1: "/1", pysam.FREAD2: "/2"}
-# Joined this often, see BatchBuilder.
-_JOINED_READS = 512
-_JOINED_BASES = 1_000_000
-
-
-class _Templates:
-    """The names and ends (READ1, READ2 flags) of the reads of one batch, to find pairs."""
-
-    def __init__(self) -> None:
-        self._rows: list[tuple[str, int]] = []
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def add(self, record: pysam.AlignedSegment) -> None:
-        self._rows.append((record.query_name or "*", record.flag & _ENDS))
-
-    def pair_at(self, row: int) -> bool:
-        """Tell whether the reads at `row` and `row` + 1 are read 1 and read 2."""
-        if row + 1 >= len(self._rows):
-            return False
-        (name, end), (other, other_end) = self._rows[row : row + 2]
-        return name == other and end == pysam.FREAD1 and other_end == pysam.FREAD2
-
-    def orphans(self) -> int:
-        """Return how many reads do not stand next to their mate."""
-        alone, row = 0, 0
-        while row < len(self._rows):
-            paired = self.pair_at(row)
-            alone += not paired
-            row += 2 if paired else 1
-        return alone
-
-    def half_pair_last(self) -> bool:
-        """Tell whether the mate of the last read may be the next one."""
-        return bool(self._rows) and self._rows[-1][1] == pysam.FREAD1
 
 
 class _Gatherer:
@@ -81,53 +48,78 @@ class _Gatherer:
         self._clear()
 
     def _clear(self) -> None:
-        self.templates = _Templates()
         self.statistics = ReadStatistics()
-        self._names: list[str] = []
-        self._sequences: list[str] = []
-        self._qualities: list[str] = []
+        self._ends: list[tuple[str, int]] = []  # name and READ1, READ2 flags of each read
 
-    def add(self, record: pysam.AlignedSegment) -> None:
-        """Append the read of a record, or count why it is none."""
-        flag = record.flag
-        if flag & _SKIPPED:
-            name = next(name for bit, name in _SKIP_ORDER if flag & bit)
-            setattr(self.statistics, name, getattr(self.statistics, name) + 1)
-            return
-        sequence = record.query_sequence or ""
-        scores = record.query_qualities
-        qualities = "" if scores is None else pysam.qualities_to_qualitystring(scores) or ""
-        if sequence and not qualities:
-            qualities = _NO_QUALITY * len(sequence)
-            self.statistics.without_quality += 1
-        if flag & pysam.FREVERSE:
-            sequence = sequence.translate(_COMPLEMENT)[::-1]
-            qualities = qualities[::-1]
-        self.templates.add(record)
-        self._names.append((record.query_name or "*") + _SUFFIXES.get(flag & _ENDS, ""))
-        self._sequences.append(sequence)
-        self._qualities.append(qualities)
-        if len(self._names) >= _JOINED_READS or len(sequence) > _JOINED_BASES:
-            self._join()
-
-    def _join(self) -> None:
-        self._builder.add(self._names, self._sequences, self._qualities)
-        self._names, self._sequences, self._qualities = [], [], []
+    def __len__(self) -> int:
+        return len(self._builder)
 
     @property
     def bases(self) -> int:
-        """Bases gathered, apart from the last few hundred reads."""
+        """Bases gathered for the next batch."""
         return self._builder.bases
+
+    def usable(self, records: Iterable[pysam.AlignedSegment]) -> Iterator[pysam.AlignedSegment]:
+        """Yield the records that stand for a read; count the others."""
+        for record in records:
+            flag = record.flag
+            if flag & _SKIPPED:
+                name = next(name for bit, name in _SKIP_ORDER if flag & bit)
+                setattr(self.statistics, name, getattr(self.statistics, name) + 1)
+            else:
+                yield record
+
+    def add(self, records: Sequence[pysam.AlignedSegment]) -> None:
+        """Append the reads of records, in sequencing orientation."""
+        flags = [record.flag for record in records]
+        names = [record.query_name or "*" for record in records]
+        sequences = [record.query_sequence or "" for record in records]
+        qualities = []
+        for sequence, record in zip(sequences, records, strict=True):
+            scores = record.query_qualities
+            if scores is None:
+                qualities.append(_NO_QUALITY * len(sequence))
+                self.statistics.without_quality += bool(sequence)
+            else:
+                qualities.append(scores.tobytes().translate(_TO_FASTQ).decode("ascii"))
+        for row, flag in enumerate(flags):
+            if flag & pysam.FREVERSE:
+                sequences[row] = sequences[row].translate(_COMPLEMENT)[::-1]
+                qualities[row] = qualities[row][::-1]
+        self._ends += [(name, flag & _ENDS) for name, flag in zip(names, flags, strict=True)]
+        suffixed = [
+            name + _SUFFIXES.get(flag & _ENDS, "") for name, flag in zip(names, flags, strict=True)
+        ]
+        self._builder.add(suffixed, sequences, qualities)
 
     def build(self, grouped: bool) -> tuple[ReadBatch, ReadStatistics]:
         """Return the batch and what was left out in it, and start on the next one."""
-        self._join()
         statistics = self.statistics
         if grouped:
-            statistics.orphans = self.templates.orphans()
+            statistics.orphans = self._orphans()
         batch = self._builder.build(paired=grouped and not statistics.orphans)
         self._clear()
         return batch, statistics
+
+    def pair_at(self, row: int) -> bool:
+        """Tell whether the reads at `row` and `row` + 1 are read 1 and read 2."""
+        if row + 1 >= len(self._ends):
+            return False
+        (name, end), (other, other_end) = self._ends[row : row + 2]
+        return name == other and end == pysam.FREAD1 and other_end == pysam.FREAD2
+
+    def half_pair_last(self) -> bool:
+        """Tell whether the mate of the last read may be the next one."""
+        return bool(self._ends) and self._ends[-1][1] == pysam.FREAD1
+
+    def _orphans(self) -> int:
+        """Return how many reads do not stand next to their mate."""
+        alone, row = 0, 0
+        while row < len(self._ends):
+            paired = self.pair_at(row)
+            alone += not paired
+            row += 2 if paired else 1
+        return alone
 
 
 def alignment_batches(
@@ -147,7 +139,7 @@ def alignment_batches(
         Whether mates stand next to each other. A batch in which some read has no
         mate beside it is handed out as single reads, in the order of the file.
     batch_bases : int
-        A batch is closed as soon as it holds this many bases and no half pair.
+        A batch is closed as soon as it holds this many bases.
     reference : str, optional
         FASTA that a CRAM file was written against.
     threads : int
@@ -159,15 +151,25 @@ def alignment_batches(
         If the file is truncated, damaged, or cannot be read without a reference.
     """
     reads = _Gatherer(path)
-    for record in _records(path, reference, threads):
-        reads.add(record)
-        if reads.bases >= batch_bases and not (grouped and reads.templates.half_pair_last()):
+    usable = reads.usable(_records(path, reference, threads))
+    records = _first_mate_first(usable) if grouped else usable
+    step = 1
+    while chunk := list(islice(records, step)):
+        before = reads.bases
+        reads.add(chunk)
+        step = next_step(step, reads.bases - before, len(chunk), batch_bases)
+        if reads.bases >= batch_bases:
+            if grouped and reads.half_pair_last():
+                reads.add(list(islice(records, 1)))
             yield reads.build(grouped)
     yield reads.build(grouped)
 
 
 def is_name_grouped(path: str, reference: str | None = None) -> bool:
-    """Tell whether the first two reads of a file are mates; check that there are reads.
+    """Tell whether mates stand side by side in a file; check that there are reads.
+
+    They do if the first two reads are mates, unless the header says that the file is
+    sorted by coordinate.
 
     Raises
     ------
@@ -175,20 +177,46 @@ def is_name_grouped(path: str, reference: str | None = None) -> bool:
         If the file holds no usable read, or cannot be read.
     """
     reads = _Gatherer(path)
-    for record in _records(path, reference, 1):
-        reads.add(record)
-        if len(reads.templates) == 2:
-            break
-    if not len(reads.templates):
+    reads.add(list(islice(_first_mate_first(reads.usable(_records(path, reference, 1))), 2)))
+    if not len(reads):
         left_out = reads.statistics.skipped
         found = f"only {left_out:,} secondary, QC-failed or duplicate records" if left_out else ""
         message = f"{path}: holds {found or 'no reads'}; give a file with primary reads"
         raise InputError(message)
-    return reads.templates.pair_at(0)
+    return reads.pair_at(0) and not _sorted_by_coordinate(path)
+
+
+def _first_mate_first(records: Iterable[pysam.AlignedSegment]) -> Iterator[pysam.AlignedSegment]:
+    """Yield records with read 2 after read 1 where the two stand side by side.
+
+    Tools that group by name leave their order open.
+    """
+    held = None
+    for record in records:
+        if held is not None and record.is_read1 and record.query_name == held.query_name:
+            yield record
+            yield held
+            held = None
+            continue
+        if held is not None:
+            yield held
+        held = record if record.is_read2 else None
+        if held is None:
+            yield record
+    if held is not None:
+        yield held
+
+
+def _sorted_by_coordinate(path: str) -> bool:
+    with _quiet(), pysam.AlignmentFile(path, "r", check_sq=False) as file:
+        return file.header.to_dict().get("HD", {}).get("SO") == "coordinate"
 
 
 def _records(path: str, reference: str | None, threads: int) -> Iterator[pysam.AlignedSegment]:
     """Yield every record of a file in its order; no index needed."""
+    if reference is not None and not os.path.isfile(reference):
+        message = f"{reference}: no such reference; give the FASTA that {path} was written against"
+        raise InputError(message)
     read = 0
     with _quiet():
         try:

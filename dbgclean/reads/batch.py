@@ -16,13 +16,15 @@ import numpy as np
 
 from dbgclean.errors import InputError
 
-__all__ = ["MAX_QUALITY", "BatchBuilder", "ReadBatch", "RecordStyle", "encode_bases"]
+__all__ = ["MAX_QUALITY", "BatchBuilder", "ReadBatch", "RecordStyle", "encode_bases", "next_step"]
 
 MAX_QUALITY = 93
 """Highest Phred score a printable FASTQ quality character can carry ('~')."""
 
 _OTHER = 4  # N, IUPAC ambiguity codes, U, X, gaps: a k-mer never spans one
 _NOT_A_BASE = 5  # only seen while a batch is checked; never leaves BatchBuilder
+
+_MOST_RECORDS = 512
 
 
 def _translation(default: int) -> bytes:
@@ -212,6 +214,15 @@ class BatchBuilder:
         number = self._first_read + row
         path = self._paths[number % len(self._paths)]
         return f"{path}: record {number // len(self._paths) + 1:,} ({self._names[row]})"
+
+
+def next_step(step: int, bases: int, records: int, batch_bases: int) -> int:
+    """Return how many records to parse next after `records` of `bases` bases.
+
+    Doubles from one up to what still lies in the processor's cache, as long as that
+    stays well below a batch: a file of chromosomes is not taken into memory at once.
+    """
+    return max(1, min(2 * step, _MOST_RECORDS, batch_bases * records // (8 * (bases + 1))))
 
 
 def _writable(data: bytes | bytearray) -> np.ndarray:

@@ -16,13 +16,12 @@ from typing import Self
 import dnaio
 
 from dbgclean.errors import InputError
-from dbgclean.reads.batch import BatchBuilder, ReadBatch, RecordStyle
+from dbgclean.reads.batch import BatchBuilder, ReadBatch, RecordStyle, next_step
 from dbgclean.reads.compression import READ_ERRORS, damaged, open_bytes, read_head
 
 __all__ = ["RecordFile", "fastx_batches", "names_are_mates"]
 
 _PARSE_ERRORS: tuple[type[Exception], ...] = (*READ_ERRORS, dnaio.FileFormatError, ValueError)
-_MOST_RECORDS = 512  # parsed at a time: what then still lies in the processor's cache
 
 
 class RecordFile:
@@ -143,11 +142,7 @@ def fastx_batches(
 def _chunks(
     files: list[RecordFile], interleaved: bool, batch_bases: int
 ) -> Iterator[list[dnaio.SequenceRecord]]:
-    """Yield a few records at a time, mates side by side.
-
-    The number doubles from one as long as the bases of a chunk stay well below a
-    batch, so that a file of chromosomes is not taken into memory at once.
-    """
+    """Yield a few records at a time, mates side by side."""
     step = 1
     while True:
         if interleaved:
@@ -159,8 +154,7 @@ def _chunks(
         if not records:
             return
         yield records
-        mean = sum(map(len, records)) // len(records) + 1
-        step = max(1, min(2 * step, _MOST_RECORDS, batch_bases // (8 * mean)))
+        step = next_step(step, sum(map(len, records)), len(records), batch_bases)
 
 
 def _take_mates(first: RecordFile, second: RecordFile, n: int) -> list[dnaio.SequenceRecord]:
