@@ -1,0 +1,317 @@
+"""One direction of threading: the cheapest path from an anchor to a read's end.
+
+A beam search over the solid graph (`dbgclean.evidence.solid`). A step along the
+observed base costs nothing; any other solid successor costs the log odds of the
+quality, ln((1 - e) / (e / 3)), and, where the graph forks, the log share of the
+fork that it carries. Paths that meet at the same k-mer are merged; where they
+met at nearly the same cost, the bases in which they differ are *ambiguous* and
+nobody may edit them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from dbgclean.evidence.solid import payload_of, successors
+
+__all__ = ["BEAM_WIDTH", "Beam", "extend", "new_beam"]
+
+BEAM_WIDTH = 24
+_CANDIDATES = 4 * BEAM_WIDTH
+_NONE = 255
+# A path this much dearer than the best (nats) is not followed further.
+_COST_SPREAD = 40.0
+# Two paths closer than this are a tie: e**2.3 is odds of 10 to 1.
+_TIE_MARGIN = 2.3
+# What an observed N costs: any solid base explains it.
+_UNKNOWN_COST = 0.01
+# A path that dies must end on this many observed bases; what stands after them
+# is a guess made to get one base further.
+_CLEAN_END = 8
+# More than _MAX_CLUSTER edits of quality >= 20 within 25 bases: not errors but
+# another sequence, or an indel (BFC uses a like guard).
+_CLUSTER_SPAN = 25
+_MAX_CLUSTER = 4
+_CLUSTER_QUALITY = 20
+
+
+class Beam(NamedTuple):
+    """Scratch arrays of one worker, sized by its longest read.
+
+    Back pointers have shape (longest, BEAM_WIDTH), uint8; the live states and the
+    candidates of the next step hold the k-mer on both strands and the cost.
+    """
+
+    parent: np.ndarray
+    base: np.ndarray
+    rival: np.ndarray
+    forward: np.ndarray
+    reverse: np.ndarray
+    cost: np.ndarray
+    c_forward: np.ndarray
+    c_reverse: np.ndarray
+    c_cost: np.ndarray
+    c_parent: np.ndarray
+    c_base: np.ndarray
+    c_rival: np.ndarray
+
+
+def new_beam(longest: int) -> Beam:
+    """Scratch for reads of at most ``longest`` bases."""
+    steps = (max(1, longest), BEAM_WIDTH)
+    return Beam(
+        parent=np.zeros(steps, np.uint8),
+        base=np.zeros(steps, np.uint8),
+        rival=np.zeros(steps, np.uint8),
+        forward=np.zeros(BEAM_WIDTH, np.uint64),
+        reverse=np.zeros(BEAM_WIDTH, np.uint64),
+        cost=np.zeros(BEAM_WIDTH, np.float64),
+        c_forward=np.zeros(_CANDIDATES, np.uint64),
+        c_reverse=np.zeros(_CANDIDATES, np.uint64),
+        c_cost=np.zeros(_CANDIDATES, np.float64),
+        c_parent=np.zeros(_CANDIDATES, np.uint8),
+        c_base=np.zeros(_CANDIDATES, np.uint8),
+        c_rival=np.zeros(_CANDIDATES, np.uint8),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _offer(
+    beam: Beam,
+    n: np.int64,
+    forward: np.uint64,
+    reverse: np.uint64,
+    cost: np.float64,
+    parent: np.int64,
+    base: np.int64,
+) -> np.int64:
+    """Add a candidate, or merge it into one that reached the same k-mer."""
+    for j in range(n):
+        if beam.c_forward[j] != forward:
+            continue
+        gap = cost - beam.c_cost[j]
+        if gap >= 0:
+            if gap < _TIE_MARGIN:
+                beam.c_rival[j] = parent
+        else:
+            beam.c_rival[j] = beam.c_parent[j] if -gap < _TIE_MARGIN else _NONE
+            beam.c_cost[j] = cost
+            beam.c_parent[j] = parent
+        return n
+    beam.c_forward[n] = forward
+    beam.c_reverse[n] = reverse
+    beam.c_cost[n] = cost
+    beam.c_parent[n] = parent
+    beam.c_base[n] = base
+    beam.c_rival[n] = _NONE
+    return n + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _branch(
+    beam: Beam,
+    state: np.int64,
+    n: np.int64,
+    observed: np.int64,
+    edit_cost: np.float64,
+    bits: np.uint64,
+    slots: np.ndarray,
+    k: np.int64,
+) -> np.int64:
+    """Offer the successors of one state; a fork charges the log share of each arm."""
+    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    top = np.uint64(2 * (k - 1))
+    forward, reverse = beam.forward[state], beam.reverse[state]
+    forked = (bits & (bits - np.uint64(1))) != np.uint64(0)
+    depth = np.zeros(4, np.float64)
+    total = 0.0
+    if forked:
+        for b in range(4):
+            if (bits >> np.uint64(b)) & np.uint64(1):
+                f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
+                r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
+                depth[b] = np.float64(payload_of(slots, f, r) >> np.uint64(16))
+                total += depth[b]
+    for b in range(4):
+        if not (bits >> np.uint64(b)) & np.uint64(1):
+            continue
+        cost = beam.cost[state]
+        if b != observed:
+            cost += edit_cost
+            if forked and depth[b] > 0:
+                cost += np.log(total / depth[b])
+        f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
+        r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
+        n = _offer(beam, n, f, r, cost, state, b)
+    return n
+
+
+@numba.njit(cache=True, nogil=True)
+def _survivors(beam: Beam, n: np.int64, step: np.int64) -> np.int64:
+    """Move the cheapest candidates, in order of cost, into the live states."""
+    best = beam.c_cost[0]
+    for j in range(1, n):
+        best = min(best, beam.c_cost[j])
+    kept = 0
+    while kept < BEAM_WIDTH:
+        pick = -1
+        for j in range(n):
+            cost = beam.c_cost[j]
+            if cost <= best + _COST_SPREAD and (pick < 0 or cost < beam.c_cost[pick]):
+                pick = j
+        if pick < 0:
+            break
+        beam.forward[kept] = beam.c_forward[pick]
+        beam.reverse[kept] = beam.c_reverse[pick]
+        beam.cost[kept] = beam.c_cost[pick]
+        beam.parent[step, kept] = beam.c_parent[pick]
+        beam.base[step, kept] = beam.c_base[pick]
+        beam.rival[step, kept] = beam.c_rival[pick]
+        beam.c_cost[pick] = np.inf
+        kept += 1
+    return kept
+
+
+@numba.njit(cache=True, nogil=True)
+def _mark_difference(
+    beam: Beam,
+    a: np.int64,
+    b: np.int64,
+    step: np.int64,
+    start: np.int64,
+    ambiguous: np.ndarray,
+) -> None:
+    """Mark the bases in which two paths that end at ``step`` differ."""
+    while step >= start and a != b:
+        if beam.base[step, a] != beam.base[step, b]:
+            ambiguous[step] = 1
+        a = np.int64(beam.parent[step, a])
+        b = np.int64(beam.parent[step, b])
+        step -= 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _trace_back(
+    beam: Beam,
+    live: np.int64,
+    start: np.int64,
+    reached: np.int64,
+    path: np.ndarray,
+    ambiguous: np.ndarray,
+) -> None:
+    """Write the cheapest path (state 0) and the bases that a rival disputes."""
+    first = np.int64(0)
+    for other in range(1, live):
+        if beam.cost[other] - beam.cost[0] < _TIE_MARGIN:
+            _mark_difference(beam, first, other, reached - 1, start, ambiguous)
+    state = 0
+    for step in range(reached - 1, start - 1, -1):
+        path[step] = beam.base[step, state]
+        parent = np.int64(beam.parent[step, state])
+        rival = beam.rival[step, state]
+        if rival != _NONE:
+            _mark_difference(beam, parent, np.int64(rival), step - 1, start, ambiguous)
+        state = parent
+
+
+@numba.njit(cache=True, nogil=True)
+def _trusted_end(
+    observed: np.ndarray,
+    qualities: np.ndarray,
+    path: np.ndarray,
+    start: np.int64,
+    reached: np.int64,
+    whole: np.bool_,
+) -> tuple[np.int64, np.bool_]:
+    """Where the path stops being believable, and whether a cluster of edits said so."""
+    foreign = False
+    recent = np.zeros(_MAX_CLUSTER + 1, np.int64)
+    seen = 0
+    for i in range(start, reached):
+        if path[i] == observed[i] or observed[i] > 3 or qualities[i] < _CLUSTER_QUALITY:
+            continue
+        recent[seen % (_MAX_CLUSTER + 1)] = i
+        seen += 1
+        if seen > _MAX_CLUSTER:
+            first = recent[seen % (_MAX_CLUSTER + 1)]
+            if i - first < _CLUSTER_SPAN:
+                foreign = True
+                reached = first
+                break
+    if whole and not foreign:
+        return reached, foreign
+    run = 0
+    i = reached - 1
+    while i >= start:
+        run = run + 1 if path[i] == observed[i] else 0
+        if run == _CLEAN_END:
+            return i + _CLEAN_END, foreign
+        i -= 1
+    return start + run, foreign
+
+
+@numba.njit(cache=True, nogil=True)
+def extend(
+    observed: np.ndarray,
+    qualities: np.ndarray,
+    start: np.int64,
+    end: np.int64,
+    forward: np.uint64,
+    reverse: np.uint64,
+    level: np.int64,
+    slots: np.ndarray,
+    k: np.int64,
+    edit_costs: np.ndarray,
+    beam: Beam,
+    path: np.ndarray,
+    ambiguous: np.ndarray,
+) -> tuple[np.int64, np.bool_]:
+    """Thread ``observed[start:end]`` rightwards from the k-mer ``forward``.
+
+    Parameters
+    ----------
+    observed, qualities
+        uint8, the whole read in the direction of travel (codes 0..4, Phred).
+    start, end
+        First base to place and the bound not to pass.
+    forward, reverse
+        The anchor's last k-mer and its reverse complement.
+    level
+        0 for the upper cutoff, 1 for the lower.
+    edit_costs
+        float64 (94,), nats per quality value.
+    path, ambiguous
+        uint8 outputs, as long as the read; written in ``[start, reached)``.
+
+    Returns
+    -------
+    reached, foreign
+        One past the last trusted base, and whether a cluster of high-quality
+        edits ended the path.
+    """
+    beam.forward[0] = forward
+    beam.reverse[0] = reverse
+    beam.cost[0] = 0.0
+    live = np.int64(1)
+    reached = start
+    for step in range(start, end):
+        seen = np.int64(observed[step])
+        edit_cost = edit_costs[qualities[step]] if seen < 4 else _UNKNOWN_COST
+        n = np.int64(0)
+        for state in range(live):
+            payload = payload_of(slots, beam.forward[state], beam.reverse[state])
+            bits = successors(payload, level)
+            n = _branch(beam, state, n, seen, edit_cost, bits, slots, k)
+        if n == 0:
+            break
+        live = _survivors(beam, n, step)
+        reached = step + 1
+    if reached == start:
+        return start, False
+    for i in range(start, reached):
+        ambiguous[i] = 0
+    _trace_back(beam, live, start, reached, path, ambiguous)
+    return _trusted_end(observed, qualities, path, start, reached, reached == end)

@@ -1,0 +1,276 @@
+"""The edits that threading proposes, each with the evidence its read carries.
+
+An edit is one base in which a read differs from its path. It is filed under its
+*alternative*: the canonical 31-mer of the path around the base with the read's
+own base put back in the middle. Both flanks are path, so every read that shows
+the same base at the same place files it under the same k-mer, whatever other
+errors the read holds and whichever strand it came from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+
+from dbgclean.evidence.solid import SolidGraph, payload_of, successors
+from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH, OUTSIDE
+from dbgclean.evidence.threading import Threads, default_quality
+from dbgclean.spectrum.kmers import revcomp
+
+if TYPE_CHECKING:
+    from dbgclean.reads import ReadBatch
+
+__all__ = ["FLANK", "WINDOW", "Edits", "collect_edits", "quality_profile"]
+
+FLANK = 15
+WINDOW = 2 * FLANK + 1
+N_QUALITIES = 94
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """Proposed edits in the order of the reads; all arrays have one row per edit.
+
+    Attributes
+    ----------
+    key
+        uint64, the alternative: canonical 31-mer, the read's base in the middle.
+    to
+        uint8, the path's base, on the strand of ``key``.
+    strand
+        uint8, 1 where the read runs against ``key``.
+    read, fragment
+        int64, number of the read in the run; mates share a fragment.
+    position
+        int32, 0-based in the read.
+    quality, end_distance
+        uint8 Phred of the edited base; uint16 bases to the nearer read end.
+    disputed
+        uint8, 1 where a path of nearly equal cost has another base here.
+    co_edits
+        uint32, bit i set where the read is edited at place i of the window too.
+    qualities
+        uint8 (n, 31), qualities of the read over the window, 0 beyond its ends.
+    """
+
+    key: np.ndarray
+    to: np.ndarray
+    strand: np.ndarray
+    read: np.ndarray
+    fragment: np.ndarray
+    position: np.ndarray
+    quality: np.ndarray
+    end_distance: np.ndarray
+    disputed: np.ndarray
+    co_edits: np.ndarray
+    qualities: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    @classmethod
+    def empty(cls, n: int = 0) -> Edits:
+        """Uninitialised arrays for ``n`` edits."""
+        return cls(
+            np.zeros(n, np.uint64),
+            np.zeros(n, np.uint8),
+            np.zeros(n, np.uint8),
+            np.zeros(n, np.int64),
+            np.zeros(n, np.int64),
+            np.zeros(n, np.int32),
+            np.zeros(n, np.uint8),
+            np.zeros(n, np.uint16),
+            np.zeros(n, np.uint8),
+            np.zeros(n, np.uint32),
+            np.zeros((n, WINDOW), np.uint8),
+        )
+
+    @classmethod
+    def concatenate(cls, parts: list[Edits]) -> Edits:
+        """Edits of successive batches as one."""
+        if not parts:
+            return cls.empty()
+        return cls(*(np.concatenate([getattr(p, f) for p in parts]) for f in cls.__slots__))
+
+
+def quality_profile(batch: ReadBatch, threads: Threads) -> np.ndarray:
+    """Bases on a path by Phred quality, int64 (94,): what the error rates are shares of."""
+    on_path = threads.place == ON_PATH
+    if batch.quals is None:
+        profile = np.zeros(N_QUALITIES, np.int64)
+        profile[default_quality] = np.count_nonzero(on_path)
+        return profile
+    return np.bincount(
+        np.minimum(batch.quals[on_path], N_QUALITIES - 1), minlength=N_QUALITIES
+    ).astype(np.int64)
+
+
+def collect_edits(
+    batch: ReadBatch, threads: Threads, graph: SolidGraph, first_read: int = 0
+) -> Edits:
+    """Every base of the batch in which a read differs from its path.
+
+    Parameters
+    ----------
+    first_read
+        Number of the batch's first read in the whole run.
+
+    Notes
+    -----
+    An N on a path is no alternative: it is filled in when reads are rewritten.
+    """
+    codes = batch.codes
+    differs = (threads.path != codes) & (codes < 4) & (threads.path != GAP)
+    differs &= (threads.place != OUTSIDE) & (threads.place != MASKED)
+    where = np.flatnonzero(differs)
+    out = Edits.empty(len(where))
+    if len(where) == 0:
+        return out
+    reads = np.searchsorted(batch.offsets, where, side="right") - 1
+    quals = batch.quals
+    if quals is None:
+        quals = np.full(len(codes), default_quality, np.uint8)
+    out.read[:] = reads + first_read
+    in_group = reads + batch.first_read
+    out.fragment[:] = out.read - (in_group & 1) if batch.paired else out.read
+    out.position[:] = where - batch.offsets[reads]
+    ends = batch.offsets[reads + 1] - 1 - where
+    out.end_distance[:] = np.minimum(np.minimum(out.position, ends), 65535)
+    out.quality[:] = np.minimum(quals[where], N_QUALITIES - 1)
+    out.disputed[:] = threads.place[where] != ON_PATH
+    _describe(
+        where, reads, codes, quals, batch.offsets, threads.path, threads.place, graph.slots,
+        np.int64(graph.k), out.key, out.to, out.strand, out.co_edits, out.qualities,
+    )  # fmt: skip
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _walk_on(
+    forward: np.uint64, reverse: np.uint64, slots: np.ndarray, k: np.int64, onward: np.ndarray
+) -> None:
+    """Continue a path beyond the read by the deepest successor; 4 where it ends."""
+    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    top = np.uint64(2 * (k - 1))
+    onward[:] = 4
+    for step in range(FLANK):
+        bits = successors(payload_of(slots, forward, reverse), 1)
+        best = -1
+        deepest = np.uint64(0)
+        for b in range(4):
+            if not (bits >> np.uint64(b)) & np.uint64(1):
+                continue
+            f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
+            r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
+            depth = payload_of(slots, f, r) >> np.uint64(16)
+            if best < 0 or depth > deepest:
+                best, deepest = b, depth
+        if best < 0:
+            return
+        onward[step] = best
+        forward = ((forward << np.uint64(2)) | np.uint64(best)) & keep
+        reverse = (reverse >> np.uint64(2)) | (np.uint64(3 - best) << top)
+
+
+@numba.njit(cache=True, nogil=True)
+def _onward(
+    path: np.ndarray,
+    first: np.int64,
+    last: np.int64,
+    backwards: np.bool_,
+    slots: np.ndarray,
+    k: np.int64,
+    onward: np.ndarray,
+) -> None:
+    """The bases after ``last`` (or, on the other strand, before ``first``)."""
+    onward[:] = 4
+    if last - first + 1 < k:
+        return
+    forward = np.uint64(0)
+    for i in range(k):
+        c = 3 - path[first + k - 1 - i] if backwards else path[last - k + 1 + i]
+        forward = (forward << np.uint64(2)) | np.uint64(c)
+    _walk_on(forward, revcomp(forward, k), slots, k, onward)
+
+
+@numba.njit(cache=True, nogil=True)
+def _window(
+    at: np.int64,
+    first: np.int64,
+    last: np.int64,
+    path: np.ndarray,
+    slots: np.ndarray,
+    k: np.int64,
+    onward: np.ndarray,
+    window: np.ndarray,
+) -> None:
+    """Path bases around ``at``; past a dead end A before and T after, each other's complement."""
+    if at - first < FLANK:
+        _onward(path, first, last, True, slots, k, onward)
+        for i in range(FLANK - (at - first)):
+            c = onward[i]
+            window[FLANK - (at - first) - 1 - i] = 3 - c if c < 4 else 0
+    if last - at < FLANK:
+        _onward(path, first, last, False, slots, k, onward)
+        for i in range(FLANK - (last - at)):
+            c = onward[i]
+            window[FLANK + (last - at) + 1 + i] = c if c < 4 else 3
+    for i in range(max(first, at - FLANK), min(last, at + FLANK) + 1):
+        window[i - at + FLANK] = path[i]
+
+
+@numba.njit(cache=True, nogil=True)
+def _continues(place: np.uint8, base: np.uint8) -> np.bool_:
+    """Is this base part of an ungapped path?"""
+    return place != OUTSIDE and place != MASKED and base < 4
+
+
+@numba.njit(cache=True, nogil=True)
+def _describe(
+    where: np.ndarray,
+    reads: np.ndarray,
+    codes: np.ndarray,
+    quals: np.ndarray,
+    offsets: np.ndarray,
+    path: np.ndarray,
+    place: np.ndarray,
+    slots: np.ndarray,
+    k: np.int64,
+    key: np.ndarray,
+    to: np.ndarray,
+    strand: np.ndarray,
+    co_edits: np.ndarray,
+    qualities: np.ndarray,
+) -> None:
+    window = np.zeros(WINDOW, np.uint8)
+    onward = np.zeros(FLANK, np.uint8)
+    for n in range(len(where)):
+        at = where[n]
+        start, stop = offsets[reads[n]], offsets[reads[n] + 1]
+        first = at
+        while first > start and _continues(place[first - 1], path[first - 1]):
+            first -= 1
+        last = at
+        while last + 1 < stop and _continues(place[last + 1], path[last + 1]):
+            last += 1
+        _window(at, first, last, path, slots, k, onward, window)
+        window[FLANK] = codes[at]
+        kmer = np.uint64(0)
+        for i in range(WINDOW):
+            kmer = (kmer << np.uint64(2)) | np.uint64(window[i])
+        other = revcomp(kmer, np.int64(WINDOW))
+        against = other < kmer
+        key[n] = other if against else kmer
+        strand[n] = against
+        to[n] = 3 - path[at] if against else path[at]
+        for i in range(max(start, at - FLANK), min(stop - 1, at + FLANK) + 1):
+            slot = i - at + FLANK
+            if against:
+                slot = WINDOW - 1 - slot
+            qualities[n, slot] = quals[i]
+            if _continues(place[i], path[i]) and path[i] != codes[i] and i != at:
+                co_edits[n] |= np.uint32(1) << np.uint32(slot)
+
