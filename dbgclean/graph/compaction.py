@@ -64,7 +64,7 @@ def _fill_buckets(keys: np.ndarray, shift: int, starts: np.ndarray) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _lower_bound(keys: np.ndarray, starts: np.ndarray, shift: int, value: int) -> int:
+def _lower_bound(keys: np.ndarray, starts: np.ndarray, shift: int, value: int) -> np.int64:
     """First row whose key is not less than `value`."""
     bucket = np.int64(value >> np.uint64(shift))
     low = np.int64(starts[bucket])
@@ -132,7 +132,7 @@ def _mark_successors(
 
 
 @numba.njit(cache=True, nogil=True)
-def next_on_path(only: np.ndarray, node: int) -> int:
+def next_on_path(only: np.ndarray, node: int) -> np.int64:
     """The node that continues a non-branching path after `node`, or -1.
 
     `only` (int32) holds the one successor of each oriented node, or -1. The path
@@ -141,14 +141,12 @@ def next_on_path(only: np.ndarray, node: int) -> int:
     """
     target = np.int64(only[node])
     if target < 0 or only[target ^ 1] != (node ^ 1) or (target >> 1) == (node >> 1):
-        return -1
+        return np.int64(-1)
     return target
 
 
 @numba.njit(cache=True, nogil=True)
-def walk_paths(
-    only: np.ndarray, heads: np.ndarray, tails: np.ndarray, sizes: np.ndarray
-) -> int:
+def walk_paths(only: np.ndarray, heads: np.ndarray, tails: np.ndarray, sizes: np.ndarray) -> int:
     """Find all maximal non-branching paths; return how many.
 
     Parameters
@@ -411,9 +409,7 @@ def _compact(
     return UnitigGraph(k, codes, offsets, abundance, link_offsets, link_targets)
 
 
-def _paths(
-    keys: np.ndarray, k: int, only: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _paths(keys: np.ndarray, k: int, only: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Heads, tails and k-mers of all unitigs, in canonical direction and order."""
     # Far fewer unitigs than k-mers: what is not written takes no memory.
     heads = np.empty(keys.size, dtype=np.int32)

@@ -1,0 +1,101 @@
+"""Text files of graphs: opening by content, lines with their number, whole or not at all."""
+
+import gzip
+import io
+import os
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from dbgclean._files import BgzfWriter, atomic_path
+from dbgclean.errors import InputError
+
+__all__ = ["bad_line", "numbered_lines", "write_text"]
+
+_FOREIGN_MAGIC = {
+    b"BZh": ("bzip2", "bunzip2"),
+    b"\xfd7zXZ": ("xz", "unxz"),
+    b"\x28\xb5\x2f\xfd": ("zstd", "unzstd"),
+}
+
+
+def bad_line(path: str | os.PathLike[str], number: int, found: str, remedy: str) -> InputError:
+    """The error for line `number` (from 1) of a file."""
+    return InputError(f"{path}, line {number}: {found}; {remedy}")
+
+
+def _open(path: str | os.PathLike[str]) -> IO[bytes]:
+    if os.fspath(path) == "-":
+        raw: io.BufferedReader = sys.stdin.buffer  # type: ignore[assignment]
+    else:
+        try:
+            raw = open(path, "rb")  # noqa: SIM115  (closed by the caller)
+        except IsADirectoryError:
+            msg = f"{path}: a folder; name a file"
+            raise InputError(msg) from None
+        except OSError as error:
+            msg = f"{path}: cannot be read: {os.strerror(error.errno or 0)}; check the path"
+            raise InputError(msg) from error
+    head = raw.peek(6)[:6]
+    for magic, (kind, program) in _FOREIGN_MAGIC.items():
+        if head.startswith(magic):
+            raw.close()
+            msg = f"{path}: compressed with {kind}; decompress it first ({program})"
+            raise InputError(msg)
+    if head.startswith(b"\x1f\x8b"):
+        return gzip.open(raw, "rb")  # type: ignore[return-value]
+    return raw
+
+
+def numbered_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
+    """Yield (number from 1, line without its end) of a text file, gzip or plain, or '-'.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, a folder, empty, binary, or damaged gzip.
+    """
+    number = 0
+    with _open(path) as lines:
+        try:
+            for number, line in enumerate(lines, 1):
+                yield number, line.rstrip(b"\r\n").decode("utf-8")
+        except UnicodeDecodeError:
+            raise bad_line(path, number, "not text", "is this the right file?") from None
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise bad_line(
+                path, number + 1, f"damaged gzip ({error})", "fetch or make the file again"
+            ) from error
+    if number == 0:
+        msg = f"{path}: the file is empty; nothing to read"
+        raise InputError(msg)
+
+
+@contextmanager
+def write_text(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
+    """Open `path` for text that appears there only when whole; BGZF if it ends in .gz.
+
+    '-' is standard output.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    with atomic_path(path) as place:
+        if os.fspath(place) == "-":
+            yield sys.stdout
+            sys.stdout.flush()
+            return
+        with open(place, "wb") as raw:
+            if os.fspath(path).endswith(".gz"):
+                # The writer leaves `raw` open, and cuts its own blocks.
+                with io.TextIOWrapper(
+                    io.BufferedWriter(BgzfWriter(raw), 1 << 20), "utf-8", newline="\n"
+                ) as text:
+                    yield text
+            else:
+                with io.TextIOWrapper(raw, "utf-8", newline="\n") as text:
+                    yield text
