@@ -4,7 +4,8 @@ One read per template end: secondary and supplementary records, reads that faile
 quality control and duplicates are left out and counted. Reads aligned to the
 reverse strand are turned back, soft-clipped parts are included (hard-clipped ones
 are not in the file). As `samtools fastq` does, '/1' and '/2' are added to the names
-of mates, and a read without qualities is given quality 1.
+of mates, and a read without qualities is given 'B' throughout (33: like the bases of
+FASTA, they count as good).
 
 Mates are used as pairs only where they stand next to each other, as in unaligned
 or name-grouped files; the reads of a coordinate-sorted file are taken one by one,
@@ -34,7 +35,7 @@ _SKIP_ORDER = (
     (pysam.FDUP, "duplicate"),
 )
 _COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVNacgtryswkmbdhvn", "TGCAYRSWMKVHDBNtgcayrswmkvhdbn")
-_NO_QUALITY = chr(33 + 1)
+_NO_QUALITY = "B"
 _TO_FASTQ = bytes(min(score, MAX_QUALITY) + 33 for score in range(256))
 _ENDS = pysam.FREAD1 | pysam.FREAD2
 _SUFFIXES = {pysam.FREAD1: "/1", pysam.FREAD2: "/2"}
@@ -245,8 +246,9 @@ def _explained(path: str, reference: str | None, read: int, error: Exception) ->
             f"{path}: this CRAM cannot be decoded {after} with {reference}; "
             "check that it is the FASTA the file was written against, and that the file is whole"
         )
-    what = "truncated" if "truncated" in str(error) else "damaged"
-    return InputError(f"{path}: the BAM file is {what} {after}; get a whole copy of it")
+    # A missing end marker is found on opening: then there is no saying where it was cut.
+    what = "truncated" if "truncated" in str(error) else f"damaged {after}"
+    return InputError(f"{path}: the BAM file is {what}; get a whole copy of it")
 
 
 @contextmanager

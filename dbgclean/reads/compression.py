@@ -13,7 +13,14 @@ from xopen import xopen
 
 from dbgclean.errors import InputError
 
-__all__ = ["READ_ERRORS", "damaged", "detect_compression", "open_bytes", "read_head"]
+__all__ = [
+    "READ_ERRORS",
+    "damaged",
+    "detect_compression",
+    "open_bytes",
+    "read_head",
+    "warn_without_end",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -79,8 +86,6 @@ def open_bytes(path: str, *, threads: int = 1) -> BinaryIO:
             "pip install backports.zstd, or decompress the file first"
         )
         raise InputError(message)
-    if compression == "gz":
-        _warn_without_end(path)
     helpers = 1 if threads > 1 and compression == "gz" else 0
     return cast(BinaryIO, xopen(path, "rb", threads=helpers, format=compression))
 
@@ -102,7 +107,7 @@ def read_head(path: str) -> bytes:
 
 def damaged(path: str, records: int, error: BaseException) -> InputError:
     """Return the error for a file that cannot be read on after `records` records."""
-    after = f"after record {records:,}" if records else "at its start"
+    after = f"somewhere after record {records:,}" if records else "at its start"
     if isinstance(error, EOFError):
         found = f"the compressed file is truncated {after}"
     elif isinstance(error, OSError) and error.errno is not None:
@@ -123,7 +128,7 @@ def _have_zstd() -> bool:
     return False
 
 
-def _warn_without_end(path: str) -> None:
+def warn_without_end(path: str) -> None:
     """Warn of a bgzip file without its end marker: cut between two blocks, maybe."""
     with open(path, "rb") as file:
         is_bgzf = _BGZF_EXTRA in file.read(18)

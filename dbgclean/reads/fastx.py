@@ -41,6 +41,7 @@ class RecordFile:
             raise self._explained(error) from error
         two_headers = getattr(reader, "two_headers", False)
         self.style = _record_style(read_head(path), file_format, two_headers)
+        self._reader = reader  # kept alive: it would close the file with a warning
         self._records = iter(reader)
 
     def take(self, n: int) -> list[dnaio.SequenceRecord]:
@@ -77,14 +78,17 @@ class RecordFile:
         """Return what goes wrong in this file as one line for the user."""
         name = self._format.upper()
         if isinstance(error, dnaio.FileFormatError):
-            line = f"line {error.line + 1:,}" if error.line is not None else "a line"
-            message = " ".join(error.message.split()).rstrip(".")
+            where = (
+                f"after record {self.taken:,}" if error.line is None else f"line {error.line + 1:,}"
+            )
+            # Whole records may follow in the parser's message: its first sentence will do.
+            found = " ".join(error.message.split(". ")[0].split()).rstrip(".")
             return InputError(
-                f"{self.path}: {line} is not {name}: {message}; repair the file or get a whole copy"
+                f"{self.path}: {where}: not {name}: {found}; repair the file or get a whole copy"
             )
         if isinstance(error, UnicodeDecodeError):
             return InputError(
-                f"{self.path}: characters other than ASCII after record {self.taken:,}; "
+                f"{self.path}: after record {self.taken:,}: characters other than ASCII; "
                 f"give a plain {name} file"
             )
         return damaged(self.path, self.taken, error)

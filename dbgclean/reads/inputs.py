@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 from dbgclean.errors import InputError, UsageError
-from dbgclean.reads.compression import READ_ERRORS, damaged, detect_compression, read_head
+from dbgclean.reads.compression import (
+    READ_ERRORS,
+    damaged,
+    detect_compression,
+    read_head,
+    warn_without_end,
+)
 from dbgclean.reads.fastx import RecordFile, names_are_mates
 
 __all__ = ["InputGroup", "output_names", "plan_inputs"]
@@ -186,6 +192,8 @@ def _inspect(path: str) -> _Inspected:
     file_format = _detect_format(path, head)
     if file_format in ("bam", "cram"):
         return _Inspected(path, file_format, "")
+    if compression == "gz":
+        warn_without_end(path)
     with RecordFile(path, file_format) as file:
         records = file.take(1)
     if not records:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 __all__ = ["prefetch"]
@@ -15,7 +15,7 @@ _DONE = object()
 _POLL_SECONDS = 0.1
 
 
-def prefetch(produce: Callable[[], Iterator[Item]], *, depth: int = 2) -> Iterator[Item]:
+def prefetch(produce: Callable[[], Iterator[Item]], *, depth: int = 2) -> Generator[Item]:
     """Yield the items of ``produce()`` in order, made up to `depth` ahead in a thread.
 
     Whatever is raised while producing is raised here, after the items made before

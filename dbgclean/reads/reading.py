@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 from dbgclean.errors import InputError
 from dbgclean.reads.batch import ReadBatch
@@ -48,12 +49,14 @@ def iter_batches(
         usable is in the group.
     """
     total = ReadStatistics()
-    for batch, counts in prefetch(lambda: _counted(group, batch_bases, reference, threads)):
-        total += counts
-        if statistics is not None:
-            statistics += counts
-        if len(batch):
-            yield batch
+    ahead = prefetch(lambda: _counted(group, batch_bases, reference, threads))
+    with closing(ahead) as batches:
+        for batch, counts in batches:
+            total += counts
+            if statistics is not None:
+                statistics += counts
+            if len(batch):
+                yield batch
     if total.reads == 0:
         left_out = f"; {total.skipped:,} records were left out" if total.skipped else ""
         message = f"{' and '.join(group.paths)}: no usable reads{left_out}; check the file"

@@ -32,7 +32,7 @@ class ReadStatistics:
     qc_fail: int = 0
     duplicate: int = 0
     orphans: int = 0  # reads without their mate in a name-grouped file; kept
-    without_quality: int = 0  # kept, with quality 1 throughout
+    without_quality: int = 0  # kept, with quality 33 throughout
 
     def __iadd__(self, other: ReadStatistics) -> ReadStatistics:
         for field in fields(self):
