@@ -63,7 +63,7 @@ def main(args: argparse.Namespace) -> None:
     from dbgclean.spectrum.histogram import fit_spectrum
 
     table, reads, kmers = count_files(args)
-    spectrum = fit_spectrum(table, args.k)
+    spectrum = fit_spectrum(table, bases=reads.bases)
     solid = table.counts >= args.min_abundance
     write_kmer_fasta(args.output, table.keys[solid], table.counts[solid], args.k)
     if args.histogram:
