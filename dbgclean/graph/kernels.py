@@ -36,7 +36,7 @@ def count_components(link_offsets: np.ndarray, link_targets: np.ndarray) -> np.n
 
 
 @numba.njit(cache=True, nogil=True)
-def eulerian_sum(link_offsets: np.ndarray, link_targets: np.ndarray) -> int:
+def eulerian_sum(link_offsets: np.ndarray, link_targets: np.ndarray) -> np.int64:
     """Sum of |in-degree - out-degree| over the places where oriented unitigs meet.
 
     The end of ``node`` is item ``2 * node``, its start ``2 * node + 1``; a link makes
@@ -52,19 +52,19 @@ def eulerian_sum(link_offsets: np.ndarray, link_targets: np.ndarray) -> int:
     balance = np.zeros(2 * nodes, dtype=np.int64)
     for item in range(2 * nodes):
         balance[_root(parents, item)] += 1 if item & 1 else -1
-    total = 0
+    total = np.int64(0)
     for item in range(2 * nodes):
-        total += abs(balance[item])
+        total += np.abs(balance[item])
     return total
 
 
 @numba.njit(cache=True, nogil=True)
-def _lone_target(link_offsets: np.ndarray, link_targets: np.ndarray, node: int) -> int:
+def _lone_target(link_offsets: np.ndarray, link_targets: np.ndarray, node: int) -> np.int64:
     """The successor of a node with in-degree 1 and out-degree 1, else -1."""
     out_degree = link_offsets[node + 1] - link_offsets[node]
     in_degree = link_offsets[(node ^ 1) + 1] - link_offsets[node ^ 1]
     if out_degree != 1 or in_degree != 1:
-        return -1
+        return np.int64(-1)
     return np.int64(link_targets[link_offsets[node]])
 
 
