@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from dbgclean._files import atomic_path
 from dbgclean.errors import ModelError, OutputError
 from dbgclean.model.autoencoder import Autoencoder, AutoencoderConfig
 
@@ -51,8 +52,6 @@ def save_model(folder: str | Path, model: Autoencoder, card: dict[str, Any]) -> 
     TypeError
         If the card holds a value that TOML cannot.
     """
-    from dbgclean._files import atomic_path
-
     folder = Path(folder)
     state = {
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
