@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+from pathlib import Path
+
 import pytest
 
 from dbgclean import __version__
@@ -59,6 +61,12 @@ def test_help_of_each_verb(verb, capsys):
     assert shown.startswith(f"usage: dbgclean {verb}")
     assert "--quiet" in shown
     assert "--debug" in shown
+
+
+@pytest.mark.parametrize("verb", find_verbs())
+def test_the_readme_names_each_verb(verb):
+    readme = Path(__file__).parent.parent / "README.md"
+    assert f"\ndbgclean {verb} " in readme.read_text(encoding="utf-8")
 
 
 def test_version(capsys):
