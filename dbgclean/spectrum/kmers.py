@@ -17,6 +17,8 @@ import numpy as np
 from dbgclean.errors import UsageError
 
 __all__ = [
+    "BASE_CODES",
+    "LETTERS",
     "MAX_K",
     "MIN_K",
     "canonical",
@@ -35,12 +37,14 @@ __all__ = [
 MIN_K = 11
 MAX_K = 31
 
-_LETTERS = np.frombuffer(b"ACGTN", dtype=np.uint8).copy()
+LETTERS = np.frombuffer(b"ACGTN", dtype=np.uint8).copy()
+"""ASCII letter of each code, uint8 (5,)."""
 
-_CODES = np.full(256, 4, dtype=np.uint8)
+BASE_CODES = np.full(256, 4, dtype=np.uint8)
+"""Code of each byte of a sequence, uint8 (256,)."""
 for _code, _pair in enumerate((b"Aa", b"Cc", b"Gg", b"Tt")):
     for _letter in _pair:
-        _CODES[_letter] = _code
+        BASE_CODES[_letter] = _code
 
 _PAIRS = np.uint64(0x3333333333333333)
 _NIBBLES = np.uint64(0x0F0F0F0F0F0F0F0F)
@@ -146,7 +150,7 @@ def encode(sequence: str | bytes | bytearray | memoryview | np.ndarray) -> np.nd
     if isinstance(sequence, str):
         # errors="replace" gives one '?' per foreign character, so positions stay.
         sequence = sequence.encode("ascii", "replace")
-    return _CODES[np.frombuffer(sequence, dtype=np.uint8)]
+    return BASE_CODES[np.frombuffer(sequence, dtype=np.uint8)]
 
 
 def decode(codes: np.ndarray) -> str:
@@ -157,7 +161,7 @@ def decode(codes: np.ndarray) -> str:
     >>> decode(encode("ACGTR"))
     'ACGTN'
     """
-    return _LETTERS[codes].tobytes().decode("ascii")
+    return LETTERS[codes].tobytes().decode("ascii")
 
 
 @numba.njit(cache=True, nogil=True)
@@ -173,7 +177,7 @@ def kmer_matrix(keys: np.ndarray, k: int) -> np.ndarray:
     """ASCII letters of packed k-mers, uint8 of shape (n, k)."""
     keys = np.ascontiguousarray(keys, dtype=np.uint64)
     out = np.empty((keys.size, k), dtype=np.uint8)
-    _spell(keys, k, _LETTERS, out)
+    _spell(keys, k, LETTERS, out)
     return out
 
 

@@ -1,0 +1,312 @@
+"""k-mers and histograms as files.
+
+k-mers are written as `jellyfish dump` does, ``>abundance`` and the k-mer on the next
+line, sorted, so that two files can be compared line by line and assemblers read them
+as FASTA. Read back are such files and two-column text, ``kmer abundance`` with a blank
+or a tab (``jellyfish dump -c``, ``kmc_tools transform ... dump``), compressed or not.
+
+A histogram is a tab-separated table of abundances with the fit in comment lines.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numba
+import numpy as np
+
+from dbgclean._files import BgzfWriter, atomic_path
+from dbgclean.errors import InputError, UsageError
+from dbgclean.reads.compression import READ_ERRORS, open_bytes
+from dbgclean.spectrum.histogram import Spectrum
+from dbgclean.spectrum.kmers import BASE_CODES, LETTERS, canonical_kmers, check_k
+from dbgclean.spectrum.table import KmerTable
+
+__all__ = ["read_histogram", "read_kmer_fasta", "write_histogram", "write_kmer_fasta"]
+
+_ROWS = 1 << 18
+_BLOCK = 1 << 24
+_DIGITS = 10  # of the highest abundance
+_SATURATED = 2**32 - 1
+_U2 = np.uint64(2)
+_U3 = np.uint64(3)
+_FIT_FIELDS = ("valley", "peak", "half_peak", "error_rate", "genome_size", "depth")
+
+
+@contextmanager
+def _writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open for writing: '-' is standard output, a name in .gz is written as BGZF."""
+    if os.fspath(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    with atomic_path(path) as temporary, temporary.open("wb") as raw:
+        if Path(path).suffix == ".gz":
+            with BgzfWriter(raw) as packed:
+                yield cast(BinaryIO, packed)
+        else:
+            yield raw
+
+
+@numba.njit(cache=True, nogil=True)
+def _render(keys: np.ndarray, counts: np.ndarray, k: int, letters: np.ndarray) -> np.ndarray:
+    """Text of FASTA records, uint8."""
+    out = np.empty(keys.size * (k + _DIGITS + 3), dtype=np.uint8)
+    n = 0
+    for row in range(keys.size):
+        out[n] = 62  # >
+        n += 1
+        count = np.int64(counts[row])
+        length = 1
+        while count >= 10:
+            count //= 10
+            length += 1
+        count = np.int64(counts[row])
+        for i in range(n + length - 1, n - 1, -1):
+            out[i] = 48 + count % 10
+            count //= 10
+        n += length
+        out[n] = 10
+        key = keys[row]
+        for i in range(n + k, n, -1):
+            out[i] = letters[np.int64(key & _U3)]
+            key >>= _U2
+        n += k + 2
+        out[n - 1] = 10
+    return out[:n]
+
+
+def write_kmer_fasta(
+    path: str | os.PathLike[str], keys: np.ndarray, counts: np.ndarray, k: int
+) -> None:
+    """Write k-mers as FASTA records ``>abundance`` in the order given.
+
+    Parameters
+    ----------
+    path : path
+        '-' for standard output; a name in .gz is compressed (BGZF, no time stamp).
+    keys : ndarray of uint64, (n,)
+        Packed k-mers; those of a `KmerTable` are sorted.
+    counts : ndarray of uint32, (n,)
+        Their abundances.
+    k : int
+        Length of the k-mers.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written; then nothing is there under its name.
+    """
+    with _writing(path) as out:
+        for row in range(0, keys.size, _ROWS):
+            part = slice(row, row + _ROWS)
+            out.write(_render(keys[part], counts[part], k, LETTERS).data)
+
+
+@numba.njit(cache=True, nogil=True)
+def _parse_count(text: np.ndarray, first: int, end: int) -> int:
+    """Decimal number, at most 2**32 - 1; -1 where there is none."""
+    count = -1 if first == end else 0
+    for i in range(first, end):
+        if text[i] < 48 or text[i] > 57:
+            return -1
+        count = 10 * count + int(np.int64(text[i])) - 48
+        count = count if count < _SATURATED else _SATURATED
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _parse_kmer(text: np.ndarray, first: int, end: int, base_codes: np.ndarray) -> np.int64:
+    """Packed k-mer as int64; -1 where there is another letter (31 bases leave the sign free)."""
+    key = np.int64(0)
+    for i in range(first, end):
+        code = base_codes[text[i]]
+        if code > 3:
+            return np.int64(-1)
+        key = (key << 2) | np.int64(code)
+    return key
+
+
+@numba.njit(cache=True, nogil=True)
+def _parse(
+    text: np.ndarray, is_fasta: bool, k: int, base_codes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Records of whole lines: k-mers, abundances, and where a bad word begins or -1."""
+    keys = np.empty(text.size // (k + 2) + 1, dtype=np.uint64)
+    counts = np.empty(keys.size, dtype=np.uint32)
+    words = 0
+    end = 0
+    while True:
+        first = end
+        while first < text.size and text[first] <= 32:
+            first += 1
+        if first == text.size:
+            break
+        end = first
+        while end < text.size and text[end] > 32:
+            end += 1
+        row = words // 2
+        value = np.int64(-1)
+        # Abundances and k-mers take turns; in FASTA the abundance, marked '>', comes first.
+        if (words % 2 == 0) == is_fasta:
+            if text[first] == 62 or not is_fasta:
+                value = _parse_count(text, first + is_fasta, end)
+                counts[row] = value
+        elif end - first == k:
+            value = _parse_kmer(text, first, end, base_codes)
+            keys[row] = value
+        if value < 0:
+            return keys[:0], counts[:0], first
+        words += 1
+    if words % 2:
+        return keys[:0], counts[:0], text.size
+    return keys[: words // 2].copy(), counts[: words // 2].copy(), -1
+
+
+def _blocks(source: BinaryIO, is_fasta: bool, head: bytes) -> Iterator[bytes]:
+    """Whole records at a time, about 16 MB."""
+    boundary = b"\n>" if is_fasta else b"\n"
+    rest = head
+    while block := source.read(_BLOCK):
+        block = rest + block
+        end = block.rfind(boundary) + 1
+        yield block[:end]
+        rest = block[end:]
+    yield rest
+
+
+def _length_of_first(path: str | os.PathLike[str], head: bytes) -> int:
+    words = head.split(None, 2)
+    if not words:
+        msg = f"{path}: the file is empty; give k-mers with their abundances"
+        raise InputError(msg)
+    word = words[0]
+    if head.lstrip().startswith(b">"):
+        word = words[1] if len(words) > 1 else b""
+    try:
+        return check_k(len(word))
+    except UsageError as error:
+        msg = (
+            f"{path}: the first k-mer has {len(word)} letters; "
+            "k-mers of one odd length from 11 to 31 are needed"
+        )
+        raise InputError(msg) from error
+
+
+def read_kmer_fasta(path: str | os.PathLike[str]) -> KmerTable:
+    """Read k-mers with their abundances, our own or another counter's.
+
+    k-mers are made canonical and sorted; what then coincides is added up. Such files
+    do not tell strand and quality: `reverse` is 0 and `high_quality` the abundance.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, empty, or holds a line that is no k-mer or
+        abundance.
+    """
+    parts = []
+    lines = 1
+    try:
+        with open_bytes(os.fspath(path)) as source:
+            head = source.read(4096)
+            k = _length_of_first(path, head)
+            is_fasta = head.lstrip().startswith(b">")
+            for block in _blocks(source, is_fasta, head):
+                text = np.frombuffer(block, dtype=np.uint8).copy()
+                keys, counts, bad = _parse(text, is_fasta, k, BASE_CODES)
+                if bad >= 0:
+                    raise InputError(_complaint(path, block, bad, lines, k))
+                parts.append((keys, counts))
+                lines += block.count(b"\n")
+    except READ_ERRORS as error:
+        msg = f"{path}: cannot be read: {error}; check the file"
+        raise InputError(msg) from error
+    keys = np.concatenate([part[0] for part in parts])
+    counts = np.concatenate([part[1] for part in parts])
+    return _table(keys, counts, k)
+
+
+def _complaint(path: str | os.PathLike[str], block: bytes, bad: int, lines: int, k: int) -> str:
+    line = lines + block.count(b"\n", 0, bad)
+    word = block[bad : bad + 40].split(None, 1)
+    found = repr(word[0].decode("ascii", "replace")) if word else "the end of the file"
+    return (
+        f"{path}, line {line}: found {found}; needed are abundances and {k}-mers over ACGT, "
+        "as of `jellyfish dump` or `kmc_tools transform DB dump`"
+    )
+
+
+def _table(keys: np.ndarray, counts: np.ndarray, k: int) -> KmerTable:
+    keys = canonical_kmers(keys, k)
+    if keys.size and not np.all(keys[1:] > keys[:-1]):
+        order = np.argsort(keys, kind="stable")
+        keys, counts = keys[order], counts[order]
+        starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+        sums = np.add.reduceat(counts, starts, dtype=np.uint64)
+        keys, counts = keys[starts], np.minimum(sums, _SATURATED).astype(np.uint32)
+    return KmerTable(k, keys, counts, np.zeros_like(counts), counts.copy())
+
+
+def write_histogram(path: str | os.PathLike[str], spectrum: Spectrum) -> None:
+    """Write abundances, k-mers and the fitted curves as a tab-separated table.
+
+    Comment lines (``#name<TAB>value``) give k, totals and the fit. The columns are
+    abundance, k-mers seen, and k-mers expected of errors and of the genome where the
+    model was drawn ('.' elsewhere). A row of
+    abundance 100000 (`MAX_ABUNDANCE`) stands for that and everything above.
+    """
+    facts: dict[str, Any] = {name: getattr(spectrum, name) for name in ("k", "distinct", "total")}
+    facts["fitted"] = spectrum.fitted
+    if spectrum.fitted:
+        facts |= {name: getattr(spectrum, name) for name in _FIT_FIELDS}
+    else:
+        facts["reason"] = spectrum.reason
+    lines = [f"#{name}\t{_plain(value)}" for name, value in facts.items()]
+    lines.append("abundance\tkmers\terror_model\tgenome_model")
+    curve = {abundance: (error, genome) for abundance, error, genome in spectrum.curve}
+    filled = set(np.flatnonzero(spectrum.histogram).tolist())
+    for abundance in sorted((filled | curve.keys()) - {0}):
+        seen = int(spectrum.histogram[abundance]) if abundance in filled else 0
+        drawn = [f"{value:.6g}" for value in curve.get(abundance, ())] or [".", "."]
+        lines.append("\t".join([str(abundance), str(seen), *drawn]))
+    with _writing(path) as out:
+        out.write(("\n".join(lines) + "\n").encode("ascii"))
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "."
+    return f"{value:.6g}" if isinstance(value, float) else str(value).lower()
+
+
+def read_histogram(path: str | os.PathLike[str]) -> np.ndarray:
+    """Histogram (int64, index = abundance) from our table, `jellyfish histo` or KMC's.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or a row does not begin with two whole numbers.
+    """
+    rows: dict[int, int] = {}
+    try:
+        with open_bytes(os.fspath(path)) as source:
+            text = source.read().decode("ascii", "replace")
+    except READ_ERRORS as error:
+        msg = f"{path}: cannot be read: {error}; check the file"
+        raise InputError(msg) from error
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if not words or line.startswith(("#", "abundance")):
+            continue
+        if len(words) < 2 or not (words[0].isdecimal() and words[1].isdecimal()):
+            msg = f"{path}, line {number}: found {line[:40]!r}; needed are an abundance and a count"
+            raise InputError(msg)
+        rows[int(words[0])] = int(words[1])
+    histogram = np.zeros(max(rows, default=0) + 1, dtype=np.int64)
+    for abundance, kmers in rows.items():
+        histogram[abundance] = kmers
+    return histogram
