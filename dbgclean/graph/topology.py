@@ -7,6 +7,7 @@ compares the definitions with those of other tools.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -185,8 +186,7 @@ def find_bubbles(graph: UnitigGraph) -> Iterator[Bubble]:
     Linear in the links (out-degrees are at most four in a De Bruijn graph).
     """
     ends, arms = bubble_arms(graph)
-    first = first_arms(ends).tolist()
-    for begin, end in zip(first, [*first[1:], len(arms)], strict=True):
+    for begin, end in pairwise([*first_arms(ends).tolist(), len(arms)]):
         source, sink = ends[begin].tolist()
         yield Bubble(source, sink, tuple(arms[begin:end].tolist()))
 
