@@ -81,7 +81,7 @@ def superbubble_oracle(graph):
     for source in graph:
         valid = {}
         for sink in graph:
-            if sink[0] == source[0]:
+            if sink == source:
                 continue
             nodes = reached(graph, source, sink)
             if sink not in nodes or nodes != reached(back, sink, source):
@@ -89,7 +89,8 @@ def superbubble_oracle(graph):
             if nx.is_directed_acyclic_graph(graph.subgraph(nodes)):
                 valid[sink] = nodes
         for sink, nodes in valid.items():
-            if len(nodes) > 2 and not any(other in nodes for other in valid if other != sink):
+            minimal = not any(other in nodes for other in valid if other != sink)
+            if minimal and len(nodes) > 2 and sink[0] != source[0]:
                 found[source, sink] = nodes - {source, sink}
     return found
 
