@@ -5,6 +5,7 @@ import gzip
 import io
 import os
 import random
+import resource
 import sys
 
 import pysam
@@ -84,6 +85,33 @@ def test_full_disk_is_one_line():
 
     with pytest.raises(OutputError, match=f"^/dev/full: cannot be written: {NO_SPACE}; free"):
         fill()
+
+
+@pytest.fixture
+def small_disk():
+    """No file may grow over 100 kB: the write fails after a part of it, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_disk_that_fills_up_leaves_nothing(tmp_path):
+    def one_file():
+        with atomic_path(tmp_path / "a") as path, path.open("wb") as file:
+            file.write(bytes(200_000))
+
+    def one_of_a_folder():
+        with OutputFolder(tmp_path / "out") as folder:
+            folder.path("first").write_bytes(b"x")
+            with folder.path("kmers.fa").open("wb") as file:
+                file.write(bytes(200_000))
+
+    for write in (one_file, one_of_a_folder):
+        with pytest.raises(OutputError, match="cannot be written: File too large; "):
+            write()
+        assert not list(tmp_path.iterdir())
 
 
 def test_full_disk_on_standard_output_is_one_line():

@@ -279,7 +279,8 @@ def test_truncated_bam(tmp_path, cut, capfd):
     assert capfd.readouterr().err == "", "htslib keeps silent"
 
 
-def test_bam_damaged_in_the_middle(tmp_path, capfd):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_bam_damaged_in_the_middle(tmp_path, capfd, threads):
     path = write_bam(tmp_path / "a.bam", noise(30_000))
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
@@ -287,7 +288,7 @@ def test_bam_damaged_in_the_middle(tmp_path, capfd):
     path.write_bytes(bytes(data))
     (group,) = plan_inputs([path])
     with pytest.raises(InputError, match=r"the BAM file is damaged after record .*; get a whole"):
-        list(iter_batches(group))
+        list(iter_batches(group, threads=threads))
     assert capfd.readouterr().err == ""
 
 

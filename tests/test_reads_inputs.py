@@ -317,6 +317,12 @@ def test_empty_standard_input(monkeypatch, tmp_path):
         plan_inputs(["-"], spool_dir=tmp_path)
 
 
+def test_standard_input_with_nowhere_to_copy_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(records(1))))
+    with pytest.raises(InputError, match="stdin: cannot be copied to .*; give a temporary folder"):
+        plan_inputs(["-"], spool_dir=tmp_path / "no")
+
+
 def test_output_names_are_unique_and_tell_the_format():
     groups = [
         InputGroup(("x/a.fq.gz", "y/a.fq.gz"), "paired", "fastq"),

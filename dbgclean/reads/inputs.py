@@ -258,17 +258,18 @@ class _Spool:
             raise damaged(name, 0, error) from error
 
     def _copy(self, source: BinaryIO, stem: str) -> str:
-        if self._folder is None:
-            self._folder = tempfile.mkdtemp(prefix="dbgclean-", dir=self._given)
-            atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
-        target = Path(self._folder, stem)
         try:
+            if self._folder is None:
+                self._folder = tempfile.mkdtemp(prefix="dbgclean-", dir=self._given)
+                atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+            target = Path(self._folder, stem)
             with target.open("wb") as file:
                 shutil.copyfileobj(source, cast(BinaryIO, file), 1 << 20)
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
+            folder = self._given or tempfile.gettempdir()
             message = (
-                f"{stem}: cannot be copied to {self._folder}: {reason}; "
+                f"{stem}: cannot be copied to {folder}: {reason}; "
                 "give a temporary folder with room (--tmp), or a file"
             )
             raise InputError(message) from error
