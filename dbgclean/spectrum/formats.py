@@ -280,7 +280,9 @@ def write_histogram(path: str | os.PathLike[str], spectrum: Spectrum) -> None:
 def _plain(value: Any) -> str:
     if value is None:
         return "."
-    return f"{value:.6g}" if isinstance(value, float) else str(value).lower()
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def read_histogram(path: str | os.PathLike[str]) -> np.ndarray:

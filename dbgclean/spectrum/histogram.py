@@ -82,9 +82,10 @@ class Spectrum:
     genome_size : int
         Bases (k-mer positions) of the haploid genome, repeats included.
     depth : float
-        Depth in reads, ``peak * bases / total``, if the bases were given to
-        `fit_spectrum`; else the same as `peak`. With reads of length L it is
-        ``peak * L / (L - k + 1)``.
+        Depth in reads, bases over genome size, if the bases were given to
+        `fit_spectrum`; else depth in k-mers, erroneous ones included. From reads of
+        length L with e errors per base, the peak stands at
+        ``depth * (L - k + 1) / L * (1 - e)**k``.
     curve : list of (int, float, float)
         Abundance, and the k-mers that the model expects there from errors and
         from the genome, for plotting.
@@ -141,7 +142,7 @@ def fit_spectrum(
     k : int, optional
         Length of the k-mers; needed for a histogram.
     bases : int, optional
-        Bases in the reads, to turn k-mer depth into read depth.
+        Bases in the reads, for `Spectrum.depth`.
 
     Returns
     -------
@@ -248,6 +249,7 @@ def _summary(blank: Spectrum, model: Model, valley: int, bases: int | None) -> S
     wrong = parts[0] / np.maximum(parts[0] + genome, 1e-300)
     error_kmers = float((abundances * blank.histogram[abundances] * wrong).sum())
     share = min(error_kmers / blank.total, 1 - 1e-9)
+    genome_size = max(1, round((blank.total - error_kmers) / model.depth))
     points = abundances
     if points.size > _CURVE_POINTS:
         points = np.unique(np.geomspace(1, abundances[-1], _CURVE_POINTS).astype(np.int64))
@@ -261,8 +263,8 @@ def _summary(blank: Spectrum, model: Model, valley: int, bases: int | None) -> S
         peak=_rounded(model.depth),
         half_peak=_rounded(model.depth / 2) if has_het_peak(model) else None,
         error_rate=_rounded(1 - (1 - share) ** (1 / blank.k)),
-        genome_size=round((blank.total - error_kmers) / model.depth),
-        depth=_rounded(model.depth * (bases / blank.total if bases else 1)),
+        genome_size=genome_size,
+        depth=_rounded((bases or blank.total) / genome_size),
         curve=[(int(a), _rounded(parts[0, a - 1]), _rounded(genome[a - 1])) for a in points],
     )
 
