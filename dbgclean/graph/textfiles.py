@@ -6,8 +6,8 @@ import os
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO
+from contextlib import ExitStack, contextmanager
+from typing import IO, cast
 
 from dbgclean._files import BgzfWriter, atomic_path
 from dbgclean.errors import InputError
@@ -26,27 +26,30 @@ def bad_line(path: str | os.PathLike[str], number: int, found: str, remedy: str)
     return InputError(f"{path}, line {number}: {found}; {remedy}")
 
 
-def _open(path: str | os.PathLike[str]) -> IO[bytes]:
-    if os.fspath(path) == "-":
-        raw: io.BufferedReader = sys.stdin.buffer  # type: ignore[assignment]
-    else:
-        try:
-            raw = open(path, "rb")  # noqa: SIM115  (closed by the caller)
-        except IsADirectoryError:
-            msg = f"{path}: a folder; name a file"
-            raise InputError(msg) from None
-        except OSError as error:
-            msg = f"{path}: cannot be read: {os.strerror(error.errno or 0)}; check the path"
-            raise InputError(msg) from error
-    head = raw.peek(6)[:6]
-    for magic, (kind, program) in _FOREIGN_MAGIC.items():
-        if head.startswith(magic):
-            raw.close()
-            msg = f"{path}: compressed with {kind}; decompress it first ({program})"
-            raise InputError(msg)
-    if head.startswith(b"\x1f\x8b"):
-        return gzip.open(raw, "rb")  # type: ignore[return-value]
-    return raw
+@contextmanager
+def _open(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open for bytes, decompressed if need be; standard input stays open."""
+    with ExitStack() as stack:
+        if os.fspath(path) == "-":
+            raw = cast(io.BufferedReader, sys.stdin.buffer)
+        else:
+            try:
+                raw = stack.enter_context(open(path, "rb"))
+            except IsADirectoryError:
+                msg = f"{path}: a folder; name a file"
+                raise InputError(msg) from None
+            except OSError as error:
+                msg = f"{path}: cannot be read: {os.strerror(error.errno or 0)}; check the path"
+                raise InputError(msg) from error
+        head = raw.peek(6)[:6]
+        for magic, (kind, program) in _FOREIGN_MAGIC.items():
+            if head.startswith(magic):
+                msg = f"{path}: compressed with {kind}; decompress it first ({program})"
+                raise InputError(msg)
+        if head.startswith(b"\x1f\x8b"):
+            yield cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=raw)))
+        else:
+            yield raw
 
 
 def numbered_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
@@ -60,7 +63,7 @@ def numbered_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     number = 0
     with _open(path) as lines:
         try:
-            for number, line in enumerate(lines, 1):
+            for number, line in enumerate(lines, 1):  # noqa: B007  (named in the errors)
                 yield number, line.rstrip(b"\r\n").decode("utf-8")
         except UnicodeDecodeError:
             raise bad_line(path, number, "not text", "is this the right file?") from None
