@@ -30,6 +30,9 @@ DEFAULT_K = 31
 
 Kind = Literal["gfa", "unitigs", "kmers", "reads"]
 
+_CUT = 60_000
+"""A head this long may end within a record."""
+
 _GFA_LINE = re.compile(rb"(#|[HSLPWCJ]\t)")
 _UNITIG_HEADER = re.compile(rb">\d+\s[^\r\n]*\bKC:i:\d")
 _COUNT_LINE = re.compile(rb"[ACGT]{3,31}[\t ]\d+\r?\n")
@@ -183,11 +186,12 @@ def run_graph(
     from dbgclean.graph.unitig_fasta import write_unitigs
 
     graph, about = load_graph(inputs, options)
+    if unitigs:
+        _refuse_foreign(graph, inputs)
     report = ambiguity(graph)
     if output:
         write_gfa(output, graph)
     if unitigs:
-        _refuse_foreign(graph, inputs)
         write_unitigs(unitigs, graph)
     if bubbles:
         write_bubbles(bubbles, graph)
@@ -286,11 +290,11 @@ def sniff(path: str) -> Kind:
     from dbgclean.errors import InputError
     from dbgclean.reads.compression import read_head
 
+    if Path(path).is_dir():
+        message = f"{path}: a folder; name a file"
+        raise InputError(message)
     try:
         head = read_head(path).lstrip()
-    except IsADirectoryError:
-        message = f"{path}: a folder; name a file"
-        raise InputError(message) from None
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror}; check the path"
         raise InputError(message) from error
@@ -308,7 +312,7 @@ def _is_kmer_fasta(head: bytes) -> bool:
     if not head.startswith(b">"):
         return False
     records = head[1:].split(b"\n>")
-    if len(records) > 1:
+    if len(head) >= _CUT and len(records) > 1:
         records.pop()
     matches = [_COUNT_HEADER.fullmatch(record.rstrip() + b"\n") for record in records]
     lengths = {len(match[1]) if match else 0 for match in matches}
