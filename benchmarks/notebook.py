@@ -70,8 +70,8 @@ HUMAN = "human/hg19_chr20_9995001-11095000.fa.gz"
 class Effort:
     """How much is trained: full for the table, small for a smoke test."""
 
-    notebook_kmers: int = 1_000_000
-    notebook_epochs: int = 4
+    notebook_kmers: int = 250_000
+    notebook_epochs: int = 6
     genome: int = 50_000
     held_out: int = 10_000
     epochs: int = 2
@@ -325,8 +325,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse(argv)
     effort = Effort()
     if args.quick:
-        effort = replace(effort, notebook_kmers=5_000, notebook_epochs=2, genome=4_000,
-                         held_out=2_000, epochs=1)  # fmt: skip
+        effort = replace(effort, notebook_kmers=5_000, notebook_epochs=2, genome=1_500,
+                         held_out=1_000, epochs=1)  # fmt: skip
     elif not (args.data / K12).exists() or not (args.data / O157).exists():
         print(f"skipped: no {K12} and {O157} in {args.data}; give --data DIR, or --quick")
         return 0
