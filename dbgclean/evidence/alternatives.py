@@ -76,7 +76,7 @@ class Alternatives:
     of_edit
         int64 (n_edits,): the row that each edit belongs to.
     rates
-        float64 (94,): error rate by Phred quality, re-estimated from these data.
+        float64 (4, 4, 94): see `error_rates`.
     """
 
     key: np.ndarray
@@ -111,26 +111,43 @@ class Alternatives:
 
 
 def error_rates(edits: Edits, group_size: np.ndarray, profile: np.ndarray) -> np.ndarray:
-    """Error rate of each Phred value, from edits that do not recur.
+    """Rate of each substitution at each Phred value, from edits that do not recur.
 
     Parameters
     ----------
     group_size
         int64 (n_edits,): reads that propose the same alternative.
     profile
-        int64 (94,): bases on a path by quality.
+        int64 (4, 94): bases on a path by path base and quality.
 
     Returns
     -------
     ndarray
-        float64 (94,). Where a value is rare the nominal 10**(-Q/10) weighs in as
-        five bases' worth of prior.
+        float64 (4, 4, 94): probability that a base ``x`` of the molecule is read as
+        ``y`` at quality ``q``, on the strand of the read. The rate by quality and
+        the share of each substitution are estimated apart and multiplied. Where a
+        quality is rare the nominal 10**(-Q/10) weighs in as five bases' worth of
+        prior, and each substitution as ten errors.
     """
     lone = (group_size < _RECURRING) & (edits.disputed == 0)
     seen = np.bincount(edits.quality[lone], minlength=N_QUALITIES)[:N_QUALITIES]
     nominal = 10 ** (-np.maximum(np.arange(N_QUALITIES), 1) / 10)
     prior = 5.0
-    return np.clip((seen + prior * nominal) / (profile + prior), 1e-6, 0.75)
+    by_quality = (seen + prior * nominal) / (profile.sum(0) + prior)
+    read_as, molecule = substitution_of(edits)
+    pairs = np.bincount((4 * molecule + read_as)[lone], minlength=16).reshape(4, 4).astype(float)
+    expected = (profile * by_quality).sum(1)[:, None] / 3
+    share = (pairs + 10) / (expected + 10)
+    np.fill_diagonal(share, 0)
+    rates = share[:, :, None] * by_quality[None, None, :] / 3
+    return np.clip(rates, 1e-7, 0.25)
+
+
+def substitution_of(edits: Edits) -> tuple[np.ndarray, np.ndarray]:
+    """The base each edit was read as and the path's base, on the strand of the read."""
+    middle = (edits.key >> np.uint64(2 * FLANK)).astype(np.int64) & 3
+    turned = edits.strand == 1
+    return np.where(turned, 3 - middle, middle), np.where(turned, 3 - edits.to, edits.to)
 
 
 def pool_edits(
@@ -141,7 +158,7 @@ def pool_edits(
     Parameters
     ----------
     profile
-        int64 (94,): bases on a path by quality, over all reads.
+        int64 (4, 94): bases on a path by path base and quality, over all reads.
     table
         Raw abundances at the correction k; the depth of a site is read from it.
     mean_length
@@ -158,6 +175,8 @@ def pool_edits(
     of_edit = np.empty(len(key), np.int64)
     of_edit[order] = np.repeat(np.arange(len(size)), size)
     rates = error_rates(edits, size[of_edit], profile)
+    read_as, molecule = substitution_of(edits)
+    error = rates[molecule, read_as, edits.quality]
     n = len(size)
     support = np.zeros((n, len(COLUMNS)))
     mean_quality = np.zeros((n, WINDOW), np.uint8)
@@ -166,7 +185,7 @@ def pool_edits(
     chosen = np.zeros(len(key), np.uint8)
     _pool(
         order, bounds, edits.to, edits.strand, edits.fragment, edits.position, edits.quality,
-        edits.end_distance, edits.disputed, edits.co_edits, edits.qualities, np.log(rates),
+        edits.end_distance, edits.disputed, edits.co_edits, edits.qualities, np.log(error),
         to, support, mean_quality, co_edited, chosen,
     )  # fmt: skip
     keys = key[starts] if n else np.zeros(0, np.uint64)
@@ -174,7 +193,7 @@ def pool_edits(
     scale = mean_length / max(1.0, mean_length - table.k + 1)
     depth, to_depth = depth * scale, to_depth * scale
     likelihood, fraction = np.zeros(n), np.zeros(n)
-    _likelihoods(order, bounds, edits.quality, chosen, rates, depth.sum(1), likelihood, fraction)
+    _likelihoods(order, bounds, error, chosen, depth.sum(1), likelihood, fraction)
     siblings = _siblings(keys, support[:, 0])
     return Alternatives(
         keys, to, support, depth, to_depth, siblings, likelihood, fraction, mean_quality,
@@ -203,7 +222,7 @@ def _pool(
     disputed: np.ndarray,
     co_edits: np.ndarray,
     qualities: np.ndarray,
-    log_rates: np.ndarray,
+    log_error: np.ndarray,
     out_to: np.ndarray,
     support: np.ndarray,
     mean_quality: np.ndarray,
@@ -247,7 +266,7 @@ def _pool(
                 row[5] += strand[e]
             row[6] += q
             row[7] = max(row[7], q)
-            row[8] += log_rates[q]
+            row[8] += log_error[e]
             place = (np.int64(position[e]) * 2 + np.int64(strand[e])) & 511
             if placed[place] == 0:
                 placed[place] = 1
@@ -308,9 +327,7 @@ def _depth_kernel(
                 if row >= 0 and counts[row] > along + against:
                     turned = np.int64(reverse[row])
                     straight = np.int64(counts[row]) - turned
-                    along, against = (
-                        (straight, turned) if kmer <= other else (turned, straight)
-                    )
+                    along, against = (straight, turned) if kmer <= other else (turned, straight)
             depth[i, 0] += along
             depth[i, 1] += against
             if b == to[i]:
@@ -335,14 +352,13 @@ def _site_depths(
 def _likelihoods(
     order: np.ndarray,
     bounds: np.ndarray,
-    quality: np.ndarray,
+    error: np.ndarray,
     chosen: np.ndarray,
-    rates: np.ndarray,
     depth: np.ndarray,
     likelihood: np.ndarray,
     fraction: np.ndarray,
 ) -> None:
-    """max over f of sum ln[(f(1-e) + (1-f)e/3) / (e/3)] + (D - n) ln(1 - f)."""
+    """max over f of sum ln[(f(1-e) + (1-f)e) / e] + (D - n) ln(1 - f), e for this substitution."""
     for g in range(len(bounds) - 1):
         n = 0
         for i in range(bounds[g], bounds[g + 1]):
@@ -354,8 +370,8 @@ def _likelihoods(
             value = others * np.log(1 - f)
             for i in range(bounds[g], bounds[g + 1]):
                 if chosen[i]:
-                    e = rates[quality[order[i]]]
-                    value += np.log(f * (1 - e) * 3 / e + (1 - f))
+                    e = error[order[i]]
+                    value += np.log(f * (1 - 3 * e) / e + (1 - f))
             if value > best:
                 best, best_f = value, f
         likelihood[g] = best

@@ -4,8 +4,8 @@ A beam search over the solid graph (`dbgclean.evidence.solid`). A step along the
 observed base costs nothing; any other solid successor costs the log odds of the
 quality, ln((1 - e) / (e / 3)), and, where the graph forks, the log share of the
 fork that it carries. Paths that meet at the same k-mer are merged; where they
-met at nearly the same cost, the bases in which they differ are *ambiguous* and
-nobody may edit them.
+met at nearly the same cost, a base that one edits and the other leaves as it was
+read is *ambiguous*, and nobody may edit it.
 """
 
 from __future__ import annotations
@@ -182,11 +182,16 @@ def _mark_difference(
     b: np.int64,
     step: np.int64,
     start: np.int64,
+    observed: np.ndarray,
     ambiguous: np.ndarray,
 ) -> None:
-    """Mark the bases in which two paths that end at ``step`` differ."""
+    """Mark the bases that path ``a`` would edit and its rival ``b`` leaves as they were read.
+
+    Where both would edit, differently, the read's own base is wrong either way.
+    """
     while step >= start and a != b:
-        if beam.base[step, a] != beam.base[step, b]:
+        theirs = beam.base[step, b]
+        if beam.base[step, a] != theirs and theirs == observed[step]:
             ambiguous[step] = 1
         a = np.int64(beam.parent[step, a])
         b = np.int64(beam.parent[step, b])
@@ -199,6 +204,7 @@ def _trace_back(
     live: np.int64,
     start: np.int64,
     reached: np.int64,
+    observed: np.ndarray,
     path: np.ndarray,
     ambiguous: np.ndarray,
 ) -> None:
@@ -206,14 +212,14 @@ def _trace_back(
     first = np.int64(0)
     for other in range(1, live):
         if beam.cost[other] - beam.cost[0] < _TIE_MARGIN:
-            _mark_difference(beam, first, other, reached - 1, start, ambiguous)
+            _mark_difference(beam, first, other, reached - 1, start, observed, ambiguous)
     state = 0
     for step in range(reached - 1, start - 1, -1):
         path[step] = beam.base[step, state]
         parent = np.int64(beam.parent[step, state])
         rival = beam.rival[step, state]
         if rival != _NONE:
-            _mark_difference(beam, parent, np.int64(rival), step - 1, start, ambiguous)
+            _mark_difference(beam, parent, np.int64(rival), step - 1, start, observed, ambiguous)
         state = parent
 
 
@@ -313,5 +319,5 @@ def extend(
         return start, False
     for i in range(start, reached):
         ambiguous[i] = 0
-    _trace_back(beam, live, start, reached, path, ambiguous)
+    _trace_back(beam, live, start, reached, observed, path, ambiguous)
     return _trusted_end(observed, qualities, path, start, reached, reached == end)

@@ -9,7 +9,7 @@ errors the read holds and whichever strand it came from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numba
@@ -88,6 +88,10 @@ class Edits:
             np.zeros((n, WINDOW), np.uint8),
         )
 
+    def without_windows(self) -> Edits:
+        """The same without ``qualities``, which only pooling needs."""
+        return replace(self, qualities=np.zeros((0, WINDOW), np.uint8))
+
     @classmethod
     def concatenate(cls, parts: list[Edits]) -> Edits:
         """Edits of successive batches as one."""
@@ -97,15 +101,17 @@ class Edits:
 
 
 def quality_profile(batch: ReadBatch, threads: Threads) -> np.ndarray:
-    """Bases on a path by Phred quality, int64 (94,): what the error rates are shares of."""
-    on_path = threads.place == ON_PATH
+    """Bases on a path by what the path has there and by Phred quality: int64 (4, 94).
+
+    What the error rates are shares of; bases are on the read's own strand.
+    """
+    on_path = np.flatnonzero((threads.place == ON_PATH) & (threads.path < 4))
+    cell = threads.path[on_path].astype(np.int64) * N_QUALITIES
     if batch.quals is None:
-        profile = np.zeros(N_QUALITIES, np.int64)
-        profile[default_quality] = np.count_nonzero(on_path)
-        return profile
-    return np.bincount(
-        np.minimum(batch.quals[on_path], N_QUALITIES - 1), minlength=N_QUALITIES
-    ).astype(np.int64)
+        cell += default_quality
+    else:
+        cell += np.minimum(batch.quals[on_path], N_QUALITIES - 1)
+    return np.bincount(cell, minlength=4 * N_QUALITIES).reshape(4, N_QUALITIES)
 
 
 def collect_edits(
@@ -273,4 +279,3 @@ def _describe(
             qualities[n, slot] = quals[i]
             if _continues(place[i], path[i]) and path[i] != codes[i] and i != at:
                 co_edits[n] |= np.uint32(1) << np.uint32(slot)
-

@@ -494,9 +494,7 @@ def _thread_read(
         start = _near_anchor(rows, length, slots, k, upper)
         if start < 0:
             return np.uint8(NO_ANCHOR), np.int64(0)
-        low, high, foreign, n = _thread_near(
-            start, length, slots, k, costs, beam, rows, found
-        )
+        low, high, foreign, n = _thread_near(start, length, slots, k, costs, beam, rows, found)
     state = THREADED if low == 0 and high == length else PARTIAL
     if state == PARTIAL:
         more, n = _thread_rest(
@@ -535,9 +533,7 @@ def _thread_reads(
             states[read] = TOO_SHORT
             continue
         turned = _orient(codes, quals, start, length, rows)
-        state, n = _thread_read(
-            length, payloads, slots, k, upper, costs, beam, rows, found
-        )
+        state, n = _thread_read(length, payloads, slots, k, upper, costs, beam, rows, found)
         states[read] = state
         if state == NO_ANCHOR:
             continue

@@ -1,0 +1,239 @@
+"""One pass over the reads: thread, collect what would change, pool it.
+
+What the pass leaves behind is proportional to what would change, not to the reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dbgclean.evidence.alternatives import Alternatives, pool_edits
+from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
+from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH
+from dbgclean.evidence.solid import SolidGraph
+from dbgclean.evidence.threading import (
+    CLEAN,
+    FOREIGN,
+    NO_ANCHOR,
+    PARTIAL,
+    THREADED,
+    TOO_SHORT,
+    Threads,
+    thread_batch,
+)
+from dbgclean.evidence.windows import SampleContext
+from dbgclean.spectrum.histogram import Spectrum
+from dbgclean.spectrum.table import KmerTable
+
+if TYPE_CHECKING:
+    from dbgclean.reads import ReadBatch
+
+__all__ = [
+    "DELETE",
+    "FILL",
+    "INSERT",
+    "MASK",
+    "Evidence",
+    "OtherChanges",
+    "choose_cutoffs",
+    "gather",
+    "median_depth",
+]
+
+# Changes that are no substitutions: drop a base the path does not have, put missing
+# ones in before a base, mask what nothing supports, fill in an N.
+DELETE, INSERT, MASK, FILL = 1, 2, 3, 4
+# The deepest cutoffs of the two threading passes, and their share of a shallow peak.
+_UPPER, _LOWER = 5, 3
+_UPPER_SHARE, _LOWER_SHARE = 0.35, 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class OtherChanges:
+    """Changes that are not judged by alternative, sorted by read and position.
+
+    Attributes
+    ----------
+    read
+        int64, number of the read in the run.
+    position
+        int32, 0-based in the read as it came.
+    kind
+        uint8, DELETE, INSERT (before ``position``), MASK or FILL.
+    value
+        int64, FILL: the base; INSERT: the bases, 2 bits each, first in the highest.
+    size
+        int64, INSERT: how many bases; else 1.
+    """
+
+    read: np.ndarray
+    position: np.ndarray
+    kind: np.ndarray
+    value: np.ndarray
+    size: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.read)
+
+    @classmethod
+    def concatenate(cls, parts: list[OtherChanges]) -> OtherChanges:
+        """Changes of successive batches as one."""
+        kinds = (np.int64, np.int32, np.uint8, np.int64, np.int64)
+        if not parts:
+            return cls(*(np.zeros(0, kind) for kind in kinds))
+        return cls(*(np.concatenate([getattr(p, f) for p in parts]) for f in cls.__slots__))
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What one pass over the reads found.
+
+    Attributes
+    ----------
+    alternatives
+        Pooled; ``alternatives.of_edit`` leads from each edit to its row.
+    edits
+        Proposed substitutions (without the window qualities, which are pooled).
+    changes
+        Deletions, insertions, masks and filled Ns.
+    reads
+        Reads by state, and reads in which a cluster of edits stopped a path.
+    context
+        What the network is told of the sample.
+    """
+
+    alternatives: Alternatives
+    edits: Edits
+    changes: OtherChanges
+    reads: dict[str, int]
+    context: SampleContext
+
+
+def choose_cutoffs(spectrum: Spectrum) -> tuple[int, int]:
+    """Abundance cutoffs of the two threading passes, from the depth of the sample.
+
+    5 and 3 where a base is covered 15 times or more; less where it is shallower. The
+    fork rule of `SolidGraph` takes care of what is deeper. Without a fit the median
+    abundance that a base of the reads sees stands in for the peak.
+    """
+    peak = spectrum.peak if spectrum.fitted else median_depth(spectrum)
+    upper = int(np.clip(round(_UPPER_SHARE * peak), 2, _UPPER))
+    lower = int(np.clip(round(_LOWER_SHARE * peak), 2, _LOWER))
+    return upper, min(lower, upper)
+
+
+def median_depth(spectrum: Spectrum) -> float:
+    """Abundance of the k-mer in the middle when k-mers are weighted by abundance."""
+    weight = np.cumsum(spectrum.histogram * np.arange(len(spectrum.histogram)))
+    if len(weight) == 0 or weight[-1] == 0:
+        return 0.0
+    return float(np.searchsorted(weight, weight[-1] / 2))
+
+
+@dataclass
+class _Gathered:
+    edits: list[Edits] = field(default_factory=list)
+    changes: list[OtherChanges] = field(default_factory=list)
+    states: np.ndarray = field(default_factory=lambda: np.zeros(16, np.int64))
+    profile: np.ndarray = field(default_factory=lambda: np.zeros((4, N_QUALITIES), np.int64))
+    n_reads: int = 0
+    n_bases: int = 0
+
+    def add(self, batch: ReadBatch, threads: Threads, graph: SolidGraph) -> None:
+        self.edits.append(collect_edits(batch, threads, graph, self.n_reads))
+        self.changes.append(_other_changes(batch, threads, self.n_reads))
+        self.states += np.bincount(threads.states, minlength=16)
+        self.profile += quality_profile(batch, threads)
+        self.n_reads += len(batch)
+        self.n_bases += len(batch.codes)
+
+    def read_states(self) -> dict[str, int]:
+        plain = self.states[:FOREIGN] + self.states[FOREIGN:]
+        return {
+            "clean": int(plain[CLEAN]),
+            "threaded": int(plain[THREADED]),
+            "partly_threaded": int(plain[PARTIAL]),
+            "no_anchor": int(plain[NO_ANCHOR]),
+            "too_short": int(plain[TOO_SHORT]),
+            "foreign_part": int(self.states[FOREIGN:].sum()),
+        }
+
+
+def gather(
+    batches: Iterable[ReadBatch],
+    table: KmerTable,
+    spectrum: Spectrum,
+    threads: int = 1,
+    cutoffs: tuple[int, int] | None = None,
+) -> Evidence:
+    """Thread all reads and pool what they propose.
+
+    Parameters
+    ----------
+    batches
+        The reads, in order; batch boundaries make no difference.
+    table, spectrum
+        Raw k-mers of the same reads at the correction k, and their fit.
+    threads
+        Worker threads; the result does not depend on them.
+    cutoffs
+        Upper and lower; by default `choose_cutoffs`.
+    """
+    upper, lower = cutoffs or choose_cutoffs(spectrum)
+    graph = SolidGraph.build(table, upper, lower, threads=threads)
+    found = _Gathered()
+    for batch in batches:
+        found.add(batch, thread_batch(batch, graph, threads), graph)
+    edits = Edits.concatenate(found.edits)
+    found.edits.clear()
+    mean_length = found.n_bases / max(1, found.n_reads)
+    alternatives = pool_edits(edits, found.profile, table, mean_length, lower)
+    on_path = max(1, int(found.profile.sum()))
+    lone = np.count_nonzero(alternatives.column("reads") < 3)
+    peak = spectrum.peak if spectrum.fitted else median_depth(spectrum)
+    solid = int(np.count_nonzero(table.counts >= upper))
+    context = SampleContext(
+        peak=peak * mean_length / max(1.0, mean_length - table.k + 1),
+        error_rate=lone / on_path,
+        genome_size=float(spectrum.genome_size if spectrum.fitted else solid),
+    )
+    return Evidence(
+        alternatives,
+        edits.without_windows(),
+        OtherChanges.concatenate(found.changes),
+        found.read_states(),
+        context,
+    )
+
+
+def _other_changes(batch: ReadBatch, threads: Threads, first_read: int) -> OtherChanges:
+    """Deletions, masks, filled Ns and insertions of one batch in reading order."""
+    unknown = (batch.codes > 3) & (threads.path < 4) & (threads.place == ON_PATH)
+    masked = (threads.place == MASKED) & (batch.codes < 4)
+    kind = np.zeros(len(batch.codes), np.uint8)
+    kind[threads.path == GAP] = DELETE
+    kind[masked] = MASK
+    kind[unknown] = FILL
+    where = np.flatnonzero(kind)
+    missing = threads.missing[np.argsort(threads.missing[:, 0], kind="stable")]
+    at = np.concatenate([missing[:, 0], where])
+    kinds = np.concatenate([np.full(len(missing), INSERT, np.uint8), kind[where]])
+    filled = np.where(kind[where] == FILL, threads.path[where], 0)
+    values = np.concatenate([missing[:, 2], filled.astype(np.int64)])
+    sizes = np.concatenate([missing[:, 1], np.ones(len(where), np.int64)])
+    order = np.argsort(at, kind="stable")
+    at = at[order]
+    reads = np.searchsorted(batch.offsets, at, side="right") - 1
+    # Bases missing after the last one of a batch's last read stay with that read.
+    reads = np.minimum(reads, len(batch) - 1)
+    return OtherChanges(
+        (reads + first_read).astype(np.int64),
+        (at - batch.offsets[reads]).astype(np.int32),
+        kinds[order],
+        values[order],
+        sizes[order],
+    )
