@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from dbgclean.graph.kernels import (
+from dbgclean.graph.topology_kernels import (
     count_components,
     eulerian_sum,
     parallel_arms,
