@@ -95,6 +95,13 @@ class Alternatives:
     def __len__(self) -> int:
         return len(self.key)
 
+    def part(self, rows: slice) -> Alternatives:
+        """Some of the rows; ``of_edit`` and ``rates`` stay those of the whole."""
+        whole = ("of_edit", "rates")
+        return Alternatives(
+            *(getattr(self, f) if f in whole else getattr(self, f)[rows] for f in self.__slots__)
+        )
+
     def column(self, name: str) -> np.ndarray:
         """One column of ``support`` by its name."""
         return self.support[:, _COLUMN[name]]
@@ -168,8 +175,9 @@ def pool_edits(
     """
     order = np.argsort(edits.key, kind="stable")
     key = edits.key[order]
-    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else []
-    starts = np.asarray(starts, np.int64)
+    first = np.ones(len(key), bool)
+    first[1:] = key[1:] != key[:-1]
+    starts = np.flatnonzero(first)
     bounds = np.concatenate([starts, [len(key)]]).astype(np.int64)
     size = np.diff(bounds)
     of_edit = np.empty(len(key), np.int64)
@@ -210,6 +218,38 @@ def _siblings(keys: np.ndarray, fragments: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
+def _speaker(
+    order: np.ndarray, fragment: np.ndarray, quality: np.ndarray, i: int, end: int
+) -> tuple[int, int]:
+    """Of the edits of one fragment from ``i`` on, the one of highest quality (the first
+    of equals), and where the next fragment begins."""
+    best = i
+    j = i + 1
+    while j < end and fragment[order[j]] == fragment[order[i]]:
+        if quality[order[j]] > quality[order[best]]:
+            best = j
+        j += 1
+    return best, j
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_window(qualities: np.ndarray, co_edits: int, sums: np.ndarray, row: np.ndarray) -> None:
+    """Add one read's window: rows of ``sums`` are quality, reads with one, co-edits."""
+    flank, n = 0.0, 0
+    for w in range(WINDOW):
+        if qualities[w] > 0:
+            sums[0, w] += qualities[w]
+            sums[1, w] += 1
+            if w != FLANK and abs(w - FLANK) <= 5:
+                flank += qualities[w]
+                n += 1
+        if (co_edits >> w) & 1:
+            sums[2, w] += 1
+            row[12] += 1
+    row[13] += flank / max(1, n)
+
+
+@numba.njit(cache=True, nogil=True)
 def _pool(
     order: np.ndarray,
     bounds: np.ndarray,
@@ -230,30 +270,19 @@ def _pool(
     chosen: np.ndarray,
 ) -> None:
     """Fill one row per group; ``chosen`` marks (in sorted order) the read that speaks
-    for its fragment: the one of higher quality, the earlier one where they are equal."""
+    for its fragment."""
     placed = np.zeros(512, np.uint8)
-    quality_sum = np.zeros(WINDOW, np.float64)
-    quality_n = np.zeros(WINDOW, np.float64)
-    co_n = np.zeros(WINDOW, np.float64)
+    sums = np.zeros((3, WINDOW), np.float64)
     votes = np.zeros(4, np.int64)
     for g in range(len(bounds) - 1):
         placed[:] = 0
-        quality_sum[:] = 0
-        quality_n[:] = 0
-        co_n[:] = 0
+        sums[:] = 0
         votes[:] = 0
         row = support[g]
+        row[1] = bounds[g + 1] - bounds[g]
         i = bounds[g]
         while i < bounds[g + 1]:
-            best = i
-            row[1] += 1
-            j = i + 1
-            while j < bounds[g + 1] and fragment[order[j]] == fragment[order[i]]:
-                row[1] += 1
-                if quality[order[j]] > quality[order[best]]:
-                    best = j
-                j += 1
-            i = j
+            best, i = _speaker(order, fragment, quality, i, bounds[g + 1])
             chosen[best] = 1
             e = order[best]
             q = np.int64(quality[e])
@@ -268,31 +297,18 @@ def _pool(
             row[7] = max(row[7], q)
             row[8] += log_error[e]
             place = (np.int64(position[e]) * 2 + np.int64(strand[e])) & 511
-            if placed[place] == 0:
-                placed[place] = 1
-                row[9] += 1
+            row[9] += placed[place] == 0
+            placed[place] = 1
             row[10] += end_distance[e]
             row[11] += end_distance[e] < _NEAR_END
-            flank_sum = 0.0
-            flank_n = 0
-            for w in range(WINDOW):
-                if qualities[e, w] > 0:
-                    quality_sum[w] += qualities[e, w]
-                    quality_n[w] += 1
-                    if w != FLANK and abs(w - FLANK) <= 5:
-                        flank_sum += qualities[e, w]
-                        flank_n += 1
-                if (co_edits[e] >> np.uint32(w)) & np.uint32(1):
-                    co_n[w] += 1
-                    row[12] += 1
-            row[13] += flank_sum / max(1, flank_n)
+            _add_window(qualities[e], np.int64(co_edits[e]), sums, row)
         n = row[0]
         for c in (6, 10, 12, 13):
             row[c] /= n
         for w in range(WINDOW):
-            if quality_n[w] > 0:
-                mean_quality[g, w] = np.uint8(quality_sum[w] / quality_n[w] + 0.5)
-            co_edited[g, w] = np.uint8(255 * co_n[w] / n)
+            if sums[1, w] > 0:
+                mean_quality[g, w] = np.uint8(sums[0, w] / sums[1, w] + 0.5)
+            co_edited[g, w] = np.uint8(255 * sums[2, w] / n)
         out_to[g] = np.argmax(votes)
 
 
@@ -300,10 +316,10 @@ def _pool(
 def _depth_kernel(
     keys: np.ndarray,
     to: np.ndarray,
-    k: np.int64,
+    k: int,
     slots: np.ndarray,
     rows: np.ndarray,
-    mask: np.uint64,
+    mask: int,
     counts: np.ndarray,
     reverse: np.ndarray,
     depth: np.ndarray,

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from dbgclean.evidence.solid import SolidGraph, payload_of, successors
 from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH, OUTSIDE
+from dbgclean.evidence.solid import SolidGraph, payload_of, successors
 from dbgclean.evidence.threading import Threads, default_quality
 from dbgclean.spectrum.kmers import revcomp
 

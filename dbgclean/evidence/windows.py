@@ -97,8 +97,13 @@ class Windows:
     observed: np.ndarray
 
 
-def build_windows(alternatives: Alternatives, sample: SampleContext) -> Windows:
-    """Channels and globals of every alternative, in their order."""
+def build_windows(
+    alternatives: Alternatives, sample: SampleContext, part: slice | None = None
+) -> Windows:
+    """Channels and globals of the alternatives (or of a slice of them), in their order."""
+    strong = strong_density(alternatives, sample)
+    if part is not None:
+        alternatives = alternatives.part(part)
     n = len(alternatives)
     shifts = np.arange(2 * (WINDOW - 1), -1, -2, dtype=np.uint64)
     observed = ((alternatives.key[:, None] >> shifts) & np.uint64(3)).astype(np.uint8)
@@ -111,10 +116,18 @@ def build_windows(alternatives: Alternatives, sample: SampleContext) -> Windows:
     quality = alternatives.mean_quality * (255 / _QUALITY_FULL)
     windows[:, :, 8] = np.minimum(quality, 255).astype(np.uint8)
     windows[:, :, 9] = alternatives.co_edited
-    return Windows(windows, _globals(alternatives, sample, consensus), observed)
+    return Windows(windows, _globals(alternatives, sample, strong, consensus), observed)
 
 
-def _globals(a: Alternatives, sample: SampleContext, consensus: np.ndarray) -> np.ndarray:
+def strong_density(alternatives: Alternatives, sample: SampleContext) -> float:
+    """Alternatives per megabase that are real beyond doubt."""
+    strong = np.count_nonzero(alternatives.likelihood > _STRONG)
+    return strong / max(sample.genome_size, 1) * 1e6
+
+
+def _globals(
+    a: Alternatives, sample: SampleContext, strong: float, consensus: np.ndarray
+) -> np.ndarray:
     """The features named in GLOBALS, in that order."""
     n = a.column("fragments")
     depth = a.depth.sum(1)
@@ -124,7 +137,6 @@ def _globals(a: Alternatives, sample: SampleContext, consensus: np.ndarray) -> n
     high_reverse = a.column("high_quality_reverse")
     quality = a.column("quality")
     mean_error = np.exp(a.column("log_error") / np.maximum(n, 1))
-    strong = np.count_nonzero(a.likelihood > _STRONG) / max(sample.genome_size, 1) * 1e6
     columns = {
         "fragments": np.log2(1 + n) / 8,
         "depth": np.log2(1 + depth) / 12,

@@ -1,0 +1,73 @@
+"""Correct reads: a drop-in step before an assembler.
+
+Reads come out under their names, in their order, with their qualities. Low-confidence bases
+are judged over the whole data set; what is judged real, or cannot be decided, is left as it is.
+"""
+
+import argparse
+import logging
+
+from dbgclean.cli import add_kmer_size, add_memory, add_reads, add_seed, add_threads
+from dbgclean.cli._correction import add_correction, options_of
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``correct``."""
+    add_reads(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        nargs="+",
+        default=["-"],
+        metavar="OUT",
+        help="corrected reads: one file for each input file, or one for a pair (interleaved); "
+        "'-' is stdout, a name in .gz is compressed. Default: -",
+    )
+    parser.add_argument(
+        "--corrections", metavar="TSV.GZ", help="write every change and every refusal here"
+    )
+    add_kmer_size(parser)
+    add_correction(parser)
+    add_seed(parser)
+    add_memory(parser)
+    add_threads(parser)
+
+
+def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse what argparse cannot see."""
+    if len(args.reads) > 2:
+        parser.error(f"{len(args.reads)} files given; `correct` takes one file or one pair")
+    if len(args.output) > max(len(args.reads), 2):
+        parser.error("more outputs than inputs")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Correct and say what was done."""
+    from dbgclean.correct.corrections import write_corrections
+    from dbgclean.log import Progress
+    from dbgclean.pipeline.passes import correct_reads
+
+    with Progress(quiet=args.quiet) as progress:
+        run = correct_reads(args.reads, args.output, options_of(args), progress)
+    if args.corrections:
+        write_corrections(args.corrections, run.evidence, run.chosen.verdicts)
+    done = run.chosen.rewriter.statistics
+    reads = sum(tally.reads for tally in run.statistics)
+    logger.info(
+        "%s: %s of %s reads touched: %s bases changed, %s deleted, %s inserted, %s masked",
+        args.corrector,
+        f"{done.reads_touched:,}",
+        f"{reads:,}",
+        f"{done.bases_changed:,}",
+        f"{done.bases_deleted:,}",
+        f"{done.bases_inserted:,}",
+        f"{done.bases_masked:,}",
+    )
+    if run.chosen.verdicts is not None:
+        counts = run.chosen.verdicts.count()
+        logger.info(
+            "alternatives: %s errors, %s real, %s undecided",
+            *(f"{counts[name]:,}" for name in ("error", "real", "undecided")),
+        )

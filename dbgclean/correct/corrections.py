@@ -1,0 +1,154 @@
+"""The table of corrections: every change and every refusal, one row each.
+
+A row is one decision. Substitutions are decided per alternative, for all reads at
+once; gaps, masks and filled Ns are decided read by read and are numbered by read.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dbgclean._files import BgzfWriter, atomic_path
+from dbgclean.correct.verdicts import ERROR, NAMES, Verdicts
+from dbgclean.evidence.edits import FLANK
+from dbgclean.evidence.gather import DELETE, FILL, INSERT, MASK, OtherChanges
+from dbgclean.spectrum.kmers import kmers_to_strings
+
+if TYPE_CHECKING:
+    from dbgclean.evidence.gather import Evidence
+
+__all__ = ["COLUMNS", "reasons", "refusals", "write_corrections"]
+
+COLUMNS = (
+    "kind",
+    "kmer",
+    "raw_count",
+    "position",
+    "from",
+    "to",
+    "posterior",
+    "verdict",
+    "reason",
+    "fragments",
+    "depth",
+    "read",
+)
+_BASES = np.array(list("ACGTN"))
+_CHUNK = 100_000
+_KIND = {DELETE: "deletion", INSERT: "insertion", MASK: "mask", FILL: "fill"}
+_WHY = {
+    DELETE: "inserted base: the path goes on behind it",
+    INSERT: "missing base: the path holds it",
+    MASK: "no other fragment has what follows the seam",
+    FILL: "unknown base read off the path",
+}
+
+
+def reasons(evidence: Evidence, verdicts: Verdicts) -> np.ndarray:
+    """Why each alternative was changed or left alone, array of str (n,)."""
+    why = np.array(["changed", "real", "undecided"], object)[verdicts.verdict]
+    a = evidence.alternatives
+    disputed = (verdicts.verdict == ERROR) & (a.column("disputed") >= a.column("reads"))
+    why[disputed] = "tie"
+    return why
+
+
+def refusals(evidence: Evidence, verdicts: Verdicts) -> dict[str, int]:
+    """Edits proposed and not made, by reason; reads left alone, by reason."""
+    edits, rows = evidence.edits, evidence.alternatives.of_edit
+    verdict = verdicts.verdict[rows]
+    tie = (verdict == ERROR) & (edits.disputed != 0)
+    counts = {f"edit_{name}": int(np.count_nonzero(verdict == i)) for i, name in enumerate(NAMES)}
+    del counts["edit_error"]
+    counts["edit_tie"] = int(np.count_nonzero(tie))
+    counts["read_without_anchor"] = evidence.reads["no_anchor"]
+    counts["read_too_short"] = evidence.reads["too_short"]
+    counts["read_partly_threaded"] = evidence.reads["partly_threaded"]
+    return counts
+
+
+def write_corrections(
+    path: str | os.PathLike[str], evidence: Evidence | None, verdicts: Verdicts | None
+) -> None:
+    """Write ``corrections.tsv.gz``, sorted by k-mer, then by read.
+
+    Columns: ``kind`` (substitution, deletion, insertion, mask, fill); ``kmer``, the
+    canonical 31-mer with the alternative in the middle; ``raw_count``, reads that
+    show it; ``position``, 1-based, in the k-mer (substitution) or the read;
+    ``from`` and ``to``; ``posterior``, P(real); ``verdict`` and ``reason``;
+    ``fragments`` and ``depth`` of the site; ``read``, 1-based in the run, for
+    decisions about a single read. '.' where a column does not apply.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    with atomic_path(path) as part, open(part, "wb") as raw, BgzfWriter(raw) as packed:
+        packed.write(("\t".join(COLUMNS) + "\n").encode())
+        if evidence is None or verdicts is None:
+            return
+        for block in _alternative_rows(evidence, verdicts):
+            packed.write(block.encode())
+        packed.write(_change_rows(evidence.changes).encode())
+
+
+def _alternative_rows(evidence: Evidence, verdicts: Verdicts) -> Iterator[str]:
+    a = evidence.alternatives
+    why = reasons(evidence, verdicts)
+    for start in range(0, len(a), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        columns = (
+            kmers_to_strings(a.key[part], 2 * FLANK + 1),
+            a.column("reads")[part].astype(int),
+            _BASES[a.base[part]],
+            _BASES[a.to[part]],
+            verdicts.posterior[part],
+            verdicts.verdict[part],
+            why[part],
+            a.fragments[part],
+            np.rint(a.depth[part].sum(1)).astype(int),
+        )
+        out = io.StringIO()
+        for kmer, reads, base, to, p, verdict, reason, fragments, depth in zip(
+            *columns, strict=True
+        ):
+            out.write(
+                f"substitution\t{kmer}\t{reads}\t{FLANK + 1}\t{base}\t{to}\t{p:.4g}\t"
+                f"{NAMES[verdict]}\t{reason}\t{fragments}\t{depth}\t.\n"
+            )
+        yield out.getvalue()
+
+
+def _change_rows(changes: OtherChanges) -> str:
+    """One row per gap and filled N, one per masked stretch."""
+    out = io.StringIO()
+    kind, read, position = changes.kind, changes.read, changes.position
+    masked = kind == MASK
+    follows = np.zeros(len(changes), bool)
+    follows[1:] = (
+        masked[1:] & masked[:-1] & (read[1:] == read[:-1]) & (position[1:] == position[:-1] + 1)
+    )
+    heads = np.flatnonzero(~follows)
+    sizes = np.diff(np.append(heads, len(changes)))
+    for i, n in zip(heads, sizes, strict=True):
+        what = int(kind[i])
+        before, after = ".", "."
+        if what == MASK:
+            after = f"N*{n}"
+        elif what == FILL:
+            before, after = "N", str(_BASES[changes.value[i]])
+        elif what == INSERT:
+            m = int(changes.size[i])
+            bases = [(int(changes.value[i]) >> (2 * (m - 1 - j))) & 3 for j in range(m)]
+            after = "".join(_BASES[bases])
+        out.write(
+            f"{_KIND[what]}\t.\t1\t{position[i] + 1}\t{before}\t{after}\t.\terror\t"
+            f"{_WHY[what]}\t1\t.\t{read[i] + 1}\n"
+        )
+    return out.getvalue()

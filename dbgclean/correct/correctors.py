@@ -1,0 +1,234 @@
+"""Correctors behind one protocol, and the door for everybody else's.
+
+A corrector says whether reads are threaded at all, judges the pooled alternatives,
+and decides which k-mers of the corrected reads stand in the k-mer set. A package
+registers its own class under the entry-point group ``dbgclean.correctors``::
+
+    [project.entry-points."dbgclean.correctors"]
+    mine = "my_package:MyCorrector"
+
+and ``--corrector mine`` finds it; subclassing `Corrector` gives the usual
+behaviour for whatever is not overridden.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dbgclean.correct.verdicts import (
+    Verdicts,
+    all_errors,
+    likelihood_verdicts,
+    network_verdicts,
+)
+from dbgclean.errors import UsageError
+from dbgclean.evidence.windows import CHANNELS, GLOBALS, SCHEME
+from dbgclean.spectrum.histogram import Spectrum
+from dbgclean.spectrum.table import KmerTable
+
+if TYPE_CHECKING:
+    from dbgclean.evidence.gather import Evidence
+
+__all__ = [
+    "GROUP",
+    "AutoencoderCorrector",
+    "Corrector",
+    "CorrectorInfo",
+    "CutoffCorrector",
+    "LikelihoodCorrector",
+    "NearestCorrector",
+    "NoCorrector",
+    "Sample",
+    "available_correctors",
+    "load_corrector",
+]
+
+GROUP = "dbgclean.correctors"
+PRETRAINED = Path(__file__).parent.parent / "model" / "pretrained"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a corrector is told of the run.
+
+    Attributes
+    ----------
+    spectrum
+        Of the raw reads at the graph's k.
+    cutoff
+        Abundance from which a k-mer of corrected reads stands by itself.
+    threads, seed
+        Of the run; a result must not depend on ``threads``.
+    model
+        Folder of the network's weights; None for those that ship.
+    """
+
+    spectrum: Spectrum
+    cutoff: int
+    threads: int = 1
+    seed: int = 1
+    model: str | None = None
+
+
+class Corrector:
+    """Base of the correctors: threads reads, calls everything weak an error.
+
+    Attributes
+    ----------
+    edits_reads
+        False for correctors that leave the reads alone; `judge` is then not called.
+    """
+
+    edits_reads: bool = True
+
+    def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
+        """One verdict per alternative, in the order of ``evidence.alternatives``."""
+        return all_errors(evidence.alternatives)
+
+    def keep(self, table: KmerTable, kept_alternatives: np.ndarray, sample: Sample) -> np.ndarray:
+        """Which k-mers of the corrected reads stand in the k-mer set: bool (n,).
+
+        Parameters
+        ----------
+        table
+            Abundances in the corrected reads, at the graph's k.
+        kept_alternatives
+            uint64, sorted canonical k-mers over bases that were judged real or left
+            undecided; they stand however rare they are.
+        """
+        return (table.counts >= sample.cutoff) | np.isin(
+            table.keys, kept_alternatives, assume_unique=True
+        )
+
+
+class NoCorrector(Corrector):
+    """Leaves reads and k-mers as they came."""
+
+    edits_reads = False
+
+    def keep(self, table: KmerTable, kept_alternatives: np.ndarray, sample: Sample) -> np.ndarray:
+        """Everything."""
+        return np.ones(len(table), bool)
+
+
+class CutoffCorrector(Corrector):
+    """Drops k-mers below the valley of the spectrum; reads stay as they came."""
+
+    edits_reads = False
+
+    def keep(self, table: KmerTable, kept_alternatives: np.ndarray, sample: Sample) -> np.ndarray:
+        """k-mers at or above the spectrum's cutoff."""
+        return table.counts >= sample.spectrum.cutoff
+
+
+class NearestCorrector(Corrector):
+    """Threads reads through the solid graph and judges nothing: the path is the truth."""
+
+
+class LikelihoodCorrector(Corrector):
+    """Judges each alternative by its likelihood ratio."""
+
+    def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
+        """See `likelihood_verdicts`."""
+        return likelihood_verdicts(evidence.alternatives)
+
+
+@dataclass
+class AutoencoderCorrector(Corrector):
+    """Judges each alternative by what the network makes of its pooled window."""
+
+    edits_reads: bool = field(default=True, init=False)
+
+    def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
+        """See `network_verdicts`; thresholds come with the weights."""
+        from dbgclean.errors import ModelError
+        from dbgclean.model import load_model, read_card
+        from dbgclean.model.autoencoder import best_device
+
+        folder = Path(sample.model) if sample.model else PRETRAINED
+        model = load_model(
+            folder, positions=31, channels=CHANNELS, globals_=len(GLOBALS), scheme=SCHEME
+        )
+        card = read_card(folder).card
+        try:
+            error, real = float(card["error_threshold"]), float(card["real_threshold"])
+        except (KeyError, TypeError, ValueError):
+            msg = (
+                f"{folder / 'config.toml'}: the model's card gives no error_threshold and "
+                "real_threshold; train the model again with `benchmarks/train_model.py`"
+            )
+            raise ModelError(msg) from None
+        return network_verdicts(
+            evidence.alternatives,
+            evidence.context,
+            model.to(best_device()),
+            error,
+            real,
+            sample.threads,
+        )
+
+
+@dataclass(frozen=True)
+class CorrectorInfo:
+    """Where a corrector comes from."""
+
+    name: str
+    package: str
+    version: str
+    target: str
+
+
+def _registered() -> dict[str, EntryPoint]:
+    """Entry points by name; where a name stands twice, ours wins."""
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
+        if point.name not in found or point.value.startswith("dbgclean."):
+            found[point.name] = point
+    return found
+
+
+def available_correctors() -> list[CorrectorInfo]:
+    """Registered correctors by name, without importing any."""
+    infos = []
+    for name, point in sorted(_registered().items()):
+        package = point.dist.name if point.dist else "?"
+        version = point.dist.version if point.dist else "?"
+        infos.append(CorrectorInfo(name, package, version, point.value))
+    return infos
+
+
+def load_corrector(name: str) -> Corrector:
+    """Make the corrector registered under ``name``.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or it cannot be imported or made.
+    """
+    points = _registered()
+    if name not in points:
+        known = ", ".join(sorted(points))
+        msg = f"--corrector {name}: no such corrector is installed; choose one of {known}"
+        raise UsageError(msg)
+    point = points[name]
+    try:
+        corrector = point.load()()
+    except Exception as error:
+        msg = (
+            f"--corrector {name}: {point.value} cannot be loaded "
+            f"({type(error).__name__}: {error}); repair or remove the package"
+        )
+        raise UsageError(msg) from error
+    lacking = [part for part in ("judge", "keep", "edits_reads") if not hasattr(corrector, part)]
+    if lacking:
+        msg = (
+            f"--corrector {name}: {point.value} lacks {', '.join(lacking)}; "
+            "a corrector follows dbgclean.correct.Corrector"
+        )
+        raise UsageError(msg)
+    return corrector

@@ -1,0 +1,217 @@
+"""Reads rewritten by verdicts: edits that stand, gaps, masks; in order, names untouched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dbgclean.evidence.gather import DELETE, FILL, INSERT, MASK
+
+if TYPE_CHECKING:
+    from dbgclean.evidence.gather import Evidence
+    from dbgclean.reads import ReadBatch
+
+__all__ = ["Bases", "RewriteStatistics", "Rewriter"]
+
+_LETTERS = np.frombuffer(b"ACGTN", np.uint8)
+_LOWER_CASE = np.uint8(0x20)
+
+
+@dataclass(frozen=True, slots=True)
+class Bases:
+    """Reads without their names: what counting needs.
+
+    Attributes
+    ----------
+    codes, quals, offsets
+        As in `dbgclean.reads.ReadBatch`.
+    """
+
+    codes: np.ndarray
+    quals: np.ndarray | None
+    offsets: np.ndarray
+
+    def take(self, reads: np.ndarray) -> Bases:
+        """The chosen reads; ``reads`` is a bool array (n_reads,)."""
+        lengths = np.diff(self.offsets)
+        mask = np.repeat(reads, lengths)
+        offsets = np.concatenate([[0], np.cumsum(lengths[reads])]).astype(np.int64)
+        quals = None if self.quals is None else self.quals[mask]
+        return Bases(self.codes[mask], quals, offsets)
+
+
+@dataclass
+class RewriteStatistics:
+    """What was done to the reads."""
+
+    bases_changed: int = 0
+    bases_deleted: int = 0
+    bases_inserted: int = 0
+    bases_masked: int = 0
+    unknown_filled: int = 0
+    reads_touched: int = 0
+
+    def to_dict(self) -> dict[str, int]:
+        """Plain numbers for the report."""
+        return dict(vars(self))
+
+
+class Rewriter:
+    """Applies one set of verdicts to the batches of a run.
+
+    Parameters
+    ----------
+    evidence
+        Of the pass over the same reads.
+    kept
+        bool, one per alternative: its reads keep their own base. None leaves every
+        read as it came.
+    """
+
+    def __init__(self, evidence: Evidence | None, kept: np.ndarray | None) -> None:
+        self.statistics = RewriteStatistics()
+        self._evidence = evidence
+        empty = np.zeros(0, np.int64)
+        self._read, self._position, self._to = empty, empty, empty.astype(np.uint8)
+        self._kept_read, self._kept_position = empty, empty
+        if evidence is None or kept is None:
+            self._evidence = None
+            return
+        edits, alternatives = evidence.edits, evidence.alternatives
+        stands = kept[alternatives.of_edit]
+        use = ~stands & (edits.disputed == 0)
+        self._read, self._position = edits.read[use], edits.position[use]
+        turned = edits.strand[use] == 1
+        self._to = np.where(turned, 3 - edits.to[use], edits.to[use]).astype(np.uint8)
+        self._kept_read, self._kept_position = edits.read[stands], edits.position[stands]
+
+    def touched(self, first_read: int, n_reads: int) -> np.ndarray:
+        """Reads of a batch that any verdict could touch, bool (n_reads,)."""
+        mask = np.zeros(n_reads, bool)
+        if self._evidence is not None:
+            for read in (self._evidence.edits.read, self._evidence.changes.read):
+                low, high = np.searchsorted(read, [first_read, first_read + n_reads])
+                mask[read[low:high] - first_read] = True
+        return mask
+
+    def rewrite(self, batch: ReadBatch, first_read: int) -> ReadBatch:
+        """The batch as these verdicts have it; ``first_read`` counts over the whole run."""
+        if self._evidence is None:
+            return batch
+        where, to = self._substitutions(batch.offsets, first_read, len(batch))
+        changes = self._other(batch.offsets, first_read, len(batch))
+        if len(where) == 0 and len(changes.at) == 0:
+            return batch
+        bases = batch.bases.copy()
+        case = bases[where] & _LOWER_CASE
+        bases[where] = _LETTERS[to] | case
+        masked = changes.at[changes.kind == MASK]
+        bases[masked] = _LETTERS[4]
+        filled = changes.kind == FILL
+        bases[changes.at[filled]] = _LETTERS[changes.value[filled]]
+        self._count(batch, first_read, len(where), changes)
+        if not changes.has_gaps:
+            return batch.with_bases(bases)
+        return _regapped(batch, bases, changes)
+
+    def kept_stretches(self, batch: ReadBatch, first_read: int, k: int) -> Bases:
+        """The k-mers of the corrected reads over bases that stand although they were weak.
+
+        Everything further than k - 1 bases from such a base becomes N. Gaps are not
+        applied: a k-mer across one is not protected.
+        """
+        bases = Bases(batch.codes.copy(), batch.quals, batch.offsets)
+        where, to = self._substitutions(batch.offsets, first_read, len(batch))
+        bases.codes[where] = to
+        low, high = np.searchsorted(self._kept_read, [first_read, first_read + len(batch)])
+        reads = self._kept_read[low:high] - first_read
+        chosen = np.zeros(len(batch), bool)
+        chosen[reads] = True
+        taken = bases.take(chosen)
+        if len(reads) == 0:
+            return taken
+        place = np.cumsum(chosen) - 1
+        at = taken.offsets[place[reads]] + self._kept_position[low:high]
+        near = np.zeros(len(taken.codes) + 1, np.int64)
+        ends = taken.offsets[place[reads] + 1]
+        np.add.at(near, np.maximum(at - k + 1, taken.offsets[place[reads]]), 1)
+        np.add.at(near, np.minimum(at + k, ends), -1)
+        taken.codes[np.cumsum(near)[:-1] == 0] = 4
+        return taken
+
+    def _substitutions(
+        self, offsets: np.ndarray, first_read: int, n_reads: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        low, high = np.searchsorted(self._read, [first_read, first_read + n_reads])
+        where = offsets[self._read[low:high] - first_read] + self._position[low:high]
+        return where, self._to[low:high]
+
+    def _other(self, offsets: np.ndarray, first_read: int, n_reads: int) -> _Changes:
+        assert self._evidence is not None
+        c = self._evidence.changes
+        low, high = np.searchsorted(c.read, [first_read, first_read + n_reads])
+        part = slice(low, high)
+        reads = c.read[part] - first_read
+        return _Changes(
+            offsets[reads] + c.position[part], reads, c.kind[part], c.value[part], c.size[part]
+        )
+
+    def _count(self, batch: ReadBatch, first_read: int, substitutions: int, c: _Changes) -> None:
+        s = self.statistics
+        s.bases_changed += substitutions
+        s.bases_deleted += int(np.count_nonzero(c.kind == DELETE))
+        s.bases_inserted += int(c.size[c.kind == INSERT].sum())
+        s.bases_masked += int(np.count_nonzero(c.kind == MASK))
+        s.unknown_filled += int(np.count_nonzero(c.kind == FILL))
+        low, high = np.searchsorted(self._read, [first_read, first_read + len(batch)])
+        s.reads_touched += len(np.union1d(self._read[low:high] - first_read, c.reads))
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """The other changes of one batch, ``at`` being places in the batch's arrays."""
+
+    at: np.ndarray
+    reads: np.ndarray
+    kind: np.ndarray
+    value: np.ndarray
+    size: np.ndarray
+
+    @property
+    def has_gaps(self) -> bool:
+        return bool(np.any((self.kind == DELETE) | (self.kind == INSERT)))
+
+
+def _regapped(batch: ReadBatch, bases: np.ndarray, changes: _Changes) -> ReadBatch:
+    """Delete and insert bases; an inserted base gets the quality of the one it precedes."""
+    from dbgclean.reads.batch import encode_bases
+
+    deleted = changes.at[changes.kind == DELETE]
+    put = changes.kind == INSERT
+    n = changes.size[put]
+    at = np.repeat(changes.at[put], n)
+    # Place of each inserted base within its run, counted from the back: 2 bits each.
+    back = np.repeat(n, n) - 1 - _count_up(n)
+    letters = _LETTERS[(np.repeat(changes.value[put], n) >> (2 * back)) & 3]
+    keep = np.ones(len(bases), bool)
+    keep[deleted] = False
+    kept_before = np.concatenate([[0], np.cumsum(keep)])
+    lengths = np.diff(batch.offsets)
+    reads = np.repeat(np.arange(len(lengths)), lengths)
+    new_lengths = np.bincount(reads[keep], minlength=len(lengths))
+    np.add.at(new_lengths, changes.reads[put], n)
+    quals = batch.quals
+    if quals is not None and len(bases):
+        source = np.minimum(at, len(quals) - 1)
+        quals = np.insert(quals[keep], kept_before[at], quals[source])
+    bases = np.insert(bases[keep], kept_before[at], letters)
+    offsets = np.concatenate([[0], np.cumsum(new_lengths)]).astype(np.int64)
+    return replace(batch, bases=bases, codes=encode_bases(bases), quals=quals, offsets=offsets)
+
+
+def _count_up(sizes: np.ndarray) -> np.ndarray:
+    """0 .. size - 1 for each size, one after another."""
+    ends = np.cumsum(sizes)
+    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - sizes, sizes)

@@ -1,0 +1,373 @@
+"""Three passes over the reads: count, thread and judge, rewrite.
+
+Reads go by in batches; nothing is kept of them but k-mers and what would change.
+Every result comes in columns: the corrector that was asked for, and beside it the
+controls.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dbgclean.correct.correctors import Corrector, Sample, load_corrector
+from dbgclean.correct.rewrite import Bases, Rewriter
+from dbgclean.correct.verdicts import Verdicts
+from dbgclean.errors import InputError
+from dbgclean.evidence.gather import Evidence, choose_cutoffs, gather
+from dbgclean.log import Progress
+from dbgclean.reads import InputGroup, ReadStatistics, iter_batches, open_writer, plan_inputs
+from dbgclean.spectrum.counting import KmerCounter
+from dbgclean.spectrum.histogram import Spectrum, fit_spectrum
+from dbgclean.spectrum.table import KmerTable
+
+if TYPE_CHECKING:
+    from dbgclean.reads import ReadBatch
+
+__all__ = [
+    "CONTROLS",
+    "Column",
+    "Options",
+    "Run",
+    "correct_reads",
+    "correction_k",
+    "count",
+    "judge",
+    "open_run",
+    "rewrite",
+]
+
+logger = logging.getLogger(__name__)
+
+CONTROLS = ("nearest", "likelihood", "autoencoder")
+# More of a read is covered by clean k-mers of this length than by longer ones, and a
+# bacterium's are still unique (DESIGN 6).
+CORRECTION_K = 25
+
+
+@dataclass(frozen=True)
+class Options:
+    """What decides the result of a run, and how it is to be computed.
+
+    Attributes
+    ----------
+    k
+        Of the graph and the k-mer set; odd, 11 to 31.
+    correction_k
+        Of the threading; None takes the smaller of 25 and k.
+    corrector
+        Name of a registered corrector.
+    model
+        Folder of the network's weights; None for those that ship.
+    min_quality
+        Phred from which a base is of high quality.
+    seed, threads, memory_bytes, tmp
+        As on the command line; ``threads`` changes no result.
+    interleaved, single, reference
+        How the input files are laid out.
+    """
+
+    k: int = 31
+    correction_k: int | None = None
+    corrector: str = "autoencoder"
+    model: str | None = None
+    min_quality: int = 20
+    seed: int = 1
+    threads: int = 1
+    memory_bytes: int | None = None
+    tmp: str | None = None
+    interleaved: bool = False
+    single: bool = False
+    reference: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options that decide the result, for the report."""
+        return {
+            "k": self.k,
+            "correction_k": correction_k(self),
+            "corrector": self.corrector,
+            "model": self.model or "pretrained",
+            "min_quality": self.min_quality,
+            "seed": self.seed,
+        }
+
+
+def correction_k(options: Options) -> int:
+    """The k that reads are threaded at."""
+    return options.correction_k or min(options.k, CORRECTION_K)
+
+
+@dataclass
+class Column:
+    """One corrector's result.
+
+    Attributes
+    ----------
+    name, corrector
+        Which, and the object.
+    verdicts
+        None for correctors that leave the reads alone.
+    rewriter
+        Applies the verdicts; holds the counts of what was changed.
+    table
+        k-mers of the corrected reads, at the graph's k.
+    kept
+        bool, one per row of ``table``: stands in the k-mer set.
+    """
+
+    name: str
+    corrector: Corrector
+    verdicts: Verdicts | None = None
+    rewriter: Rewriter = field(default_factory=lambda: Rewriter(None, None))
+    table: KmerTable | None = None
+    kept: np.ndarray | None = None
+
+    @property
+    def kmers(self) -> KmerTable:
+        """The k-mer set."""
+        assert self.table is not None
+        assert self.kept is not None
+        return self.table.select(self.kept)
+
+
+@dataclass
+class Run:
+    """A run as far as it has come.
+
+    Attributes
+    ----------
+    groups, statistics
+        The inputs, and what was read of each.
+    raw, spectrum
+        k-mers of the raw reads at the graph's k, and their fit.
+    evidence
+        None where no column edits reads.
+    columns
+        By name, in the order of the report.
+    """
+
+    options: Options
+    groups: list[InputGroup]
+    progress: Progress
+    statistics: list[ReadStatistics] = field(default_factory=list)
+    skipped_kmers: int = 0
+    raw: KmerTable | None = None
+    spectrum: Spectrum | None = None
+    evidence: Evidence | None = None
+    columns: dict[str, Column] = field(default_factory=dict)
+
+    def batches(self, what: str, statistics: bool = False) -> Iterator[tuple[int, int, ReadBatch]]:
+        """Yield (group, number of the first read in the run, batch) over all inputs."""
+        first = 0
+        for number, group in enumerate(self.groups):
+            names = ", ".join(Path(path).name for path in group.paths)
+            self.progress.start(f"{what} {names}")
+            tally = ReadStatistics()
+            for batch in iter_batches(
+                group,
+                reference=self.options.reference,
+                threads=self.options.threads,
+                statistics=tally,
+            ):
+                yield number, first, batch
+                first += len(batch)
+                self.progress.advance()
+            if statistics:
+                self.statistics.append(tally)
+
+    @property
+    def chosen(self) -> Column:
+        """The column of the corrector that was asked for."""
+        return self.columns[self.options.corrector]
+
+
+def open_run(reads: Sequence[str], options: Options, progress: Progress) -> Run:
+    """Look at the inputs before any work is done."""
+    groups = plan_inputs(
+        reads,
+        interleaved=options.interleaved,
+        single=options.single,
+        spool_dir=options.tmp,
+        reference=options.reference,
+    )
+    return Run(options, groups, progress)
+
+
+def count(run: Run, *, graph: bool) -> KmerTable:
+    """First pass: k-mers at the correction k (returned) and, for a graph, at its own.
+
+    Raises
+    ------
+    InputError
+        If no read holds a k-mer.
+    """
+    options = run.options
+    sizes = {correction_k(options)} | ({options.k} if graph else set())
+    counters = {
+        k: KmerCounter(
+            k,
+            threads=options.threads,
+            min_quality=options.min_quality,
+            memory_bytes=options.memory_bytes // len(sizes) if options.memory_bytes else None,
+        )
+        for k in sorted(sizes)
+    }
+    for _, _, batch in run.batches("Counting", statistics=True):
+        for counter in counters.values():
+            counter.add(batch)
+    tables = {k: counter.finish() for k, counter in counters.items()}
+    largest = max(sizes)
+    _check_kmers(run, tables[largest], largest)
+    if graph:
+        run.skipped_kmers = counters[options.k].statistics.skipped_kmers
+        run.raw = tables[options.k]
+        run.spectrum = fit_spectrum(run.raw, bases=sum(s.bases for s in run.statistics))
+    return tables[correction_k(options)]
+
+
+def _check_kmers(run: Run, table: KmerTable, k: int) -> None:
+    if len(table):
+        return
+    files = ", ".join(path for group in run.groups for path in group.paths)
+    reads = sum(s.reads for s in run.statistics)
+    longest = max((s.longest for s in run.statistics), default=0)
+    if reads and longest < k:
+        what = f"all {reads:,} reads are shorter than k = {k} (longest {longest} bases)"
+        remedy = "give longer reads or a smaller -k"
+    elif reads and not sum(s.acgt_bases for s in run.statistics):
+        what, remedy = f"all {reads:,} reads hold nothing but N", "give reads with bases called"
+    else:
+        what = f"no {k}-mer without N in {reads:,} reads (longest {longest} bases)"
+        remedy = "give longer reads or a smaller -k"
+    msg = f"{files}: {what}; {remedy}"
+    raise InputError(msg)
+
+
+def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
+    """Second pass: evidence, then a column of verdicts for each name.
+
+    Parameters
+    ----------
+    table
+        From `count`; not needed afterwards.
+    names
+        Correctors, the columns in their order.
+    """
+    options = run.options
+    columns = {name: Column(name, load_corrector(name)) for name in names}
+    spectrum = fit_spectrum(table, bases=sum(s.bases for s in run.statistics))
+    if any(column.corrector.edits_reads for column in columns.values()):
+        reads = (batch for _, _, batch in run.batches("Threading"))
+        run.evidence = gather(reads, table, spectrum, options.threads)
+    sample = sample_of(run, spectrum)
+    run.progress.start("Judging")
+    for column in columns.values():
+        if column.corrector.edits_reads:
+            assert run.evidence is not None
+            column.verdicts = column.corrector.judge(run.evidence, sample)
+            column.rewriter = Rewriter(run.evidence, column.verdicts.kept)
+    run.columns = columns
+
+
+def sample_of(run: Run, spectrum: Spectrum) -> Sample:
+    """What correctors are told; the cutoff is that of the first threading pass, or of
+    the second in samples too shallow for it."""
+    spectrum = run.spectrum or spectrum
+    upper, lower = choose_cutoffs(spectrum)
+    options = run.options
+    return Sample(
+        spectrum, upper if upper > 4 else lower, options.threads, options.seed, options.model
+    )
+
+
+Sink = Callable[[int, "ReadBatch"], None]
+
+
+def rewrite(run: Run, sink: Sink, *, graph: bool) -> None:
+    """Third pass: corrected reads of the chosen column to ``sink``, k-mers of all columns.
+
+    Only reads that some verdict could touch are counted again: the table of a column
+    is the raw one, less those reads as they were, plus those reads as they are now.
+    """
+    edited = [c for c in run.columns.values() if c.corrector.edits_reads] if graph else []
+    before = _Delta(run)
+    after = {column.name: _Delta(run) for column in edited}
+    protected = {column.name: _Delta(run) for column in edited}
+    for group, first, batch in run.batches("Writing"):
+        chosen = run.chosen.rewriter.rewrite(batch, first)
+        sink(group, chosen)
+        if not edited:
+            continue
+        touched = edited[0].rewriter.touched(first, len(batch))
+        before.add(batch, touched)
+        for column in edited:
+            same = column is run.chosen
+            result = chosen if same else column.rewriter.rewrite(batch, first)
+            after[column.name].add(result, touched)
+            stretches = column.rewriter.kept_stretches(batch, first, run.options.k)
+            protected[column.name].add_bases(stretches)
+    if not graph:
+        return
+    assert run.raw is not None
+    assert run.spectrum is not None
+    untouched = run.raw.combine(before.finish(), -1) if edited else run.raw
+    sample = sample_of(run, run.spectrum)
+    for column in run.columns.values():
+        names = protected.get(column.name)
+        keys = names.finish().keys if names else np.zeros(0, np.uint64)
+        column.table = (
+            untouched.combine(after[column.name].finish()) if column.name in after else run.raw
+        )
+        column.kept = column.corrector.keep(column.table, keys, sample)
+
+
+class _Delta:
+    """A counter at the graph's k for the few reads that change."""
+
+    def __init__(self, run: Run) -> None:
+        options = run.options
+        self._counter = KmerCounter(
+            options.k,
+            threads=options.threads,
+            min_quality=options.min_quality,
+            memory_bytes=options.memory_bytes,
+        )
+
+    def add(self, batch: ReadBatch, reads: np.ndarray) -> None:
+        self.add_bases(Bases(batch.codes, batch.quals, batch.offsets).take(reads))
+
+    def add_bases(self, bases: Bases) -> None:
+        self._counter.add_codes(bases.codes, bases.offsets, bases.quals)
+
+    def finish(self) -> KmerTable:
+        return self._counter.finish()
+
+
+def correct_reads(
+    reads: Sequence[str], outputs: Sequence[str], options: Options, progress: Progress
+) -> Run:
+    """Corrected reads only: no graph, no controls.
+
+    Parameters
+    ----------
+    outputs
+        One for each input file, or one for a pair (interleaved).
+    """
+    run = open_run(reads, options, progress)
+    if len(run.groups) != 1:
+        files = ", ".join(path for group in run.groups for path in group.paths)
+        msg = f"{files}: {len(run.groups)} sets of reads; `correct` takes one file or one pair"
+        raise InputError(msg)
+    table = count(run, graph=False)
+    judge(run, table, [options.corrector])
+    del table
+    with ExitStack() as stack:
+        writer = stack.enter_context(open_writer(run.groups[0], outputs))
+        rewrite(run, lambda _, batch: writer.write(batch), graph=False)
+    return run
