@@ -28,7 +28,7 @@ def _curve() -> list[list[float]]:
     ]
 
 
-def _column(kmers: int, unitigs: int, junctions: int, tips: int, bubbles: int, **cost: int) -> dict:
+def _column(kmers: int, unitigs: int, junctions: int, tips: int, bubbles: int) -> dict[str, int]:
     return {
         "kmers": kmers,
         "unitigs": unitigs,
@@ -40,7 +40,6 @@ def _column(kmers: int, unitigs: int, junctions: int, tips: int, bubbles: int, *
         "superbubbles": bubbles + bubbles // 40,
         "components": 1 + tips // 900,
         "eulerian_deficit": tips + tips // 50 + 4,
-        **cost,
     }
 
 
@@ -120,12 +119,12 @@ def parts() -> dict[str, Any]:
             "kmers_dropped": 1_411,
         },
         "ambiguity": {
-            "raw": _column(2_626_114, 163_220, 108_441, 27_912, 40_127, **_cost(0, 2_101_883, 0, 0)),
-            "cutoff": _column(523_410, 1_322, 590, 41, 203, **_cost(1_188, 507, 9, 0)),
-            "classical": _column(522_004, 310, 118, 12, 11, **_cost(6_240, 640, 201, 0)),
-            "nearest": _column(523_902, 1_290, 570, 22, 204, **_cost(310, 121, 8, 3)),
-            "likelihood": _column(524_701, 1_352, 602, 25, 213, **_cost(0, 580, 0, 2)),
-            "autoencoder": _column(524_262, 1_315, 584, 20, 212, **_cost(0, 141, 0, 2)),
+            "raw": _column(2_626_114, 163_220, 108_441, 27_912, 40_127) | _cost(0, 2_101_883, 0, 0),
+            "cutoff": _column(523_410, 1_322, 590, 41, 203) | _cost(1_188, 507, 9, 0),
+            "classical": _column(522_004, 310, 118, 12, 11) | _cost(6_240, 640, 201, 0),
+            "nearest": _column(523_902, 1_290, 570, 22, 204) | _cost(310, 121, 8, 3),
+            "likelihood": _column(524_701, 1_352, 602, 25, 213) | _cost(0, 580, 0, 2),
+            "autoencoder": _column(524_262, 1_315, 584, 20, 212) | _cost(0, 141, 0, 2),
         },
         "abundance": {
             "kept": [[a, round(g)] for a, _, g in curve if round(g)],

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbgclean._files import atomic_path
-from dbgclean.report.plots import draw_plots, inline_svg
+from dbgclean.report.canvas import inline_svg
+from dbgclean.report.plots import draw_plots
 from dbgclean.report.summary import sample_name
 from dbgclean.report.words import (
     DEFINITIONS,
@@ -161,6 +162,7 @@ def render_html(
         pictures=_pictures(report, drawn),
         spectrum=_spectrum_facts(report),
         no_fit=_no_fit(report),
+        has_histogram="spectrum" in drawn,
         corrections=_correction_facts(report),
         refused=_refusals(report),
         inputs=_inputs(report),
@@ -298,11 +300,11 @@ def _alt(report: Report, name: str) -> str:
     if name == "ambiguity":
         raw = (columns.get("raw") or {}).get("junctions") or 0
         parts = [
-            f"{printable(n)} {full(c['junctions'])} junctions ({percent_fewer(raw, c['junctions'])})"
+            f"{printable(n)} {full(left)} ({percent_fewer(raw, left)})"
             for n, c in columns.items()
-            if n != "raw" and c.get("junctions") is not None
+            if n != "raw" and (left := c.get("junctions")) is not None
         ]
-        return f"Dot plot of counts per column. Raw {full(raw)} junctions; {'; '.join(parts)}."
+        return f"Dot plot of counts per column. Junctions: raw {full(raw)}; {'; '.join(parts)}."
     if name == "cost":
         parts = [
             f"{printable(n)} {full(c['false_kmers_left'])} left, {full(c['true_kmers_lost'])} lost"

@@ -125,7 +125,9 @@ def general_statistics(report: Report, sample: str) -> dict[str, Any]:
     return {
         "id": "dbgclean",
         "plot_type": "generalstats",
-        "headers": [{key: dict(_COLUMNS[key])} for key in known],
+        # Every column in every file: with several samples MultiQC takes the headers of
+        # the last file it reads, and drops values that have none there.
+        "headers": [{key: dict(column)} for key, column in _COLUMNS.items()],
         "data": {printable(sample): known},
     }
 

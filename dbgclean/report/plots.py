@@ -1,76 +1,32 @@
-"""The pictures: spectrum and its fit, ambiguity, what was removed, what it cost.
+"""The pictures: spectrum and its fit, ambiguity, what was removed, what it cost."""
 
-matplotlib's object interface on the Agg canvas: no pyplot, no global state touched
-(settings hold only while a picture is drawn). SVG with a fixed hash salt and no
-metadata, so that the same report draws the same bytes.
-
-Colours are drawn as fixed tokens: in a file of its own a picture keeps them, and the
-HTML page replaces them by its style variables, so that one drawing serves light and
-dark.
-"""
-
-import io
+import math
 import os
-import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbgclean._files import atomic_path
+from dbgclean.errors import OutputError
+from dbgclean.report.canvas import (
+    CHOSEN,
+    ERROR,
+    FILL,
+    GENOME,
+    INK,
+    MUTED,
+    SETTINGS,
+    new_figure,
+    to_svg,
+)
 from dbgclean.report.words import chosen_column, compact, printable, rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["INK", "draw_plots", "inline_svg", "write_plots"]
-
-# Colour tokens (after Okabe and Ito, told apart by readers with colour-vision
-# deficiencies) and the style variables that replace them on the page.
-INK, MUTED, GRID, PAPER = "#1f2933", "#5f6b77", "#d9dee4", "#fefefe"
-GENOME, ERROR, CHOSEN, FILL = "#0069a8", "#c2410c", "#00796b", "#a9b8c6"
-TOKENS = {
-    INK: "--ink",
-    MUTED: "--muted",
-    GRID: "--line",
-    PAPER: "--paper",
-    GENOME: "--genome",
-    ERROR: "--error",
-    CHOSEN: "--chosen",
-    FILL: "--fill",
-}
-
-_SETTINGS = {
-    "svg.hashsalt": "dbgclean",
-    "svg.fonttype": "none",  # text stays text: small, selectable, readable to screen readers
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 10,
-    "text.parse_math": False,  # a corrector's name may hold a dollar sign
-    "text.color": INK,
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": INK,
-    "axes.facecolor": "none",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.unicode_minus": False,
-    "grid.color": GRID,
-    "grid.linewidth": 0.7,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "figure.facecolor": PAPER,
-    "savefig.facecolor": PAPER,
-}
+__all__ = ["draw_plots", "write_plots"]
 
 Report = Mapping[str, Any]
 Pairs = Sequence[Sequence[float]]
@@ -97,11 +53,13 @@ def draw_plots(report: Report) -> dict[str, str]:
         "cost": _cost,
     }
     drawn = {}
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
+        # A plug-in's name in a script that the font lacks: the reader's font will do.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         for name, draw in drawers.items():
             figure = draw(report)
             if figure is not None:
-                drawn[name] = _to_svg(figure)
+                drawn[name] = to_svg(figure)
     return drawn
 
 
@@ -132,7 +90,11 @@ def write_plots(
     """
     names = []
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{folder}: cannot be made: {error.strerror}; write to another folder"
+        raise OutputError(msg) from error
     for name, svg in (draw_plots(report) if drawn is None else drawn).items():
         with atomic_path(folder / f"{name}.svg") as tmp:
             Path(tmp).write_bytes(svg.encode("utf-8"))
@@ -140,59 +102,12 @@ def write_plots(
     return names
 
 
-def inline_svg(svg: str, name: str, label: str) -> str:
-    """Make the text of an SVG file fit to stand inside an HTML page.
-
-    The page's style variables take the place of the colours, identifiers get the
-    picture's name in front (several pictures share a page), and what a page must not
-    hold twice or at all (XML head, style for every element, namespaces) goes.
-
-    Parameters
-    ----------
-    svg
-        As from :func:`draw_plots`.
-    name
-        Put in front of every identifier.
-    label
-        The alternative text.
-    """
-    from markupsafe import escape
-
-    body = svg[svg.index("<svg") :]
-    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.S)
-    body = re.sub(r' xmlns(:xlink)?="[^"]*"| version="1\.1"', "", body)
-    body = re.sub(r'\b(id=")([^"]+)"', rf'\g<1>{name}-\2"', body)
-    body = re.sub(r'(xlink:href="|url\()#', rf"\g<1>#{name}-", body).replace("xlink:href", "href")
-    for colour, variable in TOKENS.items():
-        body = body.replace(colour, f"var({variable})")
-    body = re.sub(r"'DejaVu Sans'", "var(--sans)", body)
-    body = re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*"', r"\1", body)
-    body = re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*"', r"\1", body)
-    return body.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1).strip()
-
-
-def _to_svg(figure: "Figure") -> str:
-    out = io.StringIO()
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(out, format="svg", metadata=nothing)
-    return re.sub(r"<metadata>.*?</metadata>\s*", "", out.getvalue(), flags=re.S)
-
-
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def _spectrum(report: Report) -> "Figure | None":
     spectrum = report.get("spectrum") or {}
     histogram = spectrum.get("histogram") or []
     if not histogram:
         return None
-    figure = _figure(8, 3.6)
+    figure = new_figure(8, 3.6)
     axes = figure.subplots()
     end = _x_end(report)
     _steps(axes, histogram, end, label="k-mers seen", color=FILL, fill=True)
@@ -203,7 +118,7 @@ def _spectrum(report: Report) -> "Figure | None":
         parts = (("errors, fitted", ERROR, 1, "--"), ("genome, fitted", GENOME, 2, "-"))
         for label, color, column, dashes in parts:
             # Below one k-mer a curve says nothing and would stretch the log axis.
-            height = [row[column] if row[column] >= 0.5 else None for row in curve]
+            height = [row[column] if row[column] >= 0.5 else math.nan for row in curve]
             axes.plot(at, height, color=color, linestyle=dashes, linewidth=1.8, label=label)
     if fit.get("fitted"):
         marks = (("valley", "valley"), ("half_peak", "half peak"), ("peak", "peak"))
@@ -219,7 +134,7 @@ def _abundance(report: Report) -> "Figure | None":
     kept, removed = sides.get("kept") or [], sides.get("removed") or []
     if not kept and not removed:
         return None
-    figure = _figure(8, 3.4)
+    figure = new_figure(8, 3.4)
     axes = figure.subplots()
     end = _x_end(report)
     _steps(axes, kept, end, label="kept", color=GENOME, fill=True)
@@ -249,6 +164,9 @@ def _steps(axes: "Axes", pairs: Pairs, end: float, *, label: str, color: str, fi
 def _count_axes(axes: "Axes", end: float, label: str) -> None:
     axes.set_yscale("log")
     axes.set_ylim(bottom=0.5, top=axes.get_ylim()[1] * 2)
+    # The default labels are powers in math notation, which is off here.
+    axes.yaxis.set_major_formatter(lambda value, _: compact(value))
+    axes.yaxis.set_minor_locator(_null_locator())
     axes.set_xlim(0.5, end + 0.5)
     axes.set_xlabel(label)
     axes.set_ylabel("distinct k-mers")
@@ -303,7 +221,7 @@ def _dots(
     """A panel per count, a line per column of the report, the number beside its dot."""
     across = min(3, len(panels))
     down = -(-len(panels) // across)
-    figure = _figure(8.6, down * (0.75 + 0.23 * len(names)))
+    figure = new_figure(8.6, down * (0.75 + 0.23 * len(names)), between=0.06)
     grid = figure.subplots(down, across, sharey=True, squeeze=False)
     chosen = chosen_column(report)
     for axes, (label, values) in zip(grid.flat, panels, strict=False):
@@ -328,13 +246,18 @@ def _dots(
 _BESIDE: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 8.5}
 
 
-def _log_axis(axes: "Axes", values: Sequence[float | None], *, room: float, axis: str = "x") -> None:
+def _log_axis(
+    axes: "Axes",
+    values: Sequence[float | None],
+    *,
+    room: float,
+    axis: str = "x",
+    start: float = 0.0,
+) -> None:
     """A log axis that shows zero too, with room for labels beyond the largest value."""
     largest = max([value for value in values if value is not None], default=0)
-    bounds = {"left" if axis == "x" else "bottom": 0, "right" if axis == "x" else "top": 0.0}
-    bounds["right" if axis == "x" else "top"] = max(largest, 1) * room
     getattr(axes, f"set_{axis}scale")("symlog", linthresh=1, linscale=0.5)
-    getattr(axes, f"set_{axis}lim")(**bounds)
+    getattr(axes, f"set_{axis}lim")(start, max(largest, 1) * room)
     powers = [10**e for e in range(0, 16) if 10**e <= max(largest, 1) * room]
     ticks = [0, *powers[:: max(1, -(-len(powers) // 5))]]
     getattr(axes, f"set_{axis}ticks")(ticks, [compact(tick) for tick in ticks], minor=False)
@@ -356,10 +279,11 @@ def _cost(report: Report) -> "Figure | None":
     ]
     if not points:
         return None
-    figure = _figure(8, 3.8)
+    figure = new_figure(8, 3.8)
     axes = figure.subplots()
-    _log_axis(axes, [left for _, left, _ in points], room=8)
-    _log_axis(axes, [lost for _, _, lost in points], room=8, axis="y")
+    # Zero stands off the axes, where its marks and names can be read.
+    _log_axis(axes, [left for _, left, _ in points], room=8, start=-0.4)
+    _log_axis(axes, [lost for _, _, lost in points], room=8, axis="y", start=-0.6)
     axes.set_xlabel("false k-mers left (errors not removed)")
     axes.set_ylabel("true k-mers lost")
     chosen = chosen_column(report)

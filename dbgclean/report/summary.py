@@ -11,8 +11,8 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePath, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dbgclean import __version__
 from dbgclean._files import atomic_path
@@ -118,9 +118,7 @@ def build_report(
         "inputs": [_ordered(group, _INPUT) for group in inputs],
         "spectrum": None if spectrum is None else _ordered(spectrum, _SPECTRUM),
         "corrections": corrections,
-        "ambiguity": {
-            name: _ordered(column, AMBIGUITY_KEYS) for name, column in ambiguity.items()
-        },
+        "ambiguity": {name: _ordered(column, AMBIGUITY_KEYS) for name, column in ambiguity.items()},
         "abundance": abundance,
         "alleles": alleles,
         "truth": truth,
@@ -141,11 +139,11 @@ def validate_report(report: Mapping[str, Any]) -> None:
         Naming the field and what was found in it.
     """
     if report.get("tag") != TAG:
-        raise _wrong("tag", report.get("tag"), repr(TAG))
+        _fail("tag", report.get("tag"), repr(TAG))
     if list(report) != list(_TOP):
-        raise _wrong("the keys", list(report), ", ".join(_TOP))
+        _fail("the keys", list(report), ", ".join(_TOP))
     if not isinstance(report["config"], dict):
-        raise _wrong("config", report["config"], "a mapping")
+        _fail("config", report["config"], "a mapping")
     _check_inputs(report["inputs"])
     _check_ambiguity(report["ambiguity"])
     _check_spectrum(report["spectrum"])
@@ -153,7 +151,7 @@ def validate_report(report: Mapping[str, Any]) -> None:
         _check_rows(f"abundance.{side}", pairs, width=2)
     for key in ("corrections", "alleles", "truth"):
         if report[key] is not None and not isinstance(report[key], dict):
-            raise _wrong(key, report[key], "a mapping or None")
+            _fail(key, report[key], "a mapping or None")
     for reason, count in ((report["corrections"] or {}).get("refused") or {}).items():
         _check_count(f"corrections.refused.{reason}", count)
     _check_no_paths("report", report)
@@ -269,7 +267,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, PurePath):
         value = str(value)
     if isinstance(value, str):
-        return PurePath(value).name or value if _is_path(value) else value
+        return _file_name(value)
     if isinstance(value, bool) or value is None or isinstance(value, int):
         return value
     if isinstance(value, float):
@@ -280,37 +278,42 @@ def _plain(value: Any) -> Any:
     raise ValueError(msg)
 
 
-def _is_path(text: str) -> bool:
-    return PurePath(text).is_absolute() or PureWindowsPath(text).is_absolute()
+def _file_name(text: str) -> str:
+    """The file's name where the text is an absolute path, else the text as it is."""
+    for kind in (PurePosixPath, PureWindowsPath):
+        if (path := kind(text)).is_absolute():
+            return path.name or text
+    return text
 
 
-def _wrong(field: str, found: object, expected: str) -> ValueError:
-    return ValueError(f"report: {field} is {found!r:.80}, expected {expected}")
+def _fail(field: str, found: object, expected: str) -> NoReturn:
+    msg = f"report: {field} is {found!r:.80}, expected {expected}"
+    raise ValueError(msg)
 
 
 def _check_count(field: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise _wrong(field, value, "a number of 0 or more")
+        _fail(field, value, "a number of 0 or more")
 
 
 def _check_inputs(inputs: object) -> None:
     if not isinstance(inputs, list):
-        raise _wrong("inputs", inputs, "a list, one mapping per input group")
+        _fail("inputs", inputs, "a list, one mapping per input group")
     for i, group in enumerate(inputs):
         files = group.get("files") if isinstance(group, dict) else None
         if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
-            raise _wrong(f"inputs[{i}].files", files, "a list of file names")
+            _fail(f"inputs[{i}].files", files, "a list of file names")
 
 
 def _check_ambiguity(columns: object) -> None:
     if not isinstance(columns, dict) or "raw" not in columns:
-        raise _wrong("ambiguity", columns, "a mapping with at least the column raw")
+        _fail("ambiguity", columns, "a mapping with at least the column raw")
     for name, column in columns.items():
         if not isinstance(column, dict):
-            raise _wrong(f"ambiguity.{name}", column, "a mapping")
+            _fail(f"ambiguity.{name}", column, "a mapping")
         for key in AMBIGUITY_KEYS:
             if key not in column:
-                raise _wrong(f"ambiguity.{name}.{key}", None, "a number (it is missing)")
+                _fail(f"ambiguity.{name}.{key}", None, "a number (it is missing)")
         for key, value in column.items():
             if value is not None or key in AMBIGUITY_KEYS:
                 _check_count(f"ambiguity.{name}.{key}", value)
@@ -320,26 +323,26 @@ def _check_spectrum(spectrum: object) -> None:
     if spectrum is None:
         return
     if not isinstance(spectrum, dict):
-        raise _wrong("spectrum", spectrum, "a mapping or None")
+        _fail("spectrum", spectrum, "a mapping or None")
     _check_rows("spectrum.histogram", spectrum.get("histogram") or [], width=2)
     _check_rows("spectrum.curve", spectrum.get("curve") or [], width=3)
     fit = spectrum.get("fit") or {}
     if fit and not fit.get("fitted") and not fit.get("reason"):
-        raise _wrong("spectrum.fit.reason", fit.get("reason"), "why there is no fit, in words")
+        _fail("spectrum.fit.reason", fit.get("reason"), "why there is no fit, in words")
 
 
 def _check_rows(field: str, rows: object, width: int) -> None:
     """Rows of ``width`` numbers, their first number rising."""
     if not isinstance(rows, list):
-        raise _wrong(field, rows, "a list of rows")
+        _fail(field, rows, "a list of rows")
     last = -1.0
     for row in rows:
         if not isinstance(row, list) or len(row) != width:
-            raise _wrong(field, row, f"rows of {width} numbers")
+            _fail(field, row, f"rows of {width} numbers")
         for number in row:
             _check_count(field, number)
         if row[0] <= last:
-            raise _wrong(field, row, f"abundances that rise (after {last:g})")
+            _fail(field, row, f"abundances that rise (after {last:g})")
         last = row[0]
 
 
@@ -352,8 +355,8 @@ def _check_no_paths(field: str, value: object) -> None:
         for item in value:
             if isinstance(item, str | dict):
                 _check_no_paths(field, item)
-    elif isinstance(value, str) and len(value) > 1 and _is_path(value):
-        raise _wrong(field, value, "a file name without its folders")
+    elif isinstance(value, str) and _file_name(value) != value:
+        _fail(field, value, "a file name without its folders")
 
 
 def _dump(value: Any, indent: str = "") -> str:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 from dbgclean.report.words import Row, chosen_column, compact, full, printable, rows, sentences
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 __all__ = ["ambiguity_table", "print_summary", "print_table", "summary_table"]
 
-_PLAIN_WIDTH = 400  # wide enough for any table: a log file has no width to respect
+_ANY_WIDTH = 10_000
 _TEXT_WIDTH = 88
 # Rules below the head and between sections, nothing upright (rich's eight box lines).
 _RULES = "    \n    \n -- \n    \n -- \n    \n    \n    \n"
@@ -63,25 +64,31 @@ def print_table(make: "Callable[[bool], Table]", file: TextIO | None = None) -> 
         Standard error by default.
     """
     from rich.console import Console
-    from rich.measure import Measurement
 
     file = sys.stderr if file is None else file
-    terminal = Console(file=file)
-    shown = io.StringIO()
-    if terminal.is_terminal:
-        width = terminal.width
-        # Drawn aside first, so that what the stream cannot encode is replaced.
-        system: Any = terminal.color_system
-        console = Console(
-            file=shown, width=width, force_terminal=True, color_system=system, highlight=False
-        )
-    else:
-        console = Console(file=shown, width=_PLAIN_WIDTH, color_system=None, highlight=False)
+    stream = Console(file=file)
+    colors: Any = stream.color_system if stream.is_terminal else None
     table = make(False)
-    if Measurement.get(console, console.options, table).minimum > console.width:
+    if stream.is_terminal and _natural_width(stream, table) > stream.width:
         table = make(True)
-    console.print(table)
+    # Drawn aside, so that what the stream cannot encode can be replaced; and never
+    # narrower than its numbers, because a number cut short is a wrong number.
+    shown = io.StringIO()
+    Console(
+        file=shown,
+        width=max(_natural_width(stream, table), 1),
+        force_terminal=stream.is_terminal,
+        color_system=colors,
+        highlight=False,
+    ).print(table)
     _write(file, "\n".join(line.rstrip() for line in shown.getvalue().splitlines()) + "\n")
+
+
+def _natural_width(console: "Console", table: "Table") -> int:
+    from rich.measure import Measurement
+
+    options = console.options.update(width=_ANY_WIDTH, max_width=_ANY_WIDTH)
+    return Measurement.get(console, options, table).maximum
 
 
 def _table(names: list[str], went: list[Row], cost: list[Row], chosen: str, short: bool) -> "Table":
@@ -90,7 +97,12 @@ def _table(names: list[str], went: list[Row], cost: list[Row], chosen: str, shor
     from rich.text import Text
 
     number = compact if short else full
-    table = Table(box=Box(_RULES, ascii=True), show_edge=False, pad_edge=False)
+    table = Table(
+        box=Box(_RULES, ascii=True),
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 0 if short else 1, 0, 0),
+    )
     table.add_column("", no_wrap=True)
     for name in names:
         style = "bold" if name == chosen else None
@@ -101,7 +113,7 @@ def _table(names: list[str], went: list[Row], cost: list[Row], chosen: str, shor
         table.add_section()
         table.add_row(Text(title, style="bold"))
         for row in block:
-            table.add_row(Text(f"  {row.label}"), *(Text(number(v)) for v in row.values))
+            table.add_row(Text(f" {row.label}"), *(Text(number(v)) for v in row.values))
     return table
 
 

@@ -45,7 +45,7 @@ COST_ROWS = (
     ("false_kmers_left", "false k-mers left"),
     ("real_bubbles_closed", "real bubbles closed"),
     ("new_junctions", "new junctions made"),
-    ("alleles_kept", "alleles kept as real"),
+    ("alleles_kept", "alleles kept"),
     ("undecided", "branches undecided"),
 )
 _TRUTH_COSTS = ("true_kmers_lost", "false_kmers_left", "real_bubbles_closed")

@@ -1,0 +1,301 @@
+"""report.json: its fields, its bytes, what it refuses; and the words beside it."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report_example import bare, example, parts, without_truth
+
+from dbgclean.errors import InputError, OutputError
+from dbgclean.report import (
+    AMBIGUITY_KEYS,
+    ambiguity_table,
+    build_report,
+    histogram_pairs,
+    print_summary,
+    print_table,
+    read_report,
+    sample_name,
+    sentences,
+    summary_table,
+    validate_report,
+    write_outputs,
+    write_report,
+)
+
+GOLDEN = Path(__file__).parent / "golden" / "report.json"
+
+
+def _small_spectrum() -> dict:
+    spectrum = parts()["spectrum"]
+    return spectrum | {"histogram": spectrum["histogram"][:6], "curve": spectrum["curve"][:6]}
+
+
+def _short_example() -> dict:
+    """The example with short histograms, to keep the golden file readable."""
+    return example(
+        spectrum=_small_spectrum(), abundance={"kept": [[2, 5], [3, 7]], "removed": [[1, 9]]}
+    )
+
+
+def test_golden_json(tmp_path):
+    write_report(_short_example(), tmp_path / "report.json")
+    found = (tmp_path / "report.json").read_text()
+    assert found == GOLDEN.read_text(), (
+        "report.json changed: where that is meant, raise the schema version if a field went "
+        f"or changed its meaning, and write {GOLDEN} anew"
+    )
+
+
+def test_written_report_reads_back_equal(tmp_path):
+    report = example()
+    write_report(report, tmp_path / "report.json")
+    assert json.loads((tmp_path / "report.json").read_text()) == read_report(
+        tmp_path / "report.json"
+    )
+    assert read_report(tmp_path / "report.json") == report
+
+
+def test_two_writes_are_equal_byte_for_byte(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        written = write_outputs(example(), tmp_path / name)
+    assert "report.html" in written
+    assert {f"plots/{n}.svg" for n in ("spectrum", "ambiguity", "abundance", "cost")} <= set(
+        written
+    )
+    for name in written:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_numpy_values_floats_and_paths_become_plain():
+    raw = {key: np.int64(i) for i, key in enumerate(AMBIGUITY_KEYS)}
+    report = build_report(
+        config={
+            "rate": np.float32(0.1),
+            "bad": float("nan"),
+            "truth": "/home/somebody/x.fa",
+            "windows": "C:\\data\\x.fa",
+            "folder": Path("/a/b/model"),
+            "on": True,
+        },
+        inputs=[{"reads": np.uint32(3), "files": ("/data/a.fq", "sub/b.fq", "-")}],
+        ambiguity={"raw": raw},
+        abundance={"kept": np.array([[1, 2], [3, 4]])},
+    )
+    assert report["config"] == {
+        "rate": 0.1,
+        "bad": None,
+        "truth": "x.fa",
+        "windows": "x.fa",
+        "folder": "model",
+        "on": True,
+    }
+    assert report["inputs"] == [{"files": ["a.fq", "sub/b.fq", "-"], "reads": 3}]
+    assert list(report["inputs"][0]) == ["files", "reads"]
+    assert report["abundance"] == {"kept": [[1, 2], [3, 4]]}
+    assert type(report["ambiguity"]["raw"]["kmers"]) is int
+    json.dumps(report, allow_nan=False)
+
+
+def test_key_order_and_sorted_reasons():
+    report = example()
+    assert list(report)[:3] == ["tag", "schema_version", "version"]
+    assert list(report["ambiguity"]) == list(parts()["ambiguity"])
+    assert list(report["ambiguity"]["raw"])[: len(AMBIGUITY_KEYS)] == list(AMBIGUITY_KEYS)
+    reasons = list(report["corrections"]["refused"])
+    assert reasons == sorted(reasons)
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"ambiguity": {}}, "ambiguity"),
+        ({"ambiguity": {"raw": {"kmers": 1}}}, "ambiguity.raw.unitigs"),
+        ({"inputs": [{"reads": 1}]}, r"inputs\[0\].files"),
+        ({"spectrum": {"histogram": [[3, 1], [2, 1]]}}, "spectrum.histogram"),
+        ({"spectrum": {"histogram": [[3, 1, 1]]}}, "spectrum.histogram"),
+        ({"spectrum": {"curve": [[1, 2]]}}, "spectrum.curve"),
+        ({"spectrum": {"fit": {"fitted": False, "reason": ""}}}, "spectrum.fit.reason"),
+        ({"abundance": {"kept": [[1, -4]]}}, "abundance.kept"),
+        ({"corrections": {"refused": {"tie": -1}}}, "corrections.refused.tie"),
+        ({"truth": 7}, "truth"),
+        ({"config": {"what": object()}}, "cannot hold a object"),
+    ],
+)
+def test_wrong_parts_are_refused_by_name(changed, field):
+    with pytest.raises(ValueError, match=field):
+        example(**changed)
+
+
+def test_absolute_path_slipped_in_is_refused():
+    report = example()
+    report["config"]["model"] = "/home/somebody/model"
+    with pytest.raises(ValueError, match="config.model"):
+        validate_report(report)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file"),
+        ("{", "not JSON"),
+        ("[]", "no dbgclean report"),
+        ('{"tag": "dbgclean report", "schema_version": [9, 0]}', "schema version"),
+        ('{"tag": "dbgclean report", "schema_version": [0, 1]}', "the keys"),
+    ],
+)
+def test_unreadable_reports_say_why_on_one_line(tmp_path, content, said):
+    path = tmp_path / "report.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(InputError, match=said) as caught:
+        read_report(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_unwritable_folder_is_an_output_error(tmp_path):
+    with pytest.raises(OutputError):
+        write_report(bare(), tmp_path / "missing" / "report.json")
+    (tmp_path / "plots").write_text("in the way")
+    with pytest.raises(OutputError, match="plots"):
+        write_outputs(bare(), tmp_path)
+
+
+def test_histogram_pairs_leave_out_zero_and_empty_bins():
+    assert histogram_pairs(np.array([9, 5, 0, 2])) == [[1, 5], [3, 2]]
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        (["S1_R1_001.fastq.gz", "S1_R2_001.fastq.gz"], "S1"),
+        (["x/y/ecoli.1.fq"], "ecoli"),
+        (["NA12878.chr20.bam"], "NA12878.chr20"),
+        (["1.fq"], "1"),
+        (["-"], "stdin"),
+        ([], "sample"),
+        (["a\x1b[31m\n.fq"], "a_[31m_"),
+        (["..."], "sample"),
+    ],
+)
+def test_sample_name(files, name):
+    assert sample_name(files) == name
+
+
+def _text(report) -> str:
+    out = io.StringIO()
+    print_summary(report, out)
+    return out.getvalue()
+
+
+def test_table_shows_what_went_above_what_it_cost():
+    text = _text(example())
+    lines = text.splitlines()
+    assert lines[0].split() == list(parts()["ambiguity"])
+    order = [line.strip() for line in lines]
+    assert order.index("what went") < order.index("what it cost")
+    row = next(line for line in lines if "true k-mers lost" in line)
+    assert row.split()[-6:] == ["0", "1,188", "6,240", "310", "0", "0"]
+    row = next(line for line in lines if "junctions" in line)
+    assert row.split()[-6:] == ["108,441", "590", "118", "570", "602", "584"]
+    assert "\x1b" not in text
+    assert text.isascii()
+
+
+def test_table_without_truth_shows_what_the_corrector_itself_says():
+    text = _text(without_truth())
+    assert "true k-mers lost" not in text
+    assert "alleles kept" in text
+    assert "branches undecided" in text
+    assert "No truth was given" in text
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_table_fits_a_terminal_of_80_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    out = _Terminal()
+    print_table(lambda short: summary_table(example(), short=short), out)
+    text = out.getvalue()
+    assert "\x1b[1m" in text
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert max(map(len, plain.splitlines())) <= 80
+    assert "2.63M" in plain
+    assert "autoencoder" in plain
+
+
+def test_names_are_text_not_markup_or_escapes():
+    column = parts()["ambiguity"]["raw"]
+    out = io.StringIO()
+    print_table(
+        lambda short: ambiguity_table({"[red]a": column, "b\x1b[2J": column}, short=short), out
+    )
+    assert "[red]a" in out.getvalue()
+    assert "\x1b" not in out.getvalue()
+
+
+def test_a_stream_that_cannot_encode_a_name_still_gets_the_table():
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="ascii")
+    report = example(ambiguity=parts()["ambiguity"] | {"größer": parts()["ambiguity"]["raw"]})
+    print_summary(report, out)
+    out.flush()
+    assert b"gr??er" in raw.getvalue()
+
+
+def _with_costs(**costs: tuple[int, int]) -> dict:
+    columns = parts()["ambiguity"]
+    for name, (lost, left) in costs.items():
+        columns[name] |= {"true_kmers_lost": lost, "false_kmers_left": left}
+        columns[name]["real_bubbles_closed"] = 0
+    return example(ambiguity=columns)
+
+
+@pytest.mark.parametrize(
+    ("costs", "said"),
+    [
+        ({"nearest": (5, 9), "likelihood": (5, 9)}, "the network beat nearest and likelihood;"),
+        ({"nearest": (0, 5), "likelihood": (9, 9)}, "beat likelihood, but did not beat nearest ("),
+        ({"nearest": (0, 1), "likelihood": (0, 2)}, "the network did not beat nearest or lik"),
+        (
+            {"nearest": (9, 1), "likelihood": (0, 1)},
+            "did not clearly beat nearest (one cost is lower, another higher) and did not beat",
+        ),
+    ],
+)
+def test_the_network_sentence_is_honest(costs, said):
+    report = _with_costs(autoencoder=(0, 5), **costs)
+    assert said in sentences(report)[-1]
+
+
+def test_sentences_without_truth_and_without_correction():
+    assert "did not beat nearest" in sentences(without_truth())[-1]
+    assert sentences(bare()) == [
+        "Nothing was corrected: the graph of the raw reads has 108,441 junctions (places where "
+        "the way on is not certain)."
+    ]
+    clean = {key: 0 for key in AMBIGUITY_KEYS}
+    empty = bare(ambiguity={"raw": clean, "cutoff": clean}, config={"corrector": "cutoff"})
+    assert "there was nothing to remove" in sentences(empty)[0]
+
+
+def test_importing_the_stage_loads_nothing_heavy():
+    code = (
+        "import sys, dbgclean.report.html, dbgclean.report.terminal, dbgclean.report.multiqc\n"
+        "heavy = {'matplotlib', 'jinja2', 'rich', 'torch', 'networkx', 'pysam', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
