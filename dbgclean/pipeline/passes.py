@@ -276,14 +276,17 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
 
 
 def sample_of(run: Run, spectrum: Spectrum) -> Sample:
-    """What correctors are told; the cutoff is that of the first threading pass, or of
-    the second in samples too shallow for it."""
+    """What correctors are told of the run.
+
+    k-mers of corrected reads stand by themselves from the cutoff of the first threading
+    pass; from that of the second where the sample is shallow, or its depth so uneven
+    that no spectrum fits.
+    """
     spectrum = run.spectrum or spectrum
     upper, lower = choose_cutoffs(spectrum)
+    even = spectrum.fitted and upper > lower + 1
     options = run.options
-    return Sample(
-        spectrum, upper if upper > 4 else lower, options.threads, options.seed, options.model
-    )
+    return Sample(spectrum, upper if even else lower, options.threads, options.seed, options.model)
 
 
 Sink = Callable[[int, "ReadBatch"], None]
