@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from dbgclean._files import atomic_path
 from dbgclean.report.canvas import inline_svg
+from dbgclean.report.glossary import DEFINITIONS, REFUSALS
 from dbgclean.report.plots import draw_plots
 from dbgclean.report.summary import sample_name
 from dbgclean.report.words import (
-    DEFINITIONS,
     chosen_column,
     full,
     headlines,
@@ -59,11 +59,16 @@ CITATIONS = (
     ),
 )
 
+_SPECTRUM_LABELS = (
+    ("distinct", "distinct k-mers"),
+    ("total", "k-mers in all"),
+    ("skipped_kmers", "k-mers skipped (N or other letters)"),
+)
 _FIT_LABELS = (
     ("valley", "valley (cutoff)"),
     ("peak", "peak"),
     ("half_peak", "half peak (heterozygous)"),
-    ("depth", "depth of k-mers"),
+    ("depth", "depth in reads"),
     ("error_rate", "errors per base"),
     ("genome_size", "genome size (bp)"),
 )
@@ -73,9 +78,22 @@ _CORRECTION_LABELS = (
     ("error", "judged errors, and corrected"),
     ("undecided", "undecided, left as they were"),
     ("bases_changed", "bases changed"),
+    ("bases_deleted", "bases deleted"),
+    ("bases_inserted", "bases inserted"),
+    ("bases_masked", "bases masked"),
+    ("unknown_filled", "unknown bases filled in"),
     ("reads_touched", "reads touched"),
     ("kmers_dropped", "k-mers dropped"),
 )
+
+
+_SKIPPED = {
+    "empty": "reads of no bases",
+    "secondary": "secondary alignments",
+    "supplementary": "supplementary alignments",
+    "qc_fail": "reads that failed quality control",
+    "duplicate": "duplicates",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +207,7 @@ def _known(mapping: Mapping[str, Any], labels: tuple[tuple[str, str], ...]) -> F
 
 def _spectrum_facts(report: Report) -> Facts:
     spectrum = report.get("spectrum") or {}
-    facts = _known(spectrum, (("distinct", "distinct k-mers"), ("total", "k-mers in all")))
+    facts = _known(spectrum, _SPECTRUM_LABELS)
     fit = spectrum.get("fit") or {}
     if not fit.get("fitted"):
         return facts
@@ -225,7 +243,7 @@ def _refusals(report: Report) -> list[tuple[str, str, float]]:
     refused = (report.get("corrections") or {}).get("refused") or {}
     largest = max(refused.values(), default=0) or 1
     return [
-        (humanise(reason), full(count), round(100 * count / largest, 1))
+        (REFUSALS.get(reason) or humanise(reason), full(count), round(100 * count / largest, 1))
         for reason, count in sorted(refused.items(), key=lambda item: (-item[1], item[0]))
     ]
 
@@ -239,8 +257,12 @@ def _inputs(report: Report) -> list[InputGroup]:
                 continue
             if isinstance(value, Mapping):
                 skipped += [(humanise(k), full(v)) for k, v in value.items() if v]
+            elif key in _SKIPPED:
+                skipped += [(_SKIPPED[key], full(value))] if value else []
             else:
                 facts.append((humanise(key), full(value)))
+        if None not in (bases := group.get("bases"), acgt := group.get("acgt_bases")):
+            skipped += [("bases other than ACGT", full(bases - acgt))] if bases > acgt else []
         files = [printable(name) for name in group.get("files") or []]
         groups.append(InputGroup(files, facts, skipped))
     return groups
