@@ -87,6 +87,14 @@ _CORRECTION_LABELS = (
 )
 
 
+_READ = {
+    "acgt_bases": "bases that are A, C, G or T",
+    "longest": "longest read",
+    "shortest": "shortest read",
+    "orphans": "reads without their mate",
+    "without_quality": "reads without qualities",
+}
+_ONLY_WHERE_ANY = {"orphans", "without_quality"}
 _SKIPPED = {
     "empty": "reads of no bases",
     "secondary": "secondary alignments",
@@ -259,8 +267,8 @@ def _inputs(report: Report) -> list[InputGroup]:
                 skipped += [(humanise(k), full(v)) for k, v in value.items() if v]
             elif key in _SKIPPED:
                 skipped += [(_SKIPPED[key], full(value))] if value else []
-            else:
-                facts.append((humanise(key), full(value)))
+            elif value or key not in _ONLY_WHERE_ANY:
+                facts.append((_READ.get(key) or humanise(key), full(value)))
         if None not in (bases := group.get("bases"), acgt := group.get("acgt_bases")):
             skipped += [("bases other than ACGT", full(bases - acgt))] if bases > acgt else []
         files = [printable(name) for name in group.get("files") or []]

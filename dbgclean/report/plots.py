@@ -259,7 +259,7 @@ def _log_axis(
     getattr(axes, f"set_{axis}scale")("symlog", linthresh=1, linscale=0.5)
     getattr(axes, f"set_{axis}lim")(start, max(largest, 1) * room)
     powers = [10**e for e in range(0, 16) if 10**e <= max(largest, 1) * room]
-    ticks = [0, *powers[:: max(1, -(-len(powers) // 5))]]
+    ticks = [0, *powers[:: max(1, -(-len(powers) // 4))]]
     getattr(axes, f"set_{axis}ticks")(ticks, [compact(tick) for tick in ticks], minor=False)
     getattr(axes, f"{axis}axis").set_minor_locator(_null_locator())
 
