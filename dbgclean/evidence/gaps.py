@@ -250,8 +250,9 @@ def mask_seams(
                 place[i : last + 1] = MASKED
             i = last
         elif starts[i] and i > 0 and place[i - 1] != OUTSIDE:
-            # Two paths meet here: one masked base keeps them apart.
+            # Two paths meet here: one masked base keeps them apart. A k-mer that starts
+            # at the seam lies in the second path alone and says nothing about the join.
             depth = _depth_beyond(path, place, i - 1, ahead, length, slots, k)
-            if _nobody_else(depth, payloads, i, i, length, k):
+            if _nobody_else(depth, payloads, i, i - 1, length, k):
                 place[i] = MASKED
         i += 1

@@ -278,15 +278,16 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
 def sample_of(run: Run, spectrum: Spectrum) -> Sample:
     """What correctors are told of the run.
 
-    k-mers of corrected reads stand by themselves from the cutoff of the first threading
-    pass; from that of the second where the sample is shallow, or its depth so uneven
+    k-mers of corrected reads stand by themselves from one below the cutoff of the first
+    threading pass (longer k-mers are seen less often than those that reads are threaded
+    at); from that of the second pass where the sample is shallow, or its depth so uneven
     that no spectrum fits.
     """
     spectrum = run.spectrum or spectrum
     upper, lower = choose_cutoffs(spectrum)
     even = spectrum.fitted and upper > lower + 1
     options = run.options
-    return Sample(spectrum, upper if even else lower, options.threads, options.seed, options.model)
+    return Sample(spectrum, upper - 1 if even else lower, options.threads, options.seed, options.model)
 
 
 Sink = Callable[[int, "ReadBatch"], None]

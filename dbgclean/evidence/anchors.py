@@ -1,0 +1,370 @@
+"""One read threaded: its anchors, and from each to both ends.
+
+Works on the rows of a scratch array (uint8, one column per base): 0 and 1 the read and
+its qualities, 2 and 3 the same on the other strand, 4 to 7 path and dispute at two
+cutoffs in the direction of travel, 8 to 10 the result: path, place of each base, 1
+where a path begins. Calls are few and in one place each: numba optimises a callee
+again in every caller.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from dbgclean.evidence.beam import Beam, extend
+from dbgclean.evidence.gaps import DISPUTED, MAX_GAP, ON_PATH, OUTSIDE, jump, mask_seams
+from dbgclean.evidence.solid import payload_of, successors
+from dbgclean.spectrum.kmers import revcomp
+
+__all__ = [
+    "CLEAN",
+    "FOREIGN",
+    "NO_ANCHOR",
+    "PARTIAL",
+    "ROWS",
+    "THREADED",
+    "TOO_SHORT",
+    "other_strand",
+    "thread_read",
+]
+
+# Read states; FOREIGN may be added to PARTIAL or THREADED.
+CLEAN, THREADED, PARTIAL, NO_ANCHOR, TOO_SHORT = 0, 1, 2, 3, 4
+FOREIGN = 8
+ROWS = 11
+ANCHORS = 4
+
+
+@numba.njit(cache=True, nogil=True)
+def look_up(
+    observed: np.ndarray, length: np.int64, slots: np.ndarray, k: np.int64, payloads: np.ndarray
+) -> None:
+    """Payload of the k-mer starting at each base; 0 where weak or holding an N."""
+    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    top = np.uint64(2 * (k - 1))
+    forward = np.uint64(0)
+    reverse = np.uint64(0)
+    filled = 0
+    for i in range(length):
+        c = observed[i]
+        if c > 3:
+            filled = 0
+        else:
+            forward = ((forward << np.uint64(2)) | np.uint64(c)) & keep
+            reverse = (reverse >> np.uint64(2)) | (np.uint64(3 - c) << top)
+            filled += 1
+        if i >= k - 1:
+            payloads[i - k + 1] = (
+                payload_of(slots, forward, reverse) if filled >= k else np.uint64(0)
+            )
+
+
+@numba.njit(cache=True, nogil=True)
+def _longest_run(
+    observed: np.ndarray,
+    payloads: np.ndarray,
+    low: np.int64,
+    high: np.int64,
+    k: np.int64,
+    cutoff: np.int64,
+    level: np.int64,
+) -> tuple[np.int64, np.int64]:
+    """First and last k-mer start of the longest solid run within bases [low, high)."""
+    best_first, best_last = np.int64(-1), np.int64(-2)
+    first = np.int64(-1)
+    for i in range(low, high - k + 1):
+        solid = np.int64(payloads[i] >> np.uint64(16)) >= cutoff
+        if solid and first >= 0:
+            step = np.uint64(observed[i + k - 1])
+            linked = (successors(payloads[i - 1], level) >> step) & np.uint64(1)
+            if not linked:
+                first = i
+        elif solid:
+            first = i
+        else:
+            first = np.int64(-1)
+        if first >= 0 and i - first > best_last - best_first:
+            best_first, best_last = first, i
+    return best_first, best_last
+
+
+@numba.njit(cache=True, nogil=True)
+def _pack(observed: np.ndarray, start: np.int64, k: np.int64) -> np.uint64:
+    kmer = np.uint64(0)
+    for i in range(start, start + k):
+        kmer = (kmer << np.uint64(2)) | np.uint64(observed[i])
+    return kmer
+
+
+@numba.njit(cache=True, nogil=True)
+def _extend_twice(
+    observed: np.ndarray,
+    qualities: np.ndarray,
+    start: np.int64,
+    end: np.int64,
+    level: np.int64,
+    slots: np.ndarray,
+    k: np.int64,
+    costs: np.ndarray,
+    beam: Beam,
+    rows: np.ndarray,
+) -> tuple[np.int64, np.bool_]:
+    """Extend at ``level``; where that stays partial, keep the lower one if it gets further.
+
+    The path is left in rows 4 (bases) and 5 (disputed), behind the anchor's last k-mer.
+    """
+    rows[4, start - k : start] = observed[start - k : start]
+    forward = _pack(observed, start - k, k)
+    reverse = revcomp(forward, k)
+    best, best_foreign = start, False
+    for attempt in range(2):
+        path, disputed = rows[4 + 2 * attempt], rows[5 + 2 * attempt]
+        reached, foreign = extend(
+            observed, qualities, start, end, forward, reverse, max(level, attempt), slots, k,
+            costs, beam, path, disputed,
+        )  # fmt: skip
+        if attempt == 0:
+            best, best_foreign = reached, foreign
+            if reached == end or level == 1:
+                break
+        elif reached > best:
+            rows[4, start:reached] = path[start:reached]
+            rows[5, start:reached] = disputed[start:reached]
+            best, best_foreign = reached, foreign
+    return best, best_foreign
+
+
+@numba.njit(cache=True, nogil=True)
+def _carry(
+    observed: np.ndarray,
+    qualities: np.ndarray,
+    start: np.int64,
+    end: np.int64,
+    level: np.int64,
+    slots: np.ndarray,
+    k: np.int64,
+    costs: np.ndarray,
+    beam: Beam,
+    rows: np.ndarray,
+    missing: np.ndarray,
+) -> tuple[np.int64, np.bool_]:
+    """Extend, and where that breaks off, over a gap; a deletion is left in ``missing``."""
+    missing[1] = 0
+    reached, foreign = _extend_twice(
+        observed, qualities, start, end, level, slots, k, costs, beam, rows
+    )
+    if reached == end:
+        return reached, foreign
+    inserted = np.zeros(MAX_GAP, np.uint8)
+    got, at, size = jump(
+        observed, qualities, start, reached, end, level, slots, k, costs, beam,
+        rows[4], rows[5], rows[6], rows[7], inserted,
+    )  # fmt: skip
+    if got == reached:
+        return reached, foreign
+    missing[0], missing[1], missing[2] = at, size, 0
+    for i in range(size):
+        missing[2] = (missing[2] << 2) | np.int64(inserted[i])
+    return got, False
+
+
+@numba.njit(cache=True, nogil=True)
+def other_strand(missing: np.ndarray, length: np.int64) -> None:
+    """The same missing bases seen from the other strand."""
+    bases = np.int64(0)
+    for i in range(missing[1]):
+        bases = (bases << 2) | (3 - ((missing[2] >> (2 * i)) & 3))
+    missing[0] = length - missing[0]
+    missing[2] = bases
+
+
+@numba.njit(cache=True, nogil=True)
+def _note(missing: np.ndarray, found: np.ndarray, n: np.int64) -> np.int64:
+    """Add a deletion to those of the read, if there is one and there is room."""
+    if missing[1] == 0 or n >= len(found):
+        return n
+    found[n] = missing
+    return n + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _thread_from(
+    first: np.int64,
+    last: np.int64,
+    low: np.int64,
+    high: np.int64,
+    length: np.int64,
+    level: np.int64,
+    slots: np.ndarray,
+    k: np.int64,
+    costs: np.ndarray,
+    beam: Beam,
+    rows: np.ndarray,
+    found: np.ndarray,
+    n_found: np.int64,
+) -> tuple[np.int64, np.int64, np.bool_, np.int64]:
+    """Thread both ways from the anchor ``first..last`` within bases [low, high).
+
+    Rows 8, 9 and 10 receive the path, the place of each base and the path's start.
+    """
+    for i in range(first, last + k):
+        rows[8, i] = rows[0, i]
+        rows[9, i] = ON_PATH
+    missing = np.zeros(3, np.int64)
+    ends = np.zeros(2, np.int64)
+    any_foreign = False
+    for side in range(2):
+        start = last + k if side == 0 else length - first
+        end = high if side == 0 else length - low
+        reached, foreign = _carry(
+            rows[2 * side], rows[2 * side + 1], start, end, level, slots, k, costs, beam, rows,
+            missing,
+        )  # fmt: skip
+        if side == 1:
+            other_strand(missing, length)
+        n_found = _note(missing, found, n_found)
+        for j in range(start, reached):
+            i = j if side == 0 else length - 1 - j
+            base = rows[4, j]
+            rows[8, i] = 3 - base if side == 1 and base < 4 else base
+            rows[9, i] = DISPUTED if rows[5, j] else ON_PATH
+        ends[side] = reached
+        any_foreign = any_foreign or foreign
+    left = length - ends[1]
+    rows[10, left] = 1
+    if ends[0] < length:
+        rows[10, ends[0]] = 1
+    return left, ends[0], any_foreign, n_found
+
+
+@numba.njit(cache=True, nogil=True)
+def _near_anchor(
+    rows: np.ndarray, length: np.int64, slots: np.ndarray, k: np.int64, upper: np.int64
+) -> np.int64:
+    """Start of a k-mer that is solid after one substitution, made in row 8; -1 if none.
+
+    For reads too short, or too unluckily hit, to hold a clean k-mer. The k-mer must
+    be the only solid one within a substitution of the read's.
+    """
+    top = np.uint64(2 * (k - 1))
+    for start in range(0, length - k + 1, max(1, (length - k) // 2)):
+        clean = True
+        for i in range(start, start + k):
+            clean = clean and rows[0, i] < 4
+        if not clean:
+            continue
+        kmer = _pack(rows[0], start, k)
+        other = revcomp(kmer, k)
+        hits, where, what = 0, 0, 0
+        for i in range(k):
+            shift = top - np.uint64(2 * i)
+            back = np.uint64(2 * i)
+            own = (kmer >> shift) & np.uint64(3)
+            for change in range(1, 4):
+                x = np.uint64(change)
+                f = kmer ^ (x << shift)
+                r = other ^ (x << back)
+                if np.int64(payload_of(slots, f, r) >> np.uint64(16)) >= upper:
+                    hits += 1
+                    where, what = i, np.int64(own ^ x)
+        if hits == 1:
+            rows[8, :length] = rows[0, :length]
+            rows[8, start + where] = what
+            return start
+    return np.int64(-1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _anchor(
+    length: np.int64,
+    payloads: np.ndarray,
+    slots: np.ndarray,
+    k: np.int64,
+    upper: np.int64,
+    rows: np.ndarray,
+) -> tuple[np.int64, np.int64, np.int64, np.int64]:
+    """First and last k-mer start of a read's best anchor, its level, and the base that
+    had to be substituted to make it solid (-1 if none); a first of -1: no anchor."""
+    zero, one, none = np.int64(0), np.int64(1), np.int64(-1)
+    first, last = _longest_run(rows[0], payloads, zero, length, k, upper, zero)
+    if first >= 0:
+        return first, last, zero, none
+    first, last = _longest_run(rows[0], payloads, zero, length, k, one, one)
+    # A lone k-mer without a solid edge is no anchor at the lower cutoff.
+    if last > first or (first >= 0 and successors(payloads[first], one) != np.uint64(0)):
+        return first, last, one, none
+    start = _near_anchor(rows, length, slots, k, upper)
+    for i in range(start, start + k):
+        if start >= 0 and rows[8, i] != rows[0, i]:
+            return start, start, zero, i
+    return none, none, zero, none
+
+
+@numba.njit(cache=True, nogil=True)
+def _put(rows: np.ndarray, place: np.int64, length: np.int64, base: np.uint8) -> None:
+    """Make a read hold ``base`` at ``place``, on both strands."""
+    rows[0, place] = base
+    rows[2, length - 1 - place] = 3 - base
+
+
+@numba.njit(cache=True, nogil=True)
+def thread_read(
+    length: np.int64,
+    payloads: np.ndarray,
+    slots: np.ndarray,
+    k: np.int64,
+    upper: np.int64,
+    costs: np.ndarray,
+    beam: Beam,
+    rows: np.ndarray,
+    found: np.ndarray,
+) -> tuple[np.uint8, np.int64]:
+    """Thread one oriented read (rows 0 to 3) into rows 8 to 10.
+
+    From the best anchor to both ends; what is not reached, from further anchors, to
+    the right first. Returns the read's state and how many deletions were left in
+    ``found``.
+    """
+    look_up(rows[0], length, slots, k, payloads)
+    rows[8, :length] = rows[0, :length]
+    rows[9, :length] = OUTSIDE
+    rows[10, :length] = 0
+    zero = np.int64(0)
+    first, last, level, put = _anchor(length, payloads, slots, k, upper, rows)
+    if first < 0:
+        return np.uint8(NO_ANCHOR), zero
+    if first == 0 and last == length - k and level == 0 and put < 0:
+        rows[9, :length] = ON_PATH
+        return np.uint8(CLEAN), zero
+    own = rows[0, max(put, zero)]
+    if put >= 0:
+        _put(rows, put, length, rows[8, put])
+    # Every stretch leaves at most two behind; the last ones are not looked at.
+    todo = np.zeros((2 * ANCHORS + 1, 2), np.int64)
+    todo[0, 1] = length
+    n, state, foreign, n_found = 1, PARTIAL, False, zero
+    for at in range(ANCHORS):
+        if at >= n:
+            break
+        a, b = todo[at, 0], todo[at, 1]
+        if at > 0:
+            level = zero
+            first, last = _longest_run(rows[0], payloads, a, b, k, upper, zero)
+            if first < 0:
+                continue
+        low, high, more, n_found = _thread_from(
+            first, last, a, b, length, level, slots, k, costs, beam, rows, found, n_found
+        )
+        foreign = foreign or more
+        if put >= 0:
+            _put(rows, put, length, own)
+            put = np.int64(-1)
+        if high - low == length:
+            state = THREADED
+        todo[n, 0], todo[n, 1] = high, b
+        todo[n + 1, 0], todo[n + 1, 1] = a, low
+        n += 2
+    if state == PARTIAL:
+        mask_seams(rows[8], rows[9], rows[10], length, payloads, slots, k)
+    return np.uint8(state | FOREIGN) if foreign else np.uint8(state), n_found
