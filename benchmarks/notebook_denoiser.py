@@ -37,7 +37,10 @@ __all__ = ["Corrector", "NetworkCorrector", "Task", "VoteCorrector", "correct", 
 _STEPS = 8
 _CHANNELS = 20
 _OBSERVED, _CURRENT = 12, 16
-_BATCH = 512
+_BATCH = 256
+_LEARNING_RATE = 4e-3
+# Gathering votes costs more than a step on them: each noising is gone through twice.
+_PASSES = 2
 
 Corrector = Callable[[Evidence, np.ndarray, np.ndarray], np.ndarray]
 
@@ -180,12 +183,14 @@ def train_rounds(
     """
     trained: list[tuple[Autoencoder, History]] = []
     rounds: list[Corrector] = []
-    steps = max(epochs * (sum(map(len, genomes)) // _BATCH), 1)
+    steps = max(epochs * _PASSES * (sum(map(len, genomes)) // _BATCH), 1)
     for number in range(n_rounds):
         stream = _stream(genomes, list(rounds), k, noise, threads, as_if, [seed, number])
         rng = np.random.default_rng([seed, number, 1 << 30])
         task = Task.draw(held_out, k, noise, rng, threads, as_if)
-        settings = TrainingSettings(steps=steps, evaluate_every=max(steps // 20, 1))
+        settings = TrainingSettings(
+            steps=steps, learning_rate=_LEARNING_RATE, evaluate_every=max(steps // 20, 1)
+        )
         config = AutoencoderConfig(
             positions=k,
             channels=_CHANNELS,
@@ -210,7 +215,7 @@ def _stream(
     as_if: int,
     seed: list[int],
 ) -> Callable[[int], Iterator[Batch]]:
-    """Batches of an epoch: every genome noised afresh, examples shuffled over all of them."""
+    """Batches of an epoch: genomes noised afresh, examples shuffled over all of them."""
 
     def batches(epoch: int) -> Iterator[Batch]:
         rng = np.random.default_rng([*seed, epoch])
@@ -218,8 +223,9 @@ def _stream(
         for genome in genomes:
             parts += _examples(Task.draw(genome, k, noise, rng, threads, as_if), before)
         examples = Batch(*(np.concatenate(a) for a in list(zip(*parts, strict=True))[:4]))
-        order = rng.permutation(len(examples.windows))
-        for start in range(0, max(len(order) - _BATCH, 0) + 1, _BATCH):
-            yield examples.take(order[start : start + _BATCH])
+        for _ in range(_PASSES):
+            order = rng.permutation(len(examples.windows))
+            for start in range(0, max(len(order) - _BATCH, 0) + 1, _BATCH):
+                yield examples.take(order[start : start + _BATCH])
 
     return batches
