@@ -4,10 +4,11 @@ Every 31-mer of a slice of E. coli K-12, each noised independently, nothing clea
 at test time. Compared: doing nothing; the notebook's network as it was, at a sane rate
 and with an identity skip; the plain vote of the noisy k-mers themselves; and the
 package's autoencoder reading those votes. The notebook's networks are trained on K-12
-(without the slice) and O157:H7, ours on genomes that are not E. coli.
+(without the slice) and O157:H7, which shares much of the slice, as it did; ours on
+genomes that are not E. coli.
 
     python benchmarks/notebook.py                      the table, about 10 minutes
-    python benchmarks/notebook.py --slice 0            both whole genomes, hours and 4 GB
+    python benchmarks/notebook.py --slice 0            both whole genomes, about an hour and 4 GB
     python benchmarks/notebook.py --quick --out DIR    a smoke test
 """
 

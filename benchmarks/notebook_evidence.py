@@ -221,7 +221,8 @@ class SeedIndex:
 
         Expectation maximisation over seed hits of a sample of k-mers: a hit is of common
         origin or chance; outside the seed (which matches by construction) the bases of
-        the former differ with chance ``2r - 4r²/3``, those of the latter with 3/4.
+        the former differ with chance ``2r - 4r²/3``, those of the latter with 3/4. Diverged
+        repeats pass for noise: 0.014 was found for 0.010 on human sequence full of Alus.
         """
         rows = np.linspace(0, len(self) - 1, min(sample, len(self))).astype(np.int64)
         histogram = np.zeros((self.k + 1, self.k + 1), dtype=np.int64)
