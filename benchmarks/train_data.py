@@ -118,12 +118,12 @@ def _draw_sites(rng: np.random.Generator, genome: np.ndarray) -> simulate.Sites 
     if kind < 0.25:
         return None
     spacing = int(rng.choice([1000, 300, 150], p=[0.5, 0.3, 0.2]))
-    if kind < 0.4:
+    if kind < 0.33:
         fractions = np.array([0.5])
-    elif kind < 0.7:
+    elif kind < 0.6:
         fractions = np.array([0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005])
     else:
-        fractions = np.exp(rng.uniform(np.log(0.005), np.log(0.3), 40))
+        fractions = np.exp(rng.uniform(np.log(0.004), np.log(0.25), 40))
     sites = simulate.draw_sites(genome, spacing, fractions, int(rng.integers(2**31)))
     return sites if len(sites) else None
 
@@ -136,7 +136,7 @@ def _draw_systematic(rng: np.random.Generator, genome: np.ndarray) -> simulate.S
     drawn = simulate.draw_systematic(
         genome, float(rng.uniform(0.5, 3)), rates, motif, int(rng.integers(2**31))
     )
-    return replace(drawn, low_share=float(rng.uniform(0.3, 0.9))) if len(drawn) else None
+    return replace(drawn, low_share=float(rng.uniform(0.3, 1.0))) if len(drawn) else None
 
 
 def _draw_profile(

@@ -68,22 +68,38 @@ def fit(
     settings = TrainingSettings(
         steps=args.steps,
         learning_rate=3e-3,
-        evaluate_every=max(args.steps // 40, 1),
-        patience=12,
-        threads=1,
+        evaluate_every=max(args.steps // 24, 1),
+        patience=8,
     )
     positions = np.full(WINDOW, _OTHER_WEIGHT, np.float32)
     positions[FLANK] = _CENTRE_WEIGHT
-    chosen = _as_batch(held_out)
+    mean = rows.globals_.mean(axis=0, dtype=np.float64)
+    scale = np.maximum(rows.globals_.std(axis=0, dtype=np.float64), 1e-3)
+    chosen = _as_batch(held_out, mean, scale)
     looks = [chosen.take(slice(i, i + 8192)) for i in range(0, len(chosen.windows), 8192)]
-    batches = shuffled_batches(_as_batch(rows), args.batch, args.seed)
+    batches = shuffled_batches(_as_batch(rows, mean, scale), args.batch, args.seed)
     history = train(model, batches, settings, looks, positions)
+    _fold(model, mean, scale)
     return model, history.to_dict()
 
 
-def _as_batch(rows: Examples) -> Batch:
+def _as_batch(rows: Examples, mean: np.ndarray, scale: np.ndarray) -> Batch:
     weight = np.minimum(rows.weight, _LARGEST_WEIGHT)
-    return Batch(rows.windows, rows.globals_, rows.observed, rows.target, weight)
+    globals_ = ((rows.globals_ - mean) / scale).astype(np.float32)
+    return Batch(rows.windows, globals_, rows.observed, rows.target, weight)
+
+
+def _fold(model: Autoencoder, mean: np.ndarray, scale: np.ndarray) -> None:
+    """Put the scaling of the globals into the first layer, so that it takes them as they are.
+
+    Training on globals of mean 0 and deviation 1 is much better conditioned; the network
+    that ships knows nothing of it.
+    """
+    first = model.encoder[0]
+    size = len(mean)
+    with torch.no_grad():
+        first.weight[:, -size:] /= torch.as_tensor(scale, dtype=torch.float32)
+        first.bias -= first.weight[:, -size:] @ torch.as_tensor(mean, dtype=torch.float32)
 
 
 def log_loss(chance: np.ndarray, rows: Examples) -> float:
