@@ -36,11 +36,14 @@ __all__ = ["CountStatistics", "KmerCounter", "count_codes", "count_kmers"]
 logger = logging.getLogger(__name__)
 
 CHUNK_BASES = 1 << 18
-"""Bases that one task emits: its keys twice over stay in a core's cache."""
+"""Bases that one task emits."""
 
-PARTITION_BITS = 8
-"""Partitions are 256 prefixes of four bases: one open cache line each is a third
-of a first-level cache, and a full buffer gives each about 1 MB to sort."""
+PARTS = 8
+"""Parts of a chunk: the keys of one, before and after grouping, stay in a core's cache."""
+
+PARTITION_BITS = 7
+"""Of the highest key bits: more partitions than this overtax the first-level cache and
+its address table when they are written side by side; fewer would sort slower."""
 
 DEFAULT_BUFFER = 1 << 25
 SMALLEST_BUFFER = 1 << 20
@@ -179,7 +182,7 @@ class KmerCounter:
         reads = np.searchsorted(offsets, lows, side="right") - 1
 
         def emit_chunk(low: int, read: int) -> tuple[int, np.ndarray]:
-            starts = np.empty((1 << PARTITION_BITS) + 1, dtype=np.int64)
+            starts = np.empty((PARTS, (1 << PARTITION_BITS) + 1), dtype=np.int64)
             high = min(low + CHUNK_BASES, last)
             # A chunk of b bases emits b k-mers at most, so its place is known beforehand.
             n = emit(
@@ -209,7 +212,7 @@ class KmerCounter:
         """Empty the buffer into the partitions' tables."""
         if not self._starts:
             return
-        starts = np.stack(self._starts)
+        starts = np.concatenate(self._starts)
 
         def absorb(partition: int) -> None:
             fresh = gather(self._buffer, starts, partition)

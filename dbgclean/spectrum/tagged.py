@@ -9,7 +9,6 @@ import numpy as np
 
 __all__ = ["emit", "gather", "pick_reads", "run_lengths"]
 
-_SATURATED = 2**32 - 1
 _U0 = np.uint64(0)
 _U1 = np.uint64(1)
 _U2 = np.uint64(2)
@@ -18,16 +17,9 @@ _U3 = np.uint64(3)
 
 @numba.njit(cache=True, nogil=True)
 def _roll(
-    codes: np.ndarray,
-    quals: np.ndarray,
-    first: int,
-    last: int,
-    k: int,
-    min_quality: int,
-    out: np.ndarray,
-    n: int,
+    codes: np.ndarray, quals: np.ndarray, k: int, min_quality: int, out: np.ndarray, n: int
 ) -> int:
-    """Append the tagged k-mers of ``codes[first:last]``, one stretch of one read, to `out`."""
+    """Append the tagged k-mers of a stretch of one read to `out`, which holds `n`."""
     shift = np.uint64(2 * (k - 1))
     mask = (_U1 << np.uint64(2 * k)) - _U1
     graded = quals.size > 0
@@ -35,7 +27,7 @@ def _roll(
     backward = _U0
     valid = 0
     good = 0
-    for i in range(first, last):
+    for i in range(codes.size):
         code = codes[i]
         if code > 3:
             valid = 0
@@ -44,16 +36,36 @@ def _roll(
         forward = ((forward << _U2) | base) & mask
         backward = (backward >> _U2) | ((_U3 - base) << shift)
         valid += 1
-        good = good + 1 if not graded or quals[i] >= min_quality else 0
+        good += 1
+        if graded and quals[i] < min_quality:
+            good = 0
         if valid >= k:
-            # `good` may run on across an N, but then `valid` is the shorter run.
-            high = _U1 if good >= k else _U0
-            if backward < forward:
-                out[n] = (backward << _U2) | _U2 | high
-            else:
-                out[n] = (forward << _U2) | high
+            # `good` may run on across an N, but then `valid` is the shorter run. The
+            # strand is a coin toss to the branch predictor: no branch on it.
+            strand = np.uint64(backward < forward)
+            out[n] = (min(forward, backward) << _U2) | (strand << _U1) | np.uint64(good >= k)
             n += 1
     return n
+
+
+@numba.njit(cache=True, nogil=True)
+def _scatter(
+    tagged: np.ndarray, shift: int, buffer: np.ndarray, begin: int, starts: np.ndarray
+) -> None:
+    """Copy to ``buffer[begin:]`` by partition; ``starts[p]`` becomes the place of partition p."""
+    down = np.uint64(shift)
+    for p in range(starts.size):
+        starts[p] = 0
+    for i in range(tagged.size):
+        starts[np.int64(tagged[i] >> down) + 1] += 1
+    starts[0] = begin
+    for p in range(1, starts.size):
+        starts[p] += starts[p - 1]
+    places = starts.copy()
+    for i in range(tagged.size):
+        partition = np.int64(tagged[i] >> down)
+        buffer[places[partition]] = tagged[i]
+        places[partition] += 1
 
 
 @numba.njit(cache=True, nogil=True)
@@ -74,30 +86,27 @@ def emit(
     """Write the k-mers that start at bases `low` to `high` to ``buffer[begin:]`` by partition.
 
     `read` is the read that holds base `low`, and `shift` what leaves the partition
-    of a tagged k-mer. Returns the number of k-mers;
-    ``starts[p]`` to ``starts[p + 1]`` becomes partition p's place in the buffer.
+    of a tagged k-mer. Each row of `starts`, one per equal part of the bases, receives
+    where its partitions begin and the last one ends. Returns the number of k-mers.
     """
-    scratch = np.empty(high - low, dtype=np.uint64)
-    n = 0
-    while read + 1 < offsets.size and offsets[read] < high:
-        first = max(low, offsets[read])
-        last = min(high + k - 1, offsets[read + 1])
-        n = _roll(codes, quals, first, last, k, min_quality, scratch, n)
-        read += 1
-    down = np.uint64(shift)
-    for p in range(starts.size):
-        starts[p] = 0
-    for i in range(n):
-        starts[np.int64(scratch[i] >> down) + 1] += 1
-    starts[0] = begin
-    for p in range(1, starts.size):
-        starts[p] += starts[p - 1]
-    places = starts.copy()
-    for i in range(n):
-        partition = np.int64(scratch[i] >> down)
-        buffer[places[partition]] = scratch[i]
-        places[partition] += 1
-    return n
+    part = -(-(high - low) // starts.shape[0])
+    scratch = np.empty(part, dtype=np.uint64)
+    total = 0
+    for row in range(starts.shape[0]):
+        end = min(low + part, high)
+        n = 0
+        while read + 1 < offsets.size and offsets[read] < end:
+            first = max(low, offsets[read])
+            last = min(end + k - 1, offsets[read + 1])
+            stretch = quals[first:last] if quals.size else quals
+            n = _roll(codes[first:last], stretch, k, min_quality, scratch, n)
+            if offsets[read + 1] > end:
+                break
+            read += 1
+        _scatter(scratch[:n], shift, buffer, begin + total, starts[row])
+        total += n
+        low = end
+    return total
 
 
 @numba.njit(cache=True, nogil=True)
@@ -116,33 +125,31 @@ def gather(buffer: np.ndarray, starts: np.ndarray, partition: int) -> np.ndarray
 
 
 @numba.njit(cache=True, nogil=True)
-def _clamped(count: int) -> int:
-    return min(count, _SATURATED)
-
-
-@numba.njit(cache=True, nogil=True)
 def run_lengths(tagged: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct keys (uint64) of sorted tagged k-mers, and their counts (uint32 (3, n))."""
-    distinct = 0
+    """Distinct keys and counts (uint32 (3, n)) of sorted tagged k-mers, fewer than 2**32."""
+    keys = np.empty(tagged.size, dtype=np.uint64)
+    ends = np.empty((3, tagged.size), dtype=np.uint32)
+    n = -1
+    reverse = good = _U0
     previous = ~_U0
-    for key in tagged:
-        distinct += int((key >> _U2) != previous)
-        previous = key >> _U2
-    keys = np.empty(distinct, dtype=np.uint64)
-    values = np.empty((3, distinct), dtype=np.uint32)
-    i = 0
-    for n in range(distinct):
-        first = i
-        keys[n] = tagged[i] >> _U2
-        reverse = good = 0
-        while i < tagged.size and tagged[i] >> _U2 == keys[n]:
-            reverse += int(np.int64((tagged[i] >> _U1) & _U1))
-            good += int(np.int64(tagged[i] & _U1))
-            i += 1
-        values[0, n] = _clamped(i - first)
-        values[1, n] = _clamped(reverse)
-        values[2, n] = _clamped(good)
-    return keys, values
+    # Running sums are stored at every step, the last one of a run stays: no branches.
+    for i in range(tagged.size):
+        key = tagged[i] >> _U2
+        n += int(key != previous)
+        previous = key
+        reverse += (tagged[i] >> _U1) & _U1
+        good += tagged[i] & _U1
+        keys[n] = key
+        ends[0, n] = i + 1
+        ends[1, n] = reverse
+        ends[2, n] = good
+    values = np.empty((3, n + 1), dtype=np.uint32)
+    for column in range(3):
+        before = np.uint32(0)
+        for row in range(n + 1):
+            values[column, row] = ends[column, row] - before
+            before = ends[column, row]
+    return keys[: n + 1].copy(), values
 
 
 @numba.njit(cache=True, nogil=True)
