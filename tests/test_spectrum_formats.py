@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 import dbgclean.spectrum.formats as formats
 from dbgclean.errors import InputError, OutputError
+from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.formats import (
     read_histogram,
     read_kmer_fasta,
@@ -19,7 +22,7 @@ from dbgclean.spectrum.formats import (
     write_kmer_fasta,
 )
 from dbgclean.spectrum.histogram import fit_spectrum
-from dbgclean.spectrum.kmers import canonical_kmers, kmers_to_strings, strings_to_kmers
+from dbgclean.spectrum.kmers import canonical_kmers, decode, kmers_to_strings, strings_to_kmers
 from dbgclean.spectrum.table import KmerTable
 
 TOP = 2**32 - 1
@@ -166,3 +169,44 @@ def test_histograms_of_other_counters_are_read(tmp_path: Path) -> None:
     path.write_text("1 500\ntwo 30\n")
     with pytest.raises(InputError, match="line 2: found 'two 30'"):
         read_histogram(path)
+
+
+def run(folder: Path, *command: str) -> None:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+
+def reads_with_repeats(folder: Path) -> KmerTable:
+    """Write reads.fa with repeats, N and both strands; return our count of it."""
+    rng = np.random.default_rng(9)
+    codes = np.tile(rng.choice(5, 3000, p=[0.3, 0.2, 0.2, 0.295, 0.005]).astype(np.uint8), 3)
+    codes = np.concatenate((codes, np.where(codes < 4, 3 - codes, 4)[::-1].astype(np.uint8)))
+    offsets = np.arange(0, codes.size + 1, 100, dtype=np.int64)
+    text = decode(codes)
+    records = (f">r{i}\n{text[i : i + 100]}\n" for i in range(0, len(text), 100))
+    (folder / "reads.fa").write_text("".join(records))
+    return count_codes(codes, offsets, None, 21)
+
+
+def assert_same(table: KmerTable, other: KmerTable) -> None:
+    assert (table.keys == other.keys).all()
+    assert (table.counts == other.counts).all()
+
+
+def test_jellyfish_counts_the_same(tmp_path: Path) -> None:
+    table = reads_with_repeats(tmp_path)
+    run(tmp_path, *"jellyfish count -C -m 21 -s 1M -o out.jf reads.fa".split())
+    run(tmp_path, *"jellyfish dump -o dump.fa out.jf".split())
+    run(tmp_path, *"jellyfish dump -c -o dump.txt out.jf".split())
+    run(tmp_path, *"jellyfish histo -o histo out.jf".split())
+    assert_same(read_kmer_fasta(tmp_path / "dump.fa"), table)
+    assert_same(read_kmer_fasta(tmp_path / "dump.txt"), table)
+    assert (read_histogram(tmp_path / "histo") == np.bincount(table.counts)).all()
+
+
+def test_kmc_counts_the_same(tmp_path: Path) -> None:
+    table = reads_with_repeats(tmp_path)
+    run(tmp_path, *"kmc -k21 -ci1 -m2 -t1 -fa reads.fa out .".split())
+    run(tmp_path, *"kmc_tools transform out dump dump.txt".split())
+    assert_same(read_kmer_fasta(tmp_path / "dump.txt"), table)
