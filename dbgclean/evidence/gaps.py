@@ -34,6 +34,8 @@ _CHAIN = 5
 # The path that a seam leaves must be at least this deep for absence to mean much.
 _MIN_SEAM_DEPTH = 8
 _PAIR_SEAM_DEPTH = 20
+# Bases that may fit the paths on both sides of a seam.
+_SEAM_OVERLAP = 8
 
 
 @numba.njit(cache=True, nogil=True)
@@ -213,6 +215,30 @@ def _nobody_else(
 
 
 @numba.njit(cache=True, nogil=True)
+def _joined_by_nobody_else(
+    depth: np.int64, payloads: np.ndarray, seam: np.int64, length: np.int64, k: np.int64
+) -> np.bool_:
+    """No other fragment goes over the seam before base ``seam``, though many should.
+
+    Where a few bases fit either path there is no saying at which of them the two were
+    joined, and the outermost k-mers over the seam may belong to one path alone.
+    """
+    if depth < _MIN_SEAM_DEPTH:
+        return False
+    allowed = np.uint64(2 if depth >= _PAIR_SEAM_DEPTH else 0)
+    first, last = max(0, seam - k + 1), min(seam - 1, length - k)
+    for _ in range(_SEAM_OVERLAP):
+        if first < last and payloads[first] >> np.uint64(16) > allowed:
+            first += 1
+        if first < last and payloads[last] >> np.uint64(16) > allowed:
+            last -= 1
+    for i in range(first, last + 1):
+        if payloads[i] >> np.uint64(16) > allowed:
+            return False
+    return first <= last
+
+
+@numba.njit(cache=True, nogil=True)
 def mask_seams(
     path: np.ndarray,
     place: np.ndarray,
@@ -250,9 +276,8 @@ def mask_seams(
                 place[i : last + 1] = MASKED
             i = last
         elif starts[i] and i > 0 and place[i - 1] != OUTSIDE:
-            # Two paths meet here: one masked base keeps them apart. A k-mer that starts
-            # at the seam lies in the second path alone and says nothing about the join.
+            # Two paths meet here: one masked base keeps them apart.
             depth = _depth_beyond(path, place, i - 1, ahead, length, slots, k)
-            if _nobody_else(depth, payloads, i, i - 1, length, k):
+            if _joined_by_nobody_else(depth, payloads, i, length, k):
                 place[i] = MASKED
         i += 1
