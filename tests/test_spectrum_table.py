@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import dbgclean.spectrum.table as table_module
 from dbgclean.spectrum.kmers import canonical, canonical_kmers, reverse_complements
 from dbgclean.spectrum.table import EMPTY, KmerTable, build_index, find_row
 
@@ -31,6 +32,14 @@ def as_dict(table: KmerTable) -> dict[int, tuple[int, ...]]:
     columns = (table.counts, table.reverse, table.high_quality)
     values = zip(*(c.tolist() for c in columns), strict=True)
     return dict(zip(table.keys.tolist(), values, strict=True))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_pieces():
+    """Tables of a few rows are combined in several pieces."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table_module, "_PIECE", 4)
+        yield
 
 
 @given(tables(), tables())

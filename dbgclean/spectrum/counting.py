@@ -238,20 +238,11 @@ class KmerCounter:
         """The table of all k-mers added; the counter is spent afterwards."""
         self._flush()
         self._buffer = np.empty(0, dtype=np.uint64)
-        total = sum(keys.size for keys in self._keys)
-        all_keys = np.empty(total, dtype=np.uint64)
-        columns = tuple(np.empty(total, dtype=np.uint32) for _ in range(3))
-        n = 0
-        # Each partition is let go once copied: joining must not double the memory.
-        for partition in range(len(self._keys)):
-            keys, values = self._keys[partition], self._values[partition]
-            self._keys[partition], self._values[partition] = keys[:0], values[:, :0]
-            all_keys[n : n + keys.size] = keys
-            for column, row in zip(columns, values, strict=True):
-                column[n : n + keys.size] = row
-            n += keys.size
-        logger.debug("counted %s: %d distinct k-mers", self.statistics, total)
-        return KmerTable(self.k, all_keys, *columns)
+        pieces = list(zip(self._keys, self._values, strict=True))
+        self._keys, self._values = [], []
+        table = KmerTable.join(self.k, pieces)
+        logger.debug("counted %s: %d distinct k-mers", self.statistics, len(table))
+        return table
 
 
 def count_kmers(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numba
@@ -15,6 +16,7 @@ EMPTY = np.uint64(2**64 - 1)
 """Marks a free slot; no packed k-mer reaches it (k <= 31 leaves two bits spare)."""
 
 _SATURATED = 2**32 - 1
+_PIECE = 1 << 20
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _U32 = np.uint64(32)
 _ONE = np.uint64(1)
@@ -183,6 +185,26 @@ class KmerTable:
         columns = (np.empty(0, dtype=np.uint32) for _ in range(3))
         return cls(k, np.empty(0, dtype=np.uint64), *columns)
 
+    @classmethod
+    def join(cls, k: int, pieces: list[tuple[np.ndarray, np.ndarray]]) -> "KmerTable":
+        """Put pieces (keys; uint32 (3, n) columns), sorted within and among them, together.
+
+        Empties `pieces`: each is let go once copied, so that joining does not double
+        the memory.
+        """
+        total = sum(keys.size for keys, _ in pieces)
+        all_keys = np.empty(total, dtype=np.uint64)
+        columns = tuple(np.empty(total, dtype=np.uint32) for _ in range(3))
+        n = 0
+        pieces.reverse()
+        while pieces:
+            keys, values = pieces.pop()
+            all_keys[n : n + keys.size] = keys
+            for column, row in zip(columns, values, strict=True):
+                column[n : n + keys.size] = row
+            n += keys.size
+        return cls(k, all_keys, *columns)
+
     def __len__(self) -> int:
         return int(self.keys.size)
 
@@ -235,13 +257,24 @@ class KmerTable:
         if self.k != other.k or sign not in (1, -1):
             msg = f"cannot combine a k={self.k} table with a k={other.k} table, sign {sign}"
             raise ValueError(msg)
-        keys, values, whole = merge_rows(
-            self.keys, self._values(), other.keys, other._values(), sign
-        )
-        if not whole:
-            msg = "a count would fall below zero: the table subtracted is not part of this one"
-            raise ValueError(msg)
-        return KmerTable(self.k, keys, values[0], values[1], values[2])
+        # Piece by piece: the working copies of a whole table would weigh twice the table.
+        borders = self.keys[_PIECE::_PIECE]
+        mine = _slices(np.searchsorted(self.keys, borders), len(self))
+        theirs = _slices(np.searchsorted(other.keys, borders), len(other))
+        pieces = []
+        for own, added in zip(mine, theirs, strict=True):
+            keys, values, whole = merge_rows(*self._rows(own), *other._rows(added), sign)
+            if not whole:
+                msg = "a count would fall below zero: the table subtracted is not part of this one"
+                raise ValueError(msg)
+            pieces.append((keys, values))
+        return KmerTable.join(self.k, pieces)
 
-    def _values(self) -> np.ndarray:
-        return np.stack((self.counts, self.reverse, self.high_quality))
+    def _rows(self, part: slice) -> tuple[np.ndarray, np.ndarray]:
+        columns = (self.counts, self.reverse, self.high_quality)
+        return self.keys[part], np.stack([column[part] for column in columns])
+
+
+def _slices(borders: np.ndarray, end: int) -> list[slice]:
+    edges = [0, *borders.tolist(), end]
+    return [slice(first, last) for first, last in pairwise(edges)]
