@@ -45,14 +45,11 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Correct and say what was done."""
-    from dbgclean.correct.corrections import write_corrections
     from dbgclean.log import Progress
     from dbgclean.pipeline.passes import correct_reads
 
     with Progress(quiet=args.quiet) as progress:
-        run = correct_reads(args.reads, args.output, options_of(args), progress)
-    if args.corrections:
-        write_corrections(args.corrections, run.evidence, run.chosen.verdicts)
+        run = correct_reads(args.reads, args.output, options_of(args), progress, args.corrections)
     done = run.chosen.rewriter.statistics
     reads = sum(tally.reads for tally in run.statistics)
     logger.info(

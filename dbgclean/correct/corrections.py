@@ -53,7 +53,7 @@ def reasons(evidence: Evidence, verdicts: Verdicts) -> np.ndarray:
     """Why each alternative was changed or left alone, array of str (n,)."""
     why = np.array(["changed", "real", "undecided"], object)[verdicts.verdict]
     a = evidence.alternatives
-    disputed = (verdicts.verdict == ERROR) & (a.column("disputed") >= a.column("reads"))
+    disputed = (verdicts.verdict == ERROR) & (a.column("disputed") >= a.column("fragments"))
     why[disputed] = "tie"
     return why
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dbgclean.correct.corrections import write_corrections
 from dbgclean.correct.correctors import Corrector, Sample, load_corrector
 from dbgclean.correct.rewrite import Bases, Rewriter
 from dbgclean.correct.verdicts import Verdicts
@@ -188,7 +189,8 @@ class Run:
 
 
 def open_run(reads: Sequence[str], options: Options, progress: Progress) -> Run:
-    """Look at the inputs before any work is done."""
+    """Look at the inputs and for the corrector before any work is done."""
+    load_corrector(options.corrector)
     groups = plan_inputs(
         reads,
         interleaved=options.interleaved,
@@ -354,7 +356,11 @@ class _Delta:
 
 
 def correct_reads(
-    reads: Sequence[str], outputs: Sequence[str], options: Options, progress: Progress
+    reads: Sequence[str],
+    outputs: Sequence[str],
+    options: Options,
+    progress: Progress,
+    corrections: str | None = None,
 ) -> Run:
     """Corrected reads only: no graph, no controls.
 
@@ -362,16 +368,22 @@ def correct_reads(
     ----------
     outputs
         One for each input file, or one for a pair (interleaved).
+    corrections
+        Where to write the table of corrections. Neither it nor the reads appear
+        unless both can be written.
     """
     run = open_run(reads, options, progress)
     if len(run.groups) != 1:
         files = ", ".join(path for group in run.groups for path in group.paths)
         msg = f"{files}: {len(run.groups)} sets of reads; `correct` takes one file or one pair"
         raise InputError(msg)
-    table = count(run, graph=False)
-    judge(run, table, [options.corrector])
-    del table
     with ExitStack() as stack:
+        # Opened first: an output that cannot be written is told of before the work.
         writer = stack.enter_context(open_writer(run.groups[0], outputs))
+        table = count(run, graph=False)
+        judge(run, table, [options.corrector])
+        del table
         rewrite(run, lambda _, batch: writer.write(batch), graph=False)
+        if corrections:
+            write_corrections(corrections, run.evidence, run.chosen.verdicts)
     return run
