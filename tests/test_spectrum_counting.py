@@ -115,6 +115,7 @@ def test_marks_choose_the_reads(reads: list[Read], k: int, data: st.DataObject) 
     assert counter.statistics.reads == len(chosen)
 
 
+@settings(max_examples=40)
 @given(read_sets(), kmer_lengths, st.integers(1, 4), st.integers(1, 90))
 def test_batches_threads_and_flushes_do_not_show(
     reads: list[Read], k: int, size: int, buffer: int
