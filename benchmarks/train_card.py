@@ -28,7 +28,7 @@ logits are divided by the temperature {temperature}, as `dbgclean.model.predict`
 
     python -m benchmarks.train_model {arguments}
 
-{examples:,} examples ({real_examples:,} of them real) of {conditions} simulated samples of 2 to 6
+{examples:,} examples ({real_examples:,} of them real) of {conditions} simulated samples of 2 to 14
 million bases each: depth 8 to 1000 (most 30 to 400), reads of 75 to 250 bases, errors of 0.1 to
 1 % by quality (full range or eight levels; several declines) or uniform, some without qualities;
 no alleles, heterozygous sites, or sites at 0.5 to 50 %, one per 150 to 1000 bases; half of the

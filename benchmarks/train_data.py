@@ -171,7 +171,7 @@ def draw_condition(
     if rng.random() < 0.1:
         low, high = 400, 1000
     depth = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-    wanted = int(np.clip(rng.uniform(*bases) / depth, 8_000, 300_000))
+    wanted = int(np.clip(np.exp(rng.uniform(*np.log(bases))) / depth, 8_000, 300_000))
     genome = _draw_genome(rng, role, wanted, data)
     strange = rng.random() < 0.3
     artefacts = simulate.Artefacts(
