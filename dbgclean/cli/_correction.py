@@ -36,6 +36,12 @@ def add_correction(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def validate_correction(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse values that no run can use."""
+    if not 0 <= args.min_quality <= 93:
+        parser.error(f"argument --min-quality: {args.min_quality} is not within 0 to 93")
+
+
 def options_of(args: argparse.Namespace) -> "Options":
     """The parsed options as one object."""
     from dbgclean.pipeline.passes import Options

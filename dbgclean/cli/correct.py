@@ -8,7 +8,7 @@ import argparse
 import logging
 
 from dbgclean.cli import add_kmer_size, add_memory, add_reads, add_seed, add_threads
-from dbgclean.cli._correction import add_correction, options_of
+from dbgclean.cli._correction import add_correction, options_of, validate_correction
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         parser.error(f"{len(args.reads)} files given; `correct` takes one file or one pair")
     if len(args.output) > max(len(args.reads), 2):
         parser.error("more outputs than inputs")
+    validate_correction(args, parser)
 
 
 def main(args: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from dbgclean.cli import (
     add_seed,
     add_threads,
 )
-from dbgclean.cli._correction import add_correction, options_of
+from dbgclean.cli._correction import add_correction, options_of, validate_correction
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +53,7 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         parser.error("no READS given; name the read files, or try --example")
     if args.correction_k and args.correction_k > args.k:
         parser.error(f"argument --correction-k: {args.correction_k} is above -k {args.k}")
+    validate_correction(args, parser)
 
 
 def main(args: argparse.Namespace) -> None:

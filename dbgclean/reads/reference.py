@@ -9,7 +9,7 @@ import numpy as np
 
 from dbgclean.errors import InputError
 from dbgclean.reads.batch import encode_bases
-from dbgclean.reads.compression import open_bytes
+from dbgclean.reads.compression import READ_ERRORS, open_bytes
 
 __all__ = ["read_sequences"]
 
@@ -41,7 +41,7 @@ def read_sequences(path: str | os.PathLike[str]) -> tuple[list[str], np.ndarray,
     try:
         with open_bytes(os.fspath(path)) as handle:
             text = handle.read().decode("ascii")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (*READ_ERRORS, UnicodeDecodeError) as error:
         msg = f"{path}: cannot read sequences ({error}); give a FASTA or GenBank file"
         raise InputError(msg) from error
     form = "genbank" if text.startswith("LOCUS") else "fasta"
