@@ -39,8 +39,8 @@ Genomes: E. coli O157:H7 strain 2159 (first 4 Mb) and random genomes of 30 to 70
 repeats, for the weights; phage lambda and human chr20:10.0-10.5 Mb to decide when to stop; human
 mtDNA, SARS-CoV-2 and chr20:10.5-11.1 Mb for temperature and thresholds (with other random genomes
 each). E. coli K-12, phiX174 and M. tuberculosis were never used in training. O157:H7 shares much
-sequence with K-12; the network sees sequence only as 31 bases around a site, and the human and
-phage samples below agree with the K-12 ones.
+sequence with K-12, but the encoder is blind to bases more than 4 from the middle (their weights
+are zero), so there is little sequence to remember.
 
 Lone errors are the bulk of all alternatives; they are thinned out and the rest weighted (at most
 5-fold in the loss, fully in the figures and the temperature).
