@@ -101,9 +101,17 @@ def test_gaps_take_their_qualities_along():
 
 def test_masks_and_filled_ns():
     changes = [(1, 3, MASK, 0, 1), (1, 4, MASK, 0, 1), (3, 0, FILL, 3, 1), (3, 4, FILL, 0, 1)]
+    changes += [(4, 0, MASK, 0, 1)]
     result, rewriter = rewritten(changes=changes)
-    assert strings_of(result) == [READS[0], "GGGNN", "", "TACGA", READS[4]]
-    assert (rewriter.statistics.bases_masked, rewriter.statistics.unknown_filled) == (2, 2)
+    assert strings_of(result) == [READS[0], "GGGNN", "", "TACGA", "ntttTTTT"]
+    assert (rewriter.statistics.bases_masked, rewriter.statistics.unknown_filled) == (3, 2)
+
+
+def test_letters_that_are_no_bases_are_filled_in_capitals():
+    """A gap sign has no case."""
+    changes = [(0, 1, FILL, 0, 1), (0, 3, FILL, 1, 1), (0, 5, FILL, 2, 1)]
+    result, _ = rewritten(changes=changes, reads=["A-GrT.A"])
+    assert strings_of(result) == ["AAGcTGA"]
 
 
 def test_without_verdicts_the_batch_itself_comes_back():
@@ -130,10 +138,9 @@ def oracle(read, quality, edits, changes):
             lower = letters[position].islower()
             letters[position] = "ACGT"[to].lower() if lower else "ACGT"[to]
     for _, position, kind, value, size in reversed(changes):
-        if kind == MASK:
-            letters[position] = "N"
-        elif kind == FILL:
-            letters[position] = "ACGT"[value]
+        if kind in (MASK, FILL):
+            letter = "N" if kind == MASK else "ACGT"[value]
+            letters[position] = letter.lower() if letters[position].islower() else letter
         elif kind == DELETE:
             del letters[position], quality[position]
         else:
@@ -143,7 +150,7 @@ def oracle(read, quality, edits, changes):
     return "".join(letters), quality
 
 
-READ = st.text("ACGTacgtN", min_size=0, max_size=30)
+READ = st.text("ACGTacgtNn", min_size=0, max_size=30)
 
 
 @given(st.lists(READ, min_size=1, max_size=6), st.randoms(use_true_random=False))
@@ -152,7 +159,7 @@ def test_any_changes_equal_a_rewriting_letter_by_letter(reads, random):
     for number, read in enumerate(reads):
         for position, base in enumerate(read):
             draw = random.random()
-            if base == "N":
+            if base in "Nn":
                 if draw < 0.5:
                     changes.append((number, position, FILL, random.randrange(4), 1))
             elif draw < 0.15:

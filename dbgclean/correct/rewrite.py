@@ -17,6 +17,7 @@ __all__ = ["Bases", "RewriteStatistics", "Rewriter"]
 
 _LETTERS = np.frombuffer(b"ACGTN", np.uint8)
 _LOWER_CASE = np.uint8(0x20)
+_SMALL_A = np.uint8(ord("a"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +106,12 @@ class Rewriter:
         if len(where) == 0 and len(changes.at) == 0:
             return batch
         bases = batch.bases.copy()
-        case = bases[where] & _LOWER_CASE
-        bases[where] = _LETTERS[to] | case
+        bases[where] = _in_case_of(bases[where], _LETTERS[to])
         masked = changes.at[changes.kind == MASK]
-        bases[masked] = _LETTERS[4]
-        filled = changes.kind == FILL
-        bases[changes.at[filled]] = _LETTERS[changes.value[filled]]
+        bases[masked] = _in_case_of(bases[masked], _LETTERS[4])
+        filled = changes.at[changes.kind == FILL]
+        values = changes.value[changes.kind == FILL]
+        bases[filled] = _in_case_of(bases[filled], _LETTERS[values])
         self._count(batch, first_read, len(where), changes)
         if not changes.has_gaps:
             return batch.with_bases(bases)
@@ -182,6 +183,11 @@ class _Changes:
     @property
     def has_gaps(self) -> bool:
         return bool(np.any((self.kind == DELETE) | (self.kind == INSERT)))
+
+
+def _in_case_of(old: np.ndarray, letters: np.ndarray) -> np.ndarray:
+    """Capital ``letters``, small where ``old`` is: soft-masked stretches stay masked."""
+    return letters | np.where(old >= _SMALL_A, _LOWER_CASE, np.uint8(0))
 
 
 def _regapped(batch: ReadBatch, bases: np.ndarray, changes: _Changes) -> ReadBatch:
