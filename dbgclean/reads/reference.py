@@ -13,6 +13,8 @@ from dbgclean.reads.compression import READ_ERRORS, open_bytes
 
 __all__ = ["read_sequences"]
 
+_UNREADABLE: tuple[type[Exception], ...] = (*READ_ERRORS, UnicodeDecodeError)
+
 
 def read_sequences(path: str | os.PathLike[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Read whole sequences into one array of codes.
@@ -41,7 +43,7 @@ def read_sequences(path: str | os.PathLike[str]) -> tuple[list[str], np.ndarray,
     try:
         with open_bytes(os.fspath(path)) as handle:
             text = handle.read().decode("ascii")
-    except (*READ_ERRORS, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         msg = f"{path}: cannot read sequences ({error}); give a FASTA or GenBank file"
         raise InputError(msg) from error
     form = "genbank" if text.startswith("LOCUS") else "fasta"
