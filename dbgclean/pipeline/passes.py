@@ -289,7 +289,9 @@ def sample_of(run: Run, spectrum: Spectrum) -> Sample:
     upper, lower = choose_cutoffs(spectrum)
     even = spectrum.fitted and upper > lower + 1
     options = run.options
-    return Sample(spectrum, upper - 1 if even else lower, options.threads, options.seed, options.model)
+    return Sample(
+        spectrum, upper - 1 if even else lower, options.threads, options.seed, options.model
+    )
 
 
 Sink = Callable[[int, "ReadBatch"], None]
