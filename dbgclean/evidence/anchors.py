@@ -3,8 +3,9 @@
 Works on the rows of a scratch array (uint8, one column per base): 0 and 1 the read and
 its qualities, 2 and 3 the same on the other strand, 4 to 7 path and dispute at two
 cutoffs in the direction of travel, 8 to 10 the result: path, place of each base, 1
-where a path begins. Calls are few and in one place each: numba optimises a callee
-again in every caller.
+where a path begins. Calls are few, in one place each, and where that is all there is
+to a function it is inlined: numba optimises a callee again in every caller, and all
+of this is compiled on a user's first run.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def _pack(observed: np.ndarray, start: np.int64, k: np.int64) -> np.uint64:
     return kmer
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _extend_twice(
     observed: np.ndarray,
     qualities: np.ndarray,
@@ -135,7 +136,7 @@ def _extend_twice(
     return best, best_foreign
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _carry(
     observed: np.ndarray,
     qualities: np.ndarray,
@@ -275,7 +276,7 @@ def _near_anchor(
     return np.int64(-1)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _anchor(
     length: np.int64,
     payloads: np.ndarray,
@@ -308,7 +309,7 @@ def _put(rows: np.ndarray, place: np.int64, length: np.int64, base: np.uint8) ->
     rows[2, length - 1 - place] = 3 - base
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def thread_read(
     length: np.int64,
     payloads: np.ndarray,
