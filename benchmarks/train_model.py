@@ -81,7 +81,7 @@ def fit(
     settings = TrainingSettings(
         steps=args.steps,
         learning_rate=3e-3,
-        weight_decay=0.05,
+        weight_decay=0.002,
         evaluate_every=max(args.steps // 24, 1),
         patience=8,
     )
@@ -233,10 +233,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--conditions", type=int, default=300, help="simulated training samples")
     parser.add_argument("--held-out", type=int, default=50, help="samples to stop on, and again")
     parser.add_argument("--bases", type=float, nargs=2, default=(2e6, 14e6), help="per sample")
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument(
-        "--allele-cost", type=float, default=3.0, help="an allele lost, in errors kept"
+        "--allele-cost", type=float, default=1.5, help="an allele lost, in errors kept"
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
