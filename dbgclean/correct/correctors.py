@@ -13,7 +13,7 @@ behaviour for whatever is not overridden.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,13 +26,15 @@ from dbgclean.correct.verdicts import (
     likelihood_verdicts,
     network_verdicts,
 )
-from dbgclean.errors import UsageError
+from dbgclean.errors import ModelError, UsageError
+from dbgclean.evidence.edits import WINDOW
 from dbgclean.evidence.windows import CHANNELS, GLOBALS, SCHEME
 from dbgclean.spectrum.histogram import Spectrum
 from dbgclean.spectrum.table import KmerTable
 
 if TYPE_CHECKING:
     from dbgclean.evidence.gather import Evidence
+    from dbgclean.model import Autoencoder
 
 __all__ = [
     "GROUP",
@@ -86,6 +88,9 @@ class Corrector:
 
     edits_reads: bool = True
 
+    def check(self, model: str | None) -> None:
+        """Refuse what cannot work, before any read is read; may raise DbgcleanError."""
+
     def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
         """One verdict per alternative, in the order of ``evidence.alternatives``."""
         return all_errors(evidence.alternatives)
@@ -138,31 +143,18 @@ class LikelihoodCorrector(Corrector):
         return likelihood_verdicts(evidence.alternatives)
 
 
-@dataclass
 class AutoencoderCorrector(Corrector):
     """Judges each alternative by what the network makes of its pooled window."""
 
-    edits_reads: bool = field(default=True, init=False)
+    def check(self, model: str | None) -> None:
+        """The weights are there and take our windows."""
+        self._load(model)
 
     def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
         """See `network_verdicts`; thresholds come with the weights."""
-        from dbgclean.errors import ModelError
-        from dbgclean.model import load_model, read_card
         from dbgclean.model.autoencoder import best_device
 
-        folder = Path(sample.model) if sample.model else PRETRAINED
-        model = load_model(
-            folder, positions=31, channels=CHANNELS, globals_=len(GLOBALS), scheme=SCHEME
-        )
-        card = read_card(folder).card
-        try:
-            error, real = float(card["error_threshold"]), float(card["real_threshold"])
-        except (KeyError, TypeError, ValueError):
-            msg = (
-                f"{folder / 'config.toml'}: the model's card gives no error_threshold and "
-                "real_threshold; train the model again with `benchmarks/train_model.py`"
-            )
-            raise ModelError(msg) from None
+        model, error, real = self._load(sample.model)
         return network_verdicts(
             evidence.alternatives,
             evidence.context,
@@ -171,6 +163,24 @@ class AutoencoderCorrector(Corrector):
             real,
             sample.threads,
         )
+
+    def _load(self, folder_name: str | None) -> tuple[Autoencoder, float, float]:
+        """The network and the thresholds of its card."""
+        from dbgclean.model import load_model, read_card
+
+        folder = Path(folder_name) if folder_name else PRETRAINED
+        model = load_model(
+            folder, positions=WINDOW, channels=CHANNELS, globals_=len(GLOBALS), scheme=SCHEME
+        )
+        card = read_card(folder).card
+        try:
+            return model, float(card["error_threshold"]), float(card["real_threshold"])
+        except (KeyError, TypeError, ValueError):
+            msg = (
+                f"{folder / 'config.toml'}: the model's card gives no error_threshold and "
+                "real_threshold; train the model again with `benchmarks/train_model.py`"
+            )
+            raise ModelError(msg) from None
 
 
 @dataclass(frozen=True)

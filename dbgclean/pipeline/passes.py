@@ -50,6 +50,7 @@ CONTROLS = ("nearest", "likelihood", "autoencoder")
 # More of a read is covered by clean k-mers of this length than by longer ones, and a
 # bacterium's are still unique (DESIGN 6).
 CORRECTION_K = 25
+_DELTA_MEMORY = 1 << 27
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,10 @@ class Run:
 
 def open_run(reads: Sequence[str], options: Options, progress: Progress) -> Run:
     """Look at the inputs and for the corrector before any work is done."""
-    load_corrector(options.corrector)
+    corrector = load_corrector(options.corrector)
+    check = getattr(corrector, "check", None)
+    if check is not None:
+        check(options.model)
     groups = plan_inputs(
         reads,
         interleaved=options.interleaved,
@@ -340,11 +344,12 @@ class _Delta:
 
     def __init__(self, run: Run) -> None:
         options = run.options
+        # A run with all controls has seven of these: their buffers have to be small.
         self._counter = KmerCounter(
             options.k,
             threads=options.threads,
             min_quality=options.min_quality,
-            memory_bytes=options.memory_bytes,
+            memory_bytes=_DELTA_MEMORY,
         )
 
     def add(self, batch: ReadBatch, reads: np.ndarray) -> None:
