@@ -23,9 +23,7 @@ def test_table(files, capsys):
     assert main(["compare", *files]) == 0
     said = capsys.readouterr()
     assert said.err == ""
-    lines = {
-        line.split("  ")[1]: line.split() for line in said.out.splitlines() if line[:2] == "  "
-    }
+    lines = {line.strip().split("  ")[0]: line.split() for line in said.out.splitlines()}
     assert "bubble.fa" in said.out.splitlines()[0]
     assert lines["simple bubbles"][-2:] == ["1", "0"]
     assert lines["junctions"][-2:] == ["2", "0"]

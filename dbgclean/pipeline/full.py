@@ -173,6 +173,8 @@ def _analyse(run: Run, out: OutputFolder, truth: _Truth | None) -> dict[str, Any
         columns[name] = ambiguity(graph).to_dict()
         if truth:
             columns[name].update(truth.cost(raw, kmers))
+        if name in run.columns:
+            columns[name].update(_verdicts(run, name))
         if name == "raw":
             write_gfa(out.path("raw.gfa"), graph)
         if name == run.options.corrector:
@@ -232,6 +234,15 @@ def _abundance(run: Run) -> dict[str, Any]:
         name: histogram_pairs(np.bincount(np.minimum(run.raw.counts[mask], 100_000)))
         for name, mask in (("kept", stands), ("removed", ~stands))
     }
+
+
+def _verdicts(run: Run, name: str) -> dict[str, int]:
+    """Alternatives that a column judged real, or left undecided."""
+    verdicts = run.columns[name].verdicts
+    if verdicts is None:
+        return {}
+    counts = verdicts.count()
+    return {"alleles_kept": counts["real"], "undecided": counts["undecided"]}
 
 
 def _alleles(run: Run) -> dict[str, Any] | None:
