@@ -29,7 +29,7 @@ ERROR, REAL, UNDECIDED = 0, 1, 2
 NAMES = ("error", "real", "undecided")
 
 # Log likelihood ratios (nats). At 9 a megabase of genome at 200x lets through some 40
-# false alternatives, whatever the depth; an allele needs about three good bases.
+# false alternatives (benchmarks/variants.py); an allele needs about three good bases.
 LIKELIHOOD_REAL, LIKELIHOOD_ERROR = 9.5, 9.0
 # Windows are built and judged this many at a time: memory does not grow with the data.
 _CHUNK = 1 << 17

@@ -16,7 +16,7 @@ import numba
 import numpy as np
 
 from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH, OUTSIDE
-from dbgclean.evidence.solid import SolidGraph, payload_of, successors
+from dbgclean.evidence.solid import SolidGraph, walk_deepest
 from dbgclean.evidence.threading import Threads, default_quality
 from dbgclean.spectrum.kmers import revcomp
 
@@ -155,33 +155,6 @@ def collect_edits(
 
 
 @numba.njit(cache=True, nogil=True)
-def _walk_on(
-    forward: np.uint64, reverse: np.uint64, slots: np.ndarray, k: np.int64, onward: np.ndarray
-) -> None:
-    """Continue a path beyond the read by the deepest successor; 4 where it ends."""
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
-    onward[:] = 4
-    for step in range(FLANK):
-        bits = successors(payload_of(slots, forward, reverse), 1)
-        best = -1
-        deepest = np.uint64(0)
-        for b in range(4):
-            if not (bits >> np.uint64(b)) & np.uint64(1):
-                continue
-            f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
-            r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
-            depth = payload_of(slots, f, r) >> np.uint64(16)
-            if best < 0 or depth > deepest:
-                best, deepest = b, depth
-        if best < 0:
-            return
-        onward[step] = best
-        forward = ((forward << np.uint64(2)) | np.uint64(best)) & keep
-        reverse = (reverse >> np.uint64(2)) | (np.uint64(3 - best) << top)
-
-
-@numba.njit(cache=True, nogil=True)
 def _onward(
     path: np.ndarray,
     first: np.int64,
@@ -199,7 +172,7 @@ def _onward(
     for i in range(k):
         c = 3 - path[first + k - 1 - i] if backwards else path[last - k + 1 + i]
         forward = (forward << np.uint64(2)) | np.uint64(c)
-    _walk_on(forward, revcomp(forward, k), slots, k, onward)
+    walk_deepest(forward, revcomp(forward, k), np.int64(1), slots, k, onward)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from dbgclean.evidence.beam import Beam, extend
-from dbgclean.evidence.solid import payload_of, successors
+from dbgclean.evidence.solid import payload_of, successors, walk_deepest
 from dbgclean.spectrum.kmers import revcomp
 
 __all__ = ["DISPUTED", "GAP", "MASKED", "MAX_GAP", "ON_PATH", "OUTSIDE", "jump", "mask_seams"]
@@ -36,36 +36,6 @@ _MIN_SEAM_DEPTH = 8
 _PAIR_SEAM_DEPTH = 20
 # Bases that may fit the paths on both sides of a seam.
 _SEAM_OVERLAP = 8
-
-
-@numba.njit(cache=True, nogil=True)
-def _walk(
-    path: np.ndarray, at: np.int64, steps: np.int64, level: np.int64, slots: np.ndarray,
-    k: np.int64, walked: np.ndarray,
-) -> np.bool_:  # fmt: skip
-    """Bases of the deepest continuation of the k path bases before ``at``."""
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
-    forward = np.uint64(0)
-    for i in range(at - k, at):
-        forward = (forward << np.uint64(2)) | np.uint64(path[i])
-    reverse = revcomp(forward, k)
-    for step in range(steps):
-        bits = successors(payload_of(slots, forward, reverse), level)
-        best, deepest = -1, np.uint64(0)
-        for b in range(4):
-            if (bits >> np.uint64(b)) & np.uint64(1):
-                f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
-                r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
-                depth = payload_of(slots, f, r) >> np.uint64(16)
-                if best < 0 or depth > deepest:
-                    best, deepest = b, depth
-        if best < 0:
-            return False
-        walked[step] = best
-        forward = ((forward << np.uint64(2)) | np.uint64(best)) & keep
-        reverse = (reverse >> np.uint64(2)) | (np.uint64(3 - best) << top)
-    return True
 
 
 @numba.njit(cache=True, nogil=True)
@@ -136,7 +106,10 @@ def jump(
             continue
         work[:k] = path[at - k : at]
         if size < 0:
-            if not _walk(path, at, gap, level, slots, k, walked):
+            last = np.uint64(0)
+            for i in range(at - k, at):
+                last = (last << np.uint64(2)) | np.uint64(path[i])
+            if walk_deepest(last, revcomp(last, k), level, slots, k, walked[:gap]) < gap:
                 continue
             work[k : k + gap] = walked[:gap]
         shift = gap if size < 0 else 0

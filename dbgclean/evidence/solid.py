@@ -19,7 +19,7 @@ import numpy as np
 from dbgclean.spectrum.kmers import revcomp
 from dbgclean.spectrum.table import KmerTable
 
-__all__ = ["EMPTY", "SolidGraph", "successors"]
+__all__ = ["EMPTY", "SolidGraph", "successors", "walk_deepest"]
 
 EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -152,6 +152,39 @@ def payload_of(slots: np.ndarray, forward: np.uint64, reverse: np.uint64) -> np.
 def successors(payload: np.uint64, level: np.int64) -> np.uint64:
     """Four bits, base b in bit b; ``level`` 0 is the upper cutoff, 1 the lower."""
     return (payload >> np.uint64(8 * level)) & np.uint64(15)
+
+
+@numba.njit(cache=True, nogil=True)
+def walk_deepest(
+    forward: np.uint64,
+    reverse: np.uint64,
+    level: np.int64,
+    slots: np.ndarray,
+    k: np.int64,
+    walked: np.ndarray,
+) -> np.int64:
+    """Continue from a k-mer by the deepest successor (the first of equals).
+
+    Fills ``walked`` (uint8) with bases and returns how many the graph had.
+    """
+    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    top = np.uint64(2 * (k - 1))
+    for step in range(len(walked)):
+        bits = successors(payload_of(slots, forward, reverse), level)
+        best, deepest = -1, np.uint64(0)
+        for b in range(4):
+            if (bits >> np.uint64(b)) & np.uint64(1):
+                f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
+                r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
+                depth = payload_of(slots, f, r) >> _COUNT_SHIFT
+                if best < 0 or depth > deepest:
+                    best, deepest = b, depth
+        if best < 0:
+            return np.int64(step)
+        walked[step] = best
+        forward = ((forward << np.uint64(2)) | np.uint64(best)) & keep
+        reverse = (reverse >> np.uint64(2)) | (np.uint64(3 - best) << top)
+    return np.int64(len(walked))
 
 
 @numba.njit(cache=True, nogil=True)

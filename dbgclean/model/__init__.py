@@ -1,6 +1,6 @@
 """The evidence-conditioned autoencoder: architecture, training, weights, prediction.
 
-Takes evidence as plain arrays (``windows``, ``globals_``, ``observed``; DESIGN of
+Takes evidence as plain arrays (``windows``, ``globals_``, ``observed``; shapes of
 the arrays in :class:`~dbgclean.model.autoencoder.AutoencoderConfig`) and gives
 posteriors over the four bases at each position. Knows nothing of reads, spectra
 or verdicts. This is the only package that imports torch, and it does so on first

@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 CONTROLS = ("nearest", "likelihood", "autoencoder")
 # More of a read is covered by clean k-mers of this length than by longer ones, and a
-# bacterium's are still unique (DESIGN 6).
+# bacterium's are still unique.
 CORRECTION_K = 25
 _DELTA_MEMORY = 1 << 27
 

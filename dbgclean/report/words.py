@@ -270,7 +270,7 @@ def _unknown_cost(report: Report) -> str:
 
 
 def _network_sentence(report: Report) -> str:
-    """Say plainly when the network was not worth it (DESIGN: report it as such)."""
+    """Say plainly when the network was not worth it."""
     columns = report.get("ambiguity") or {}
     network = columns.get(NETWORK)
     rivals = {name: columns[name] for name in RIVALS if name in columns}
