@@ -30,7 +30,7 @@ def test_own_correctors_are_registered(capsys):
 
 def test_a_plugin_is_named_without_being_loaded(monkeypatch):
     plugin = EntryPoint("broken", "no.such.module:Corrector", info.GROUP)
-    monkeypatch.setattr(info, "entry_points", lambda group: [plugin])
+    monkeypatch.setattr("dbgclean.correct.correctors.entry_points", lambda group: [plugin])
     facts = info.collect()
     assert facts["correctors"] == [
         {

@@ -7,7 +7,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def collect() -> dict[str, Any]:
         "libraries": {name: _version(name) for name in _LIBRARIES},
         "device": _device(),
         "threads": allowed_cpus(),
-        "correctors": [_describe(entry) for entry in sorted(entry_points(group=GROUP))],
+        "correctors": _correctors(),
         "models": list(_models()),
     }
 
@@ -91,14 +91,14 @@ def _device() -> str:
     return "GPU (cuda)" if best_device().type == "cuda" else "CPU"
 
 
-def _describe(entry: EntryPoint) -> dict[str, str]:
+def _correctors() -> list[dict[str, str]]:
     # Named, not loaded: a broken plug-in must not keep `info` from showing the others.
-    return {
-        "name": entry.name,
-        "package": entry.dist.name if entry.dist else "unknown",
-        "version": entry.dist.version if entry.dist else "unknown",
-        "class": entry.value,
-    }
+    from dbgclean.correct.correctors import available_correctors
+
+    return [
+        {"name": one.name, "package": one.package, "version": one.version, "class": one.target}
+        for one in available_correctors()
+    ]
 
 
 def _models() -> Iterator[dict[str, Any]]:

@@ -206,8 +206,8 @@ def available_correctors() -> list[CorrectorInfo]:
     """Registered correctors by name, without importing any."""
     infos = []
     for name, point in sorted(_registered().items()):
-        package = point.dist.name if point.dist else "?"
-        version = point.dist.version if point.dist else "?"
+        package = point.dist.name if point.dist else "unknown"
+        version = point.dist.version if point.dist else "unknown"
         infos.append(CorrectorInfo(name, package, version, point.value))
     return infos
 
