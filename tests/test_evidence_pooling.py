@@ -13,8 +13,9 @@ from small_samples import batch_of, mixture, reverse_complement, strings_of, tab
 
 from benchmarks import simulate
 from dbgclean.evidence.alternatives import COLUMNS, error_rates, pool_edits
+from dbgclean.evidence.cutoffs import choose_cutoffs, median_depth
 from dbgclean.evidence.edits import FLANK, WINDOW, Edits, collect_edits, quality_profile
-from dbgclean.evidence.gather import choose_cutoffs, gather, median_depth
+from dbgclean.evidence.gather import gather
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.threading import thread_batch
 from dbgclean.spectrum.histogram import fit_spectrum
