@@ -1,0 +1,311 @@
+"""How many errors are corrected, how many are made: base by base and k-mer by k-mer.
+
+Simulated reads are corrected by ours and by whichever peers are installed, and scored
+against their truth. Scenarios:
+
+``hiseq``    ART's HiSeq 2500 pairs, 2x150, from the whole of E. coli K-12
+``mitchell`` 100 bp single reads with 0.5 % uniform errors, whole K-12 (the grid of
+             Mitchell et al. 2020, doi:10.1186/s13059-020-01988-3)
+``diploid``  2x150 with 0.24 % errors by quality, a heterozygous SNP every kilobase
+``dwgsim``   dwgsim's pairs, 2x150, 0.2 to 1 % errors rising along the read
+
+    python -m benchmarks.accuracy --scenario hiseq --depths 50 --seeds 1 2 3
+
+Samples are kept in ``--work`` and read from there the next time; results that are already in
+the ``--json`` file stay, and what is run again replaces its row, so a long series can be run
+piece by piece.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import simulate
+from benchmarks.accuracy_samples import Sample, art, dwgsim, load_sample, save_sample
+from benchmarks.accuracy_score import score_files
+from benchmarks.peers import PEERS, Facts
+
+__all__ = ["OURS", "SCENARIOS", "Scenario", "correct", "draw", "main", "summarise"]
+
+K12 = "ecoli_K12_MG1655_NC_000913.3.fna.gz"
+SLICE_START = 1_000_000
+OURS = ("nearest", "likelihood", "autoencoder")
+
+Drawn = tuple[simulate.SimulatedReads, simulate.Sites | None, str]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of sample.
+
+    Attributes
+    ----------
+    depths : tuple of float
+    length : int or None
+        Bases of K-12 from its millionth on; None: all of it.
+    read_length : int
+    draw : callable (genome, depth, seed) -> (reads, sites or None, command)
+    """
+
+    depths: tuple[float, ...]
+    length: int | None
+    read_length: int
+    draw: Callable[[np.ndarray, float, int], Drawn]
+
+
+def _draw_hiseq(genome: np.ndarray, depth: float, seed: int) -> Drawn:
+    reads, command = art(genome, depth=depth, seed=seed)
+    return reads, None, command
+
+
+def _draw_dwgsim(genome: np.ndarray, depth: float, seed: int) -> Drawn:
+    reads, command = dwgsim(genome, depth=depth, seed=seed)
+    return reads, None, command
+
+
+def _draw_mitchell(genome: np.ndarray, depth: float, seed: int) -> Drawn:
+    reads = simulate.simulate_reads(
+        genome,
+        depth=depth,
+        read_length=100,
+        paired=False,
+        profile=simulate.UniformProfile(0.005),
+        seed=seed,
+    )
+    return reads, None, "benchmarks.simulate, 100 bp single, uniform 0.5 %"
+
+
+def _draw_diploid(genome: np.ndarray, depth: float, seed: int) -> Drawn:
+    sites = simulate.draw_sites(genome, 1000, (0.5,), seed)
+    reads = simulate.simulate_reads(
+        genome, depth=depth, sites=sites, profile=simulate.QualityProfile(0.0024), seed=seed
+    )
+    return reads, sites, "benchmarks.simulate, 2x150, 0.24 % by quality, SNP every 1 kb"
+
+
+SCENARIOS = {
+    "hiseq": Scenario((10, 30, 50), None, 150, _draw_hiseq),
+    "mitchell": Scenario((4, 8, 16, 32), None, 100, _draw_mitchell),
+    "diploid": Scenario((20,), 1_000_000, 150, _draw_diploid),
+    "dwgsim": Scenario((30, 50), 1_000_000, 150, _draw_dwgsim),
+}
+
+
+def draw(name: str, depth: float, seed: int, length: int | None, data: Path, work: Path) -> Sample:
+    """The sample of a scenario, from ``work`` where it was drawn before."""
+    scenario = SCENARIOS[name]
+    length = length or scenario.length
+    folder = work / f"{name}_{length or 'whole'}_{depth:g}x_seed{seed}" / "sample"
+    if folder.exists():
+        return load_sample(folder)
+    start = SLICE_START if length else 0
+    genome = simulate.load_genome(data / "genomes" / K12, start, length)
+    reads, sites, command = scenario.draw(genome, depth, seed)
+    facts = {
+        "scenario": name,
+        "depth": depth,
+        "seed": seed,
+        "genome": {"file": K12, "start": start, "length": len(genome)},
+        "simulator": command,
+    }
+    return save_sample(folder, reads, genome, sites, facts)
+
+
+def correct(sample: Sample, tool: str, threads: int, keep: bool = False) -> dict[str, Any]:
+    """Correct a sample by one tool and score it; a row of the results.
+
+    A tool that is not there, or fails, is a row that says so.
+    """
+    facts = {key: sample.facts[key] for key in ("scenario", "depth", "seed")}
+    row: dict[str, Any] = {**facts, "length": len(sample.genome), "tool": tool}
+    folder = sample.folder.parent / tool
+    shutil.rmtree(folder, ignore_errors=True)
+    begun = time.perf_counter()
+    try:
+        done, files, mates = _run_tool(sample, tool, folder, threads)
+    except RuntimeError as error:
+        return {**row, "skipped": str(error)}
+    seconds = time.perf_counter() - begun
+    row.update({"seconds": round(seconds, 1), **done})
+    score, scorer = score_files(sample, files, mates, threads)
+    row.update(score)
+    if keep:
+        np.save(folder / "per_read.npy", scorer.per_read)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    return row
+
+
+def _run_tool(
+    sample: Sample, tool: str, folder: Path, threads: int
+) -> tuple[dict[str, Any], list[Path], list[int]]:
+    if tool == "raw":
+        return {}, sample.files, [0, 1]
+    if tool not in OURS:
+        diploid = sample.facts["scenario"] == "diploid"
+        told = Facts(len(sample.genome), sample.facts["depth"], sample.codes.shape[1], diploid)
+        result = PEERS[tool].correct(sample.files, folder, told, threads)
+        done = {"command": " ".join(result.command), "seconds": result.seconds}
+        return {**done, "peak_gb": result.peak_gb}, result.files, result.mates
+    from dbgclean.errors import DbgcleanError
+    from dbgclean.log import Progress
+    from dbgclean.pipeline.passes import Options, correct_reads
+
+    folder.mkdir(parents=True)
+    outputs = [folder / path.name for path in sample.files]
+    options = Options(corrector=tool, threads=threads)
+    try:
+        run = correct_reads(
+            [str(path) for path in sample.files],
+            [str(path) for path in outputs],
+            options,
+            Progress(quiet=True),
+            str(folder / "corrections.tsv.gz"),
+        )
+    except DbgcleanError as error:
+        raise RuntimeError(str(error)) from error
+    verdicts = run.chosen.verdicts
+    done = {"command": f"dbgclean correct --corrector {tool}"}
+    counted = {"verdicts": verdicts.count()} if verdicts else {}
+    return {**done, **counted}, outputs, [0, 1]
+
+
+def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean and spread (smallest, largest) over seeds for each scenario, depth and tool."""
+    groups: dict[tuple, list[dict[str, Any]]] = {}
+    for row in rows:
+        key = (row["scenario"], row["length"], row["depth"], row["tool"])
+        groups.setdefault(key, []).append(row)
+    result = []
+    for (scenario, length, depth, tool), group in groups.items():
+        head = {"scenario": scenario, "length": length, "depth": depth, "tool": tool}
+        done = [row for row in group if "gain" in row]
+        if not done:
+            result.append({**head, "skipped": group[0]["skipped"]})
+            continue
+        columns = {"false_left": lambda r: r["false_kmers_left"][0]}
+        columns["true_lost"] = lambda r: r["true_kmers_lost"][0]
+        for name in _SUMMARISED:
+            columns[name] = lambda r, name=name: r.get(name)
+        for name, value in columns.items():
+            values = [value(row) for row in done if value(row) is not None]
+            if values:
+                head[name] = [float(np.mean(values)), min(values), max(values)]
+        result.append({**head, "seeds": sorted(row["seed"] for row in done)})
+    return result
+
+
+_SUMMARISED = ("gain", "gain_masked", "sensitivity", "precision", "fp", "fn", "masked", "trimmed")
+_SUMMARISED += ("errors", "alt_destroyed_share", "destroyed_share", "seconds")
+
+
+def show(row: dict[str, Any]) -> None:
+    """One line for a row."""
+    head = f"{row['scenario']} {row['depth']:g}x seed {row['seed']} {row['tool']:12s}"
+    if "gain" not in row:
+        print(f"{head} skipped: {row['skipped']}", flush=True)
+        return
+    alleles = ""
+    if "alt_destroyed_share" in row:
+        alleles = f"  alternative bases destroyed {100 * row['alt_destroyed_share']:.3f} %"
+    print(
+        f"{head} gain {row['gain']:.5f}  FP {row['fp']:,}  FN {row['fn']:,} of {row['errors']:,}  "
+        f"masked {row['masked']:,}+{row['masked_errors']:,}  trimmed {row['trimmed']:,}  "
+        f"false left {row['false_kmers_left']}  true lost {row['true_kmers_lost']}"
+        f"{alleles}  {row['seconds']} s",
+        flush=True,
+    )
+
+
+def _versions(tools: list[str]) -> dict[str, str]:
+    from dbgclean import __version__
+
+    found = {"dbgclean": __version__, "python": platform.python_version()}
+    return found | {tool: PEERS[tool].version() for tool in tools if tool in PEERS}
+
+
+def _merge(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    old = json.loads(path.read_text())["rows"] if path.exists() else []
+
+    def key(row: dict[str, Any]) -> tuple:
+        return (row["scenario"], row["length"], row["depth"], row["tool"], row["seed"])
+
+    merged = {key(row): row for row in old} | {key(row): row for row in rows}
+    return [merged[at] for at in sorted(merged)]
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.accuracy",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--scenario", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
+    parser.add_argument("--depths", type=float, nargs="+", help="default: the scenario's own")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--tools", nargs="+", default=["raw", *OURS, *PEERS], metavar="TOOL")
+    parser.add_argument("--length", type=int, help="a slice of K-12; default: the scenario's own")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "dbgclean-accuracy",
+        help="where samples are kept (default: %(default)s)",
+    )
+    parser.add_argument("--keep", action="store_true", help="keep the corrected reads there too")
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the JSON's figures")
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args(argv)
+    known = ["raw", *OURS, *PEERS]
+    if strange := [tool for tool in args.tools if tool not in known]:
+        parser.error(f"--tools: {', '.join(strange)} not among {', '.join(known)}")
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the pieces asked for, print a line for each, write the figures."""
+    args = parse(argv)
+    if not (args.data / "genomes" / K12).exists():
+        print(f"{args.data}: no genomes there; give --data", file=sys.stderr)
+        return 1
+    rows = []
+    for name in args.scenario:
+        for depth in args.depths or SCENARIOS[name].depths:
+            for seed in args.seeds:
+                sample = draw(name, depth, seed, args.length, args.data, args.work)
+                for tool in args.tools:
+                    rows.append(correct(sample, tool, args.threads, args.keep))
+                    show(rows[-1])
+    versions = _versions(args.tools)
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        if args.json.exists():
+            versions = json.loads(args.json.read_text())["versions"] | versions
+        rows = _merge(args.json, rows)
+        command = "python -m benchmarks.accuracy --json FILE"
+        written = {"command": command, "versions": versions, "threads": args.threads}
+        written |= {"summary": summarise(rows), "rows": rows}
+        args.json.write_text(json.dumps(written, indent=1) + "\n")
+    if args.plots:
+        from benchmarks.accuracy_plots import plot_accuracy
+
+        plot_accuracy(summarise(rows), args.plots)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
