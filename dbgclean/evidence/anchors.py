@@ -35,6 +35,8 @@ CLEAN, THREADED, PARTIAL, NO_ANCHOR, TOO_SHORT = 0, 1, 2, 3, 4
 FOREIGN = 8
 ROWS = 11
 ANCHORS = 4
+# So many k-mers of an anchor's end are looked over for forks.
+_STEP_BACK = 40
 
 
 @numba.njit(cache=True, nogil=True)
@@ -190,7 +192,35 @@ def _note(missing: np.ndarray, found: np.ndarray, n: np.int64) -> np.int64:
 
 
 @numba.njit(cache=True, nogil=True)
+def _step_back(
+    payloads: np.ndarray,
+    first: np.int64,
+    last: np.int64,
+    side: np.int64,
+    level: np.int64,
+) -> np.int64:
+    """k-mer start, within the anchor, from which to go on to one side.
+
+    An error that turns one copy of a repeat into another is solid, and the anchor holds
+    it in its last k-mers. Behind a fork the read may be taken for either arm, so the
+    search begins before the forks near the anchor's end.
+    """
+    if side == 0:
+        for i in range(max(first, last - _STEP_BACK), last):
+            bits = successors(payloads[i], level)
+            if bits & (bits - np.uint64(1)):
+                return i
+        return last
+    for i in range(min(last, first + _STEP_BACK), first, -1):
+        bits = (payloads[i] >> np.uint64(8 * level + 4)) & np.uint64(15)
+        if bits & (bits - np.uint64(1)):
+            return i
+    return first
+
+
+@numba.njit(cache=True, nogil=True)
 def _thread_from(
+    payloads: np.ndarray,
     first: np.int64,
     last: np.int64,
     low: np.int64,
@@ -216,7 +246,8 @@ def _thread_from(
     ends = np.zeros(2, np.int64)
     any_foreign = False
     for side in range(2):
-        start = last + k if side == 0 else length - first
+        near = _step_back(payloads, first, last, np.int64(side), level)
+        start = near + k if side == 0 else length - near
         end = high if side == 0 else length - low
         reached, foreign = _carry(
             rows[2 * side], rows[2 * side + 1], start, end, level, slots, k, costs, beam, rows,
@@ -355,7 +386,7 @@ def thread_read(
             if first < 0:
                 continue
         low, high, more, n_found = _thread_from(
-            first, last, a, b, length, level, slots, k, costs, beam, rows, found, n_found
+            payloads, first, last, a, b, length, level, slots, k, costs, beam, rows, found, n_found
         )
         foreign = foreign or more
         if put >= 0:

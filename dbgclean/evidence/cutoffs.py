@@ -6,11 +6,13 @@ import numpy as np
 
 from dbgclean.spectrum.histogram import Spectrum
 
-__all__ = ["choose_cutoffs", "median_depth"]
+__all__ = ["choose_cutoffs", "enough_depth", "median_depth"]
 
 # The deepest cutoffs of the two threading passes, and their share of a shallow peak.
 _UPPER, _LOWER = 5, 3
 _UPPER_SHARE, _LOWER_SHARE = 0.35, 0.2
+# Share of the peak that nobody asks of which sequence it is a share.
+_ENOUGH_SHARE = 0.4
 
 
 def choose_cutoffs(spectrum: Spectrum) -> tuple[int, int]:
@@ -24,6 +26,13 @@ def choose_cutoffs(spectrum: Spectrum) -> tuple[int, int]:
     upper = int(np.clip(round(_UPPER_SHARE * peak), 2, _UPPER))
     lower = int(np.clip(round(_LOWER_SHARE * peak), 2, _LOWER))
     return upper, min(lower, upper)
+
+
+def enough_depth(spectrum: Spectrum) -> int | None:
+    """Abundance of a k-mer that the genome has, whatever stands beside it; None without a fit."""
+    if not spectrum.fitted:
+        return None
+    return max(_UPPER, int(np.ceil(_ENOUGH_SHARE * spectrum.peak)))
 
 
 def median_depth(spectrum: Spectrum) -> float:

@@ -53,7 +53,13 @@ class SolidGraph:
 
     @classmethod
     def build(
-        cls, table: KmerTable, upper: int, lower: int, min_share: float = 0.05, threads: int = 1
+        cls,
+        table: KmerTable,
+        upper: int,
+        lower: int,
+        min_share: float = 0.12,
+        threads: int = 1,
+        enough: int | None = None,
     ) -> SolidGraph:
         """Index the k-mers of ``table`` and the edges between its solid ones.
 
@@ -67,7 +73,12 @@ class SolidGraph:
             Least share of the deepest parallel edge that an edge must carry.
         threads
             Worker threads; the result does not depend on it.
+        enough
+            Abundance from which an edge needs no share: where a repeat of many copies
+            goes on into one of them, that copy is a small share, and yet no error
+            recurs as often as the genome is read. None: there is no such abundance.
         """
+        least = np.int64(np.iinfo(np.int64).max if enough is None else enough)
         seen = table.counts >= min(lower, _SEEN_TWICE)
         keys, counts = table.keys[seen], table.counts[seen]
         bits = max(4, int(np.ceil(np.log2(max(1, len(keys)) * 2))))
@@ -81,7 +92,9 @@ class SolidGraph:
         k = np.int64(table.k)
         with ThreadPoolExecutor(threads) as pool:
             for _ in pool.map(
-                lambda s: _edges_from(slots, one_sided, s[0], s[1], k, upper, lower, min_share),
+                lambda s: _edges_from(
+                    slots, one_sided, s[0], s[1], k, upper, lower, min_share, least
+                ),
                 spans,
             ):
                 pass
@@ -195,6 +208,7 @@ def _edge_bits(
     k: np.int64,
     cutoff: np.int64,
     share: np.float64,
+    enough: np.int64,
 ) -> np.uint64:
     """Successors of ``forward`` that are solid and not dwarfed by a sibling."""
     keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
@@ -210,7 +224,7 @@ def _edge_bits(
             deepest = max(deepest, depth[b])
     bits = np.uint64(0)
     for b in range(4):
-        if depth[b] >= cutoff and depth[b] >= share * deepest:
+        if depth[b] >= cutoff and (depth[b] >= share * deepest or depth[b] >= enough):
             bits |= np.uint64(1) << np.uint64(b)
     return bits
 
@@ -225,16 +239,19 @@ def _edges_from(
     upper: np.int64,
     lower: np.int64,
     share: np.float64,
+    enough: np.int64,
 ) -> None:
     for i in range(start, stop):
         key = slots[i, 0]
         if key == EMPTY:
             continue
         other = revcomp(key, k)
-        bits = _edge_bits(slots, key, other, k, upper, share)
-        bits |= reversed_nibble(_edge_bits(slots, other, key, k, upper, share)) << np.uint64(4)
-        bits |= _edge_bits(slots, key, other, k, lower, share) << np.uint64(8)
-        low = reversed_nibble(_edge_bits(slots, other, key, k, lower, share))
+        bits = _edge_bits(slots, key, other, k, upper, share, enough)
+        bits |= reversed_nibble(
+            _edge_bits(slots, other, key, k, upper, share, enough)
+        ) << np.uint64(4)
+        bits |= _edge_bits(slots, key, other, k, lower, share, enough) << np.uint64(8)
+        low = reversed_nibble(_edge_bits(slots, other, key, k, lower, share, enough))
         one_sided[i] = np.uint16(bits | (low << np.uint64(12)))
 
 
