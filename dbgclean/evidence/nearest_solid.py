@@ -1,0 +1,313 @@
+"""The solid k-mer that a weak one was before an error: found in the table alone.
+
+An error in the middle of a read makes k weak k-mers, each one substitution away from the
+k-mer that the molecule had. Those are looked for first. A k-mer with two errors or three
+overlaps one with fewer: what that was corrected to, moved on by a base, corrects it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from dbgclean.evidence.solid import EMPTY, SolidGraph, find_slot
+from dbgclean.spectrum.kmers import revcomp
+from dbgclean.spectrum.table import KmerIndex, KmerTable, find_row
+
+__all__ = ["FOUND", "MOST_SUBSTITUTIONS", "NONE", "SOLID", "TIE", "Goals", "find_goals", "in_spans"]
+
+# What became of a k-mer.
+SOLID, FOUND, TIE, NONE = 0, 1, 2, 3
+MOST_SUBSTITUTIONS = 3
+# A second target at another place makes a tie if it has this share of the first one's
+# abundance: then either may be where the k-mer came from.
+_RIVAL_SHARE = 0.5
+# Bits of the filter for each solid k-mer; one lookup in sixteen passes it in vain.
+_FILTER_BITS = 4
+_MULTIPLIER = np.uint64(0xC2B2AE3D27D4EB4F)
+_COUNT_SHIFT = np.uint64(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Goals:
+    """Where the k-mers of a table lead.
+
+    Attributes
+    ----------
+    state
+        uint8 (n,): SOLID (stands by itself), FOUND, TIE (two goals, equally good) or
+        NONE.
+    goal
+        uint64 (n,): the solid k-mer, on the strand on which the k-mer is canonical;
+        the k-mer itself where there is none.
+    """
+
+    state: np.ndarray
+    goal: np.ndarray
+
+
+def in_spans(work: Callable[[np.int64, np.int64], None], n: int, threads: int) -> None:
+    """Call ``work(start, stop)`` for spans that cover 0 to n, in threads."""
+    bounds = np.linspace(0, n, 8 * threads + 1).astype(np.int64)
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(work, bounds[:-1], bounds[1:]):
+            pass
+
+
+def find_goals(
+    table: KmerTable, graph: SolidGraph, min_share: float = 0.05, threads: int = 1
+) -> Goals:
+    """Find the solid k-mer of each weak one.
+
+    Parameters
+    ----------
+    table
+        All k-mers with their abundances; strands and qualities are not looked at.
+    graph
+        Of the same table. A k-mer below its upper cutoff is weak, and so is one that
+        has less than ``min_share`` of the abundance of a k-mer one substitution away.
+    min_share
+        As in `SolidGraph.build`.
+    threads
+        Worker threads; the result does not depend on them.
+
+    Notes
+    -----
+    One substitution: the most abundant neighbour, of three bases at one place whichever
+    it is; two places with comparable abundances are a tie. More: from k-mers that
+    overlap it by k - 1 bases and have a goal, round by round, the goal with the fewest
+    substitutions.
+    """
+    k = np.int64(table.k)
+    solid = table.keys[table.counts >= graph.upper]
+    bits, shift = _filter_of(solid)
+    goals = Goals(np.zeros(len(table), np.uint8), table.keys.copy())
+    upper = np.int64(graph.upper)
+    in_spans(
+        lambda start, stop: _one_substitution(
+            table.keys, table.counts, start, stop, k, upper, float(min_share), bits, shift,
+            graph.slots, goals.state, goals.goal,
+        ),
+        len(table),
+        threads,
+    )  # fmt: skip
+    _carry_on(table, graph, goals, threads)
+    return goals
+
+
+def _filter_of(solid: np.ndarray) -> tuple[np.ndarray, np.uint64]:
+    """A bit for each solid k-mer (uint8 array), and by how much to shift its hash."""
+    size = max(10, int(len(solid)).bit_length() + _FILTER_BITS)
+    bits = np.zeros(1 << (size - 3), np.uint8)
+    shift = np.uint64(64 - size)
+    _fill_filter(solid, bits, shift)
+    return bits, shift
+
+
+def _carry_on(table: KmerTable, graph: SolidGraph, goals: Goals, threads: int) -> None:
+    """Rounds over the k-mers without a goal, until one brings nothing."""
+    left = np.flatnonzero(goals.state == NONE)
+    if len(left) == 0:
+        return
+    index = table.index()
+    while len(left):
+        state, goal = _one_round(table, index, graph, goals, left, threads)
+        reached = state != NONE
+        if not reached.any():
+            return
+        goals.state[left[reached]] = state[reached]
+        goals.goal[left[reached]] = goal[reached]
+        left = left[~reached]
+
+
+def _one_round(
+    table: KmerTable,
+    index: KmerIndex,
+    graph: SolidGraph,
+    goals: Goals,
+    left: np.ndarray,
+    threads: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """State and goal that the rows ``left`` have from k-mers with a goal before the round."""
+    k, upper = np.int64(table.k), np.int64(graph.upper)
+    state = np.full(len(left), NONE, np.uint8)
+    goal = table.keys[left]
+    in_spans(
+        lambda start, stop: _from_overlaps(
+            left, start, stop, table.keys, table.counts, k, upper, index.slots, index.rows,
+            index.mask, graph.slots, goals.state, goals.goal, state, goal,
+        ),
+        len(left),
+        threads,
+    )  # fmt: skip
+    return state, goal
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_filter(solid: np.ndarray, bits: np.ndarray, shift: np.uint64) -> None:
+    for i in range(len(solid)):
+        h = (solid[i] * _MULTIPLIER) >> shift
+        bits[np.int64(h >> np.uint64(3))] |= np.uint8(1 << np.int64(h & np.uint64(7)))
+
+
+@numba.njit(cache=True, nogil=True)
+def abundance_of(slots: np.ndarray, key: np.uint64) -> np.int64:
+    """Abundance of a canonical k-mer in the solid graph's hash; 0 where it is not."""
+    at = find_slot(slots, key)
+    if slots[at, 0] == EMPTY:
+        return np.int64(0)
+    return np.int64(slots[at, 1] >> _COUNT_SHIFT)
+
+
+@numba.njit(cache=True, nogil=True)
+def _best_at(
+    forward: np.uint64,
+    reverse: np.uint64,
+    place: np.int64,
+    k: np.int64,
+    upper: np.int64,
+    bits: np.ndarray,
+    shift: np.uint64,
+    slots: np.ndarray,
+) -> tuple[np.int64, np.uint64]:
+    """The most abundant solid k-mer with another base at ``place`` (0 is the last base)."""
+    here, there = np.uint64(2 * place), np.uint64(2 * (k - 1 - place))
+    best, best_kmer = np.int64(0), forward
+    for change in range(1, 4):
+        # A substitution is an exclusive or, the same one on both strands.
+        f = forward ^ (np.uint64(change) << here)
+        r = reverse ^ (np.uint64(change) << there)
+        key = min(f, r)
+        h = (key * _MULTIPLIER) >> shift
+        if not (bits[np.int64(h >> np.uint64(3))] >> np.int64(h & np.uint64(7))) & 1:
+            continue
+        count = abundance_of(slots, key)
+        # Of equals the first base in the alphabet.
+        first = count == best and (f >> here) & np.uint64(3) < (best_kmer >> here) & np.uint64(3)
+        if count >= upper and (count > best or first):
+            best, best_kmer = count, f
+    return best, best_kmer
+
+
+@numba.njit(cache=True, nogil=True)
+def _one_substitution(
+    keys: np.ndarray,
+    counts: np.ndarray,
+    start: np.int64,
+    stop: np.int64,
+    k: np.int64,
+    upper: np.int64,
+    min_share: float,
+    bits: np.ndarray,
+    shift: np.uint64,
+    slots: np.ndarray,
+    state: np.ndarray,
+    goal: np.ndarray,
+) -> None:
+    for i in range(start, stop):
+        forward = keys[i]
+        reverse = revcomp(forward, k)
+        count = np.int64(counts[i])
+        best, rival = np.int64(0), np.int64(0)
+        goal[i] = forward
+        for place in range(k):
+            found, kmer = _best_at(forward, reverse, place, k, upper, bits, shift, slots)
+            if found > best:
+                best, rival = found, best
+                goal[i] = kmer
+            elif found > rival:
+                rival = found
+        weak = count < upper or count < min_share * best
+        if not weak:
+            state[i] = SOLID
+            goal[i] = forward
+        elif best <= count:
+            state[i] = NONE
+            goal[i] = forward
+        elif rival >= _RIVAL_SHARE * best:
+            state[i] = TIE
+        else:
+            state[i] = FOUND
+
+
+@numba.njit(cache=True, nogil=True)
+def substitutions(a: np.uint64, b: np.uint64) -> np.int64:
+    """In how many bases two packed k-mers differ."""
+    x = a ^ b
+    x = (x | (x >> np.uint64(1))) & np.uint64(0x5555555555555555)
+    n = np.int64(0)
+    while x:
+        x &= x - np.uint64(1)
+        n += 1
+    return n
+
+
+@numba.njit(cache=True, nogil=True)
+def _moved_on(
+    goal: np.uint64, kmer: np.uint64, k: np.int64, upper: np.int64, slots: np.ndarray
+) -> tuple[np.int64, np.uint64]:
+    """The solid k-mer after ``goal``: with the base that ``kmer`` ends in, or the deepest."""
+    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    onward = (goal << np.uint64(2)) & keep
+    best, best_kmer = np.int64(0), kmer
+    for step in range(4):
+        f = onward | ((kmer + np.uint64(step)) & np.uint64(3))
+        count = abundance_of(slots, min(f, revcomp(f, k)))
+        if count >= upper and count > best:
+            best, best_kmer = count, f
+            if step == 0:
+                break
+    return best, best_kmer
+
+
+@numba.njit(cache=True, nogil=True)
+def _from_overlaps(
+    left: np.ndarray,
+    start: np.int64,
+    stop: np.int64,
+    keys: np.ndarray,
+    counts: np.ndarray,
+    k: np.int64,
+    upper: np.int64,
+    index_slots: np.ndarray,
+    index_rows: np.ndarray,
+    index_mask: np.uint64,
+    slots: np.ndarray,
+    state: np.ndarray,
+    goal: np.ndarray,
+    new_state: np.ndarray,
+    new_goal: np.ndarray,
+) -> None:
+    top = np.uint64(2 * (k - 1))
+    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    for i in range(start, stop):
+        key = keys[left[i]]
+        other = revcomp(key, k)
+        fewest, best, best_goal, rival = np.int64(99), np.int64(0), key, np.int64(0)
+        for side in range(2):
+            kmer, back = (key, other) if side == 0 else (other, key)
+            for base in range(4):
+                before = (kmer >> np.uint64(2)) | (np.uint64(base) << top)
+                mirror = ((back << np.uint64(2)) & keep) | np.uint64(3 - base)
+                row = find_row(index_slots, index_rows, index_mask, min(before, mirror))
+                if row < 0 or state[row] != FOUND:
+                    continue
+                its = goal[row] if before < mirror else revcomp(goal[row], k)
+                count, found = _moved_on(its, kmer, k, upper, slots)
+                far = substitutions(found, kmer)
+                if count <= counts[left[i]] or far > min(fewest, MOST_SUBSTITUTIONS):
+                    continue
+                found = found if side == 0 else revcomp(found, k)
+                if far < fewest:
+                    fewest, best, best_goal, rival = far, count, found, np.int64(0)
+                elif found != best_goal:
+                    rival = max(rival, min(count, best))
+                    if count > best or (count == best and found < best_goal):
+                        best, best_goal = count, found
+        if fewest <= MOST_SUBSTITUTIONS:
+            new_goal[i] = best_goal
+            new_state[i] = TIE if rival >= _RIVAL_SHARE * best else FOUND
