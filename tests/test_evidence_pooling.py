@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from small_samples import batch_of, mixture, reverse_complement, strings_of, table_of, turned
 
 from benchmarks import simulate
-from dbgclean.evidence.alternatives import COLUMNS, error_rates, pool_edits
+from dbgclean.evidence.alternatives import COLUMNS, pool_edits
+from dbgclean.evidence.rates import error_rates
 from dbgclean.evidence.cutoffs import choose_cutoffs, median_depth
 from dbgclean.evidence.edits import FLANK, WINDOW, Edits, collect_edits, quality_profile
 from dbgclean.evidence.gather import gather

@@ -13,7 +13,8 @@ import numpy as np
 
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK
-from dbgclean.evidence.windows import SampleContext, build_windows
+from dbgclean.evidence.sample import SampleContext
+from dbgclean.evidence.windows import build_windows
 
 __all__ = [
     "ERROR",

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from dbgclean.evidence.edits import FLANK, N_QUALITIES, WINDOW, Edits
+from dbgclean.evidence.edits import FLANK, WINDOW, Edits
+from dbgclean.evidence.rates import error_rates, mean_rates, quality_ranks, substitution_of
 from dbgclean.spectrum.kmers import revcomp
 from dbgclean.spectrum.table import KmerTable, find_row
 
-__all__ = ["Alternatives", "error_rates", "pool_edits"]
+__all__ = ["LOW_QUALITY", "Alternatives", "pool_edits"]
 
 # Columns of Alternatives.support.
 COLUMNS = (
@@ -35,12 +36,14 @@ COLUMNS = (
     "near_end",
     "co_edits",
     "flank_quality",
+    "low_quality",
+    "quality_rank",
 )
 _COLUMN = {name: i for i, name in enumerate(COLUMNS)}
 _NEAR_END = 10
 _HIGH_QUALITY = 20
-# An error seen this often is no longer surely an error, so it does not teach the rates.
-_RECURRING = 3
+# Bases below this Phred value are of low quality.
+LOW_QUALITY = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,10 @@ class Alternatives:
         uint8 (n,): the path's base there (the majority over the edits).
     support
         float64 (n, len(COLUMNS)): see ``COLUMNS``; means over fragments for
-        quality, end_distance, co_edits and flank_quality, counts or sums for the
-        others. ``log_error`` is in nats. A fragment counts once, at the quality of
-        its best read.
+        quality, end_distance, co_edits, flank_quality and quality_rank (0 to 1, among
+        all bases of the sample), counts or sums for the others. ``log_error`` is in
+        nats. A fragment counts once, at the quality of its best read. NaN: not known,
+        as where there are k-mers but no reads.
     depth
         float64 (n, 2): reads over the site that do not support the alternative,
         along ``key`` and against it.
@@ -70,13 +74,15 @@ class Alternatives:
         nats.
     fraction
         float64 (n,): the fraction at which it is greatest.
+    expected
+        float64 (n,): fragments that this substitution's mean rate lets expect here.
     mean_quality, co_edited
         uint8 (n, 31): mean quality of the supporting reads along the window, and
         the share (0..255) of them edited there too.
     of_edit
         int64 (n_edits,): the row that each edit belongs to.
     rates
-        float64 (4, 4, 94): see `error_rates`.
+        float64 (4, 4, 94): see `dbgclean.evidence.rates.error_rates`.
     """
 
     key: np.ndarray
@@ -87,6 +93,7 @@ class Alternatives:
     siblings: np.ndarray
     likelihood: np.ndarray
     fraction: np.ndarray
+    expected: np.ndarray
     mean_quality: np.ndarray
     co_edited: np.ndarray
     of_edit: np.ndarray
@@ -117,48 +124,13 @@ class Alternatives:
         return ((self.key >> np.uint64(2 * FLANK)) & np.uint64(3)).astype(np.uint8)
 
 
-def error_rates(edits: Edits, group_size: np.ndarray, profile: np.ndarray) -> np.ndarray:
-    """Rate of each substitution at each Phred value, from edits that do not recur.
-
-    Parameters
-    ----------
-    group_size
-        int64 (n_edits,): reads that propose the same alternative.
-    profile
-        int64 (4, 94): bases on a path by path base and quality.
-
-    Returns
-    -------
-    ndarray
-        float64 (4, 4, 94): probability that a base ``x`` of the molecule is read as
-        ``y`` at quality ``q``, on the strand of the read. The rate by quality and
-        the share of each substitution are estimated apart and multiplied. Where a
-        quality is rare the nominal 10**(-Q/10) weighs in as five bases' worth of
-        prior, and each substitution as ten errors.
-    """
-    lone = (group_size < _RECURRING) & (edits.disputed == 0)
-    seen = np.bincount(edits.quality[lone], minlength=N_QUALITIES)[:N_QUALITIES]
-    nominal = 10 ** (-np.maximum(np.arange(N_QUALITIES), 1) / 10)
-    prior = 5.0
-    by_quality = (seen + prior * nominal) / (profile.sum(0) + prior)
-    read_as, molecule = substitution_of(edits)
-    pairs = np.bincount((4 * molecule + read_as)[lone], minlength=16).reshape(4, 4).astype(float)
-    expected = (profile * by_quality).sum(1)[:, None] / 3
-    share = (pairs + 10) / (expected + 10)
-    np.fill_diagonal(share, 0)
-    rates = share[:, :, None] * by_quality[None, None, :] / 3
-    return np.clip(rates, 1e-7, 0.25)
-
-
-def substitution_of(edits: Edits) -> tuple[np.ndarray, np.ndarray]:
-    """The base each edit was read as and the path's base, on the strand of the read."""
-    middle = (edits.key >> np.uint64(2 * FLANK)).astype(np.int64) & 3
-    turned = edits.strand == 1
-    return np.where(turned, 3 - middle, middle), np.where(turned, 3 - edits.to, edits.to)
-
-
 def pool_edits(
-    edits: Edits, profile: np.ndarray, table: KmerTable, mean_length: float, min_depth: int = 1
+    edits: Edits,
+    profile: np.ndarray,
+    table: KmerTable,
+    mean_length: float,
+    min_depth: int = 1,
+    peak: float = 0.0,
 ) -> Alternatives:
     """Pool the edits of a whole run.
 
@@ -172,6 +144,8 @@ def pool_edits(
         Mean read length: k-mers see (L - k + 1) / L of the reads over a base.
     min_depth
         k-mers rarer than this say nothing about depth.
+    peak
+        Reads over a base of the sample; 0 where it is not known.
     """
     order = np.argsort(edits.key, kind="stable")
     key = edits.key[order]
@@ -182,7 +156,7 @@ def pool_edits(
     size = np.diff(bounds)
     of_edit = np.empty(len(key), np.int64)
     of_edit[order] = np.repeat(np.arange(len(size)), size)
-    rates = error_rates(edits, size[of_edit], profile)
+    rates = error_rates(edits, size[of_edit], profile, peak)
     read_as, molecule = substitution_of(edits)
     error = rates[molecule, read_as, edits.quality]
     n = len(size)
@@ -194,7 +168,7 @@ def pool_edits(
     _pool(
         order, bounds, edits.to, edits.strand, edits.fragment, edits.position, edits.quality,
         edits.end_distance, edits.disputed, edits.co_edits, edits.qualities, np.log(error),
-        to, support, mean_quality, co_edited, chosen,
+        quality_ranks(profile), to, support, mean_quality, co_edited, chosen,
     )  # fmt: skip
     keys = key[starts] if n else np.zeros(0, np.uint64)
     depth, to_depth = _site_depths(keys, to, table.select(table.counts >= min_depth))
@@ -203,9 +177,11 @@ def pool_edits(
     likelihood, fraction = np.zeros(n), np.zeros(n)
     _likelihoods(order, bounds, error, chosen, depth.sum(1), likelihood, fraction)
     siblings = _siblings(keys, support[:, 0])
+    base = ((keys >> np.uint64(2 * FLANK)) & np.uint64(3)).astype(np.uint8)
+    expected = (depth.sum(1) + support[:, 0]) * mean_rates(rates, profile)[to, base]
     return Alternatives(
-        keys, to, support, depth, to_depth, siblings, likelihood, fraction, mean_quality,
-        co_edited, of_edit, rates,
+        keys, to, support, depth, to_depth, siblings, likelihood, fraction, expected,
+        mean_quality, co_edited, of_edit, rates,
     )  # fmt: skip
 
 
@@ -263,6 +239,7 @@ def _pool(
     co_edits: np.ndarray,
     qualities: np.ndarray,
     log_error: np.ndarray,
+    rank: np.ndarray,
     out_to: np.ndarray,
     support: np.ndarray,
     mean_quality: np.ndarray,
@@ -301,9 +278,11 @@ def _pool(
             placed[place] = 1
             row[10] += end_distance[e]
             row[11] += end_distance[e] < _NEAR_END
+            row[14] += q < LOW_QUALITY
+            row[15] += rank[q]
             _add_window(qualities[e], np.int64(co_edits[e]), sums, row)
         n = row[0]
-        for c in (6, 10, 12, 13):
+        for c in (6, 10, 12, 13, 15):
             row[c] /= n
         for w in range(WINDOW):
             if sums[1, w] > 0:

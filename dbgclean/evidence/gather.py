@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dbgclean.evidence.alternatives import Alternatives, pool_edits
-from dbgclean.evidence.cutoffs import choose_cutoffs, median_depth
+from dbgclean.evidence.alternatives import LOW_QUALITY, Alternatives, pool_edits
+from dbgclean.evidence.cutoffs import choose_cutoffs, enough_depth, median_depth
 from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
 from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH
+from dbgclean.evidence.sample import SampleContext, describe_sample
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.threading import (
     CLEAN,
@@ -26,7 +27,6 @@ from dbgclean.evidence.threading import (
     Threads,
     thread_batch,
 )
-from dbgclean.evidence.windows import SampleContext
 from dbgclean.spectrum.histogram import Spectrum
 from dbgclean.spectrum.table import KmerTable
 
@@ -117,6 +117,7 @@ class _Gathered:
     profile: np.ndarray = field(default_factory=lambda: np.zeros((4, N_QUALITIES), np.int64))
     n_reads: int = 0
     n_bases: int = 0
+    has_qualities: bool = False
 
     def add(self, batch: ReadBatch, threads: Threads, graph: SolidGraph) -> None:
         self.edits.append(collect_edits(batch, threads, graph, self.n_reads))
@@ -125,6 +126,7 @@ class _Gathered:
         self.profile += quality_profile(batch, threads)
         self.n_reads += len(batch)
         self.n_bases += len(batch.codes)
+        self.has_qualities |= batch.quals is not None
 
     def read_states(self) -> dict[str, int]:
         plain = self.states[:FOREIGN] + self.states[FOREIGN:]
@@ -159,22 +161,27 @@ def gather(
         Upper and lower; by default `choose_cutoffs`.
     """
     upper, lower = cutoffs or choose_cutoffs(spectrum)
-    graph = SolidGraph.build(table, upper, lower, threads=threads)
+    enough = enough_depth(spectrum)
+    graph = SolidGraph.build(table, upper, lower, threads=threads, enough=enough)
     found = _Gathered()
     for batch in batches:
         found.add(batch, thread_batch(batch, graph, threads), graph)
     edits = Edits.concatenate(found.edits)
     found.edits.clear()
     mean_length = found.n_bases / max(1, found.n_reads)
-    alternatives = pool_edits(edits, found.profile, table, mean_length, lower)
+    depth = spectrum.peak if spectrum.fitted else median_depth(spectrum)
+    peak = depth * mean_length / max(1.0, mean_length - table.k + 1)
+    alternatives = pool_edits(edits, found.profile, table, mean_length, lower, peak)
     on_path = max(1, int(found.profile.sum()))
     lone = np.count_nonzero(alternatives.column("reads") < 3)
-    peak = spectrum.peak if spectrum.fitted else median_depth(spectrum)
     solid = int(np.count_nonzero(table.counts >= upper))
-    context = SampleContext(
-        peak=peak * mean_length / max(1.0, mean_length - table.k + 1),
+    context = describe_sample(
+        alternatives,
+        peak=peak,
         error_rate=lone / on_path,
         genome_size=float(spectrum.genome_size if spectrum.fitted else solid),
+        low_share=found.profile[:, :LOW_QUALITY].sum() / on_path,
+        has_qualities=found.has_qualities,
     )
     return Evidence(
         alternatives,

@@ -2,7 +2,8 @@
 
 Everything here is the same whichever strand of the library was sequenced: support
 and depth by strand enter as the share of the rarer strand. The k-mer stands in its
-canonical orientation.
+canonical orientation. What is not known (NaN in the alternatives) is 0 here, and two
+globals say so.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from scipy import special
 
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
+from dbgclean.evidence.sample import SampleContext, motif_classes, recurrence
 
-__all__ = ["CHANNELS", "GLOBALS", "SCHEME", "SampleContext", "Windows", "build_windows"]
+__all__ = ["CHANNELS", "GLOBALS", "SCHEME", "Windows", "build_windows"]
 
 # Weights trained on one scheme refuse another; change the name with the features.
-SCHEME = "pooled-1"
+SCHEME = "pooled-2"
 # One-hot k-mer, one-hot consensus, mean quality of the supporting reads, share of
 # them that is edited at that place too.
 CHANNELS = 10
@@ -50,32 +52,24 @@ GLOBALS = (
     "disputed",
     "homopolymer",
     "surprise",
+    "recurrence",
+    "odds",
+    "likelihood_fine",
+    "low_quality",
+    "quality_rank",
+    "rank_drop",
+    "motif",
+    "motif_other",
     "strong_density",
+    "recurring_density",
+    "prior",
+    "sample_one_stranded",
+    "sample_low_quality",
+    "known_reads",
+    "known_qualities",
 )
+
 _QUALITY_FULL = 45.0
-# Alternatives above this ratio are real beyond doubt; how many there are per
-# megabase tells a mixture from a clone.
-_STRONG = 15.0
-
-
-@dataclass(frozen=True)
-class SampleContext:
-    """What is known of the sample as a whole.
-
-    Attributes
-    ----------
-    peak
-        Depth of the sample in reads over a base; the fitted k-mer peak scaled, or
-        the mean where there is no fit.
-    error_rate
-        Edits that do not recur over bases on a path.
-    genome_size
-        Bases, fitted or the number of solid k-mers.
-    """
-
-    peak: float
-    error_rate: float
-    genome_size: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +95,6 @@ def build_windows(
     alternatives: Alternatives, sample: SampleContext, part: slice | None = None
 ) -> Windows:
     """Channels and globals of the alternatives (or of a slice of them), in their order."""
-    strong = strong_density(alternatives, sample)
     if part is not None:
         alternatives = alternatives.part(part)
     n = len(alternatives)
@@ -116,18 +109,10 @@ def build_windows(
     quality = alternatives.mean_quality * (255 / _QUALITY_FULL)
     windows[:, :, 8] = np.minimum(quality, 255).astype(np.uint8)
     windows[:, :, 9] = alternatives.co_edited
-    return Windows(windows, _globals(alternatives, sample, strong, consensus), observed)
+    return Windows(windows, _globals(alternatives, sample, consensus), observed)
 
 
-def strong_density(alternatives: Alternatives, sample: SampleContext) -> float:
-    """Alternatives per megabase that are real beyond doubt."""
-    strong = np.count_nonzero(alternatives.likelihood > _STRONG)
-    return strong / max(sample.genome_size, 1) * 1e6
-
-
-def _globals(
-    a: Alternatives, sample: SampleContext, strong: float, consensus: np.ndarray
-) -> np.ndarray:
+def _globals(a: Alternatives, sample: SampleContext, consensus: np.ndarray) -> np.ndarray:
     """The features named in GLOBALS, in that order."""
     n = a.column("fragments")
     depth = a.depth.sum(1)
@@ -164,10 +149,41 @@ def _globals(
         "error_rate": np.full(len(a), (np.log10(max(sample.error_rate, 1e-6)) + 6) / 5),
         "disputed": a.column("disputed") / np.maximum(n, 1),
         "homopolymer": np.minimum(_homopolymer(consensus), 10) / 8,
-        "surprise": _surprise(n, total * mean_error) / 10,
-        "strong_density": np.full(len(a), np.log10(1 + strong) / 4),
+        "surprise": recurrence(n, total * mean_error) / 10,
+        "recurrence": recurrence(n, a.expected) / 10,
+        "odds": np.clip(a.likelihood + sample.prior, -12, 12) / 6,
+        "likelihood_fine": np.clip((a.likelihood - 9) / 4, -1.5, 1.5),
+        "low_quality": a.column("low_quality") / np.maximum(n, 1),
+        "quality_rank": a.column("quality_rank"),
+        # In deviations of the mean of n ranks drawn at random.
+        "rank_drop": np.clip((0.5 - a.column("quality_rank")) * np.sqrt(12 * n), -4, 8) / 4,
+        **_motifs(a, sample),
+        **{name: np.full(len(a), value) for name, value in _of_sample(a, sample).items()},
     }
-    return np.stack([columns[name] for name in GLOBALS], axis=1).astype(np.float32)
+    rows = np.stack([columns[name] for name in GLOBALS], axis=1)
+    return np.nan_to_num(rows, nan=0.0).astype(np.float32)
+
+
+def _motifs(a: Alternatives, sample: SampleContext) -> dict[str, np.ndarray]:
+    """How much the motifs on either side recur in this sample, the greater first."""
+    if sample.motifs is None:
+        return {"motif": np.zeros(len(a)), "motif_other": np.zeros(len(a))}
+    excess = np.clip(sample.motifs[motif_classes(a)], -1, 6) / 3
+    return {"motif": excess.max(0), "motif_other": excess.min(0)}
+
+
+def _of_sample(a: Alternatives, sample: SampleContext) -> dict[str, float]:
+    """Globals that are the same for the whole sample."""
+    known = bool(len(a)) and bool(np.isfinite(a.column("reverse")[0]))
+    return {
+        "strong_density": np.log10(1 + sample.strong_density) / 4,
+        "recurring_density": np.log10(1 + sample.recurring_density) / 4,
+        "prior": (sample.prior + 20) / 20,
+        "sample_one_stranded": sample.one_stranded,
+        "sample_low_quality": sample.low_quality,
+        "known_reads": float(known),
+        "known_qualities": float(known and sample.has_qualities),
+    }
 
 
 def _strand_bias(reverse: np.ndarray, n: np.ndarray, depth: np.ndarray) -> np.ndarray:
@@ -178,11 +194,6 @@ def _strand_bias(reverse: np.ndarray, n: np.ndarray, depth: np.ndarray) -> np.nd
     upper = np.where(reverse == 0, 1.0, upper)
     p = np.minimum(1, 2 * np.minimum(lower, upper))
     return np.minimum(6, -np.log10(np.maximum(p, 1e-6)))
-
-
-def _surprise(n: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """-log10 of the Poisson chance of n or more errors where ``expected`` are due, at most 20."""
-    return np.minimum(20, -np.log10(np.maximum(special.pdtrc(n - 1, expected), 1e-20)))
 
 
 def _homopolymer(consensus: np.ndarray) -> np.ndarray:

@@ -1,0 +1,109 @@
+"""How often bases of a sample are misread, by Phred value and substitution, told by its edits."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from dbgclean.evidence.edits import FLANK, N_QUALITIES, Edits
+
+__all__ = ["error_rates", "mean_rates", "quality_ranks", "recurring", "substitution_of"]
+
+# An error seen this often is no longer surely an error, so it does not teach the rates;
+# more often where the sample is so deep that independent errors meet.
+_RECURRING = 3
+_MEETING = 1e-3
+
+
+def recurring(n_edits: int, n_bases: int, depth: float) -> int:
+    """Reads from which an alternative is no longer taken for independent errors.
+
+    Parameters
+    ----------
+    n_edits, n_bases
+        Edits over bases on a path: the error rate, from above.
+    depth
+        Reads over a base.
+    """
+    # Twice the even third: substitutions are not alike.
+    met = depth * n_edits / max(1, n_bases) * 2 / 3
+    size = _RECURRING
+    while special.pdtrc(size - 1, met) > _MEETING:
+        size += 1
+    return size
+
+
+def error_rates(
+    edits: Edits, group_size: np.ndarray, profile: np.ndarray, depth: float = 0.0
+) -> np.ndarray:
+    """Rate of each substitution at each Phred value, from edits that do not recur.
+
+    Parameters
+    ----------
+    group_size
+        int64 (n_edits,): reads that propose the same alternative.
+    profile
+        int64 (4, 94): bases on a path by path base and quality.
+    depth
+        Reads over a base, 0 where it is not known: see `recurring`.
+
+    Returns
+    -------
+    ndarray
+        float64 (4, 4, 94): probability that a base ``x`` of the molecule is read as
+        ``y`` at quality ``q``, on the strand of the read. The rate by quality and
+        the share of each substitution are estimated apart and multiplied. Where a
+        quality is rare the nominal 10**(-Q/10) weighs in as five bases' worth of
+        prior, and each substitution as ten errors.
+    """
+    least = recurring(len(edits), int(profile.sum()), depth)
+    lone = (group_size < least) & (edits.disputed == 0)
+    seen = np.bincount(edits.quality[lone], minlength=N_QUALITIES)[:N_QUALITIES]
+    nominal = 10 ** (-np.maximum(np.arange(N_QUALITIES), 1) / 10)
+    prior = 5.0
+    by_quality = (seen + prior * nominal) / (profile.sum(0) + prior)
+    read_as, molecule = substitution_of(edits)
+    pairs = np.bincount((4 * molecule + read_as)[lone], minlength=16).reshape(4, 4).astype(float)
+    expected = (profile * by_quality).sum(1)[:, None] / 3
+    share = (pairs + 10) / (expected + 10)
+    np.fill_diagonal(share, 0)
+    rates = share[:, :, None] * by_quality[None, None, :] / 3
+    return np.clip(rates, 1e-7, 0.25)
+
+
+def substitution_of(edits: Edits) -> tuple[np.ndarray, np.ndarray]:
+    """The base each edit was read as and the path's base, on the strand of the read."""
+    middle = (edits.key >> np.uint64(2 * FLANK)).astype(np.int64) & 3
+    turned = edits.strand == 1
+    return np.where(turned, 3 - middle, middle), np.where(turned, 3 - edits.to, edits.to)
+
+
+def mean_rates(rates: np.ndarray, profile: np.ndarray) -> np.ndarray:
+    """Rate of each substitution over all qualities and both strands.
+
+    Parameters
+    ----------
+    rates
+        From `error_rates`.
+    profile
+        int64 (4, 94): bases on a path by path base and quality.
+
+    Returns
+    -------
+    ndarray
+        float64 (4, 4): chance that a base ``x`` is read as ``y`` by a read of either
+        strand.
+    """
+    weight = profile / np.maximum(profile.sum(1, keepdims=True), 1)
+    one_strand = np.einsum("xq,xyq->xy", weight, rates)
+    return (one_strand + one_strand[::-1, ::-1]) / 2
+
+
+def quality_ranks(profile: np.ndarray) -> np.ndarray:
+    """Place of each Phred value among the sample's bases: float64 (94,), 0 to 1.
+
+    Ties count half, so that bases drawn at random have a mean rank of one half.
+    """
+    seen = profile.sum(0)
+    below = np.cumsum(seen) - seen
+    return (below + seen / 2) / max(1, int(seen.sum()))
