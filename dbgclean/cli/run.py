@@ -2,20 +2,24 @@
 
 Writes into the output folder: kmers.fa.gz (corrected k-mers), reads/ (corrected reads, names
 and order as they came), corrections.tsv.gz (every decision), raw.gfa, clean.gfa, unitigs.fa,
-report.json, report.html, plots/ and files for MultiQC.
+report.json, report.html, plots/ and files for MultiQC. With --kmers a counter's dump takes the
+place of the reads: weak k-mers are corrected on their solid neighbours.
 """
 
 import argparse
+from typing import Any
 
 from dbgclean.cli import (
-    add_kmer_size,
     add_memory,
     add_output,
     add_reads,
     add_seed,
     add_threads,
+    kmer_size,
 )
 from dbgclean.cli._correction import add_correction, options_of, validate_correction
+
+DEFAULT_K = 31
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_reads(parser, nargs="*")
     parser.add_argument(
         "--example", action="store_true", help="run on the example that comes with the package"
+    )
+    parser.add_argument(
+        "--kmers",
+        metavar="FILE",
+        help="k-mers with abundances in place of READS: `jellyfish dump`, `kmc_tools transform "
+        "DB dump` or `dbgclean count`, compressed or not; k is theirs",
     )
     add_output(parser, "output folder; appears only when everything in it is whole")
     parser.add_argument(
@@ -38,7 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="write into a folder that is not empty"
     )
-    add_kmer_size(parser)
+    # Not `add_kmer_size`: a -k that was given has to be told from none.
+    parser.add_argument(
+        "-k",
+        type=kmer_size,
+        metavar="K",
+        help=f"k-mer size, odd, 11 to 31. Default: {DEFAULT_K}, or that of --kmers",
+    )
     add_correction(parser)
     add_seed(parser)
     add_memory(parser)
@@ -49,25 +65,65 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Refuse what argparse cannot see."""
     if args.example and args.reads:
         parser.error("--example takes no READS; give one or the other")
-    if not args.example and not args.reads:
+    if args.kmers:
+        _validate_kmers(args, parser)
+    elif not args.example and not args.reads:
         parser.error("no READS given; name the read files, or try --example")
-    if args.correction_k and args.correction_k > args.k:
-        parser.error(f"argument --correction-k: {args.correction_k} is above -k {args.k}")
+    k = args.k or DEFAULT_K
+    if args.correction_k and args.correction_k > k:
+        parser.error(f"argument --correction-k: {args.correction_k} is above -k {k}")
     validate_correction(args, parser)
+
+
+def _validate_kmers(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse what a k-mer set cannot have beside it."""
+    if args.reads or args.example:
+        other = "--example" if args.example else "READS"
+        parser.error(f"argument --kmers: not together with {other}; give one or the other")
+    for name in ("interleaved", "single", "correction_k"):
+        if getattr(args, name):
+            option = "--" + name.replace("_", "-")
+            parser.error(f"argument --kmers: {option} is for reads; leave it out")
 
 
 def main(args: argparse.Namespace) -> None:
     """Run everything and print the summary."""
-    from dbgclean.log import Progress
-    from dbgclean.pipeline.full import EXAMPLE, full_run
     from dbgclean.report import print_summary
 
+    report = _run_kmers(args) if args.kmers else _run_reads(args)
+    if not args.quiet:
+        print_summary(report)
+
+
+def _run_kmers(args: argparse.Namespace) -> dict[str, Any]:
+    from dbgclean.log import Progress
+    from dbgclean.pipeline.kmer_set import kmer_set_run
+
+    wanted, args.k = args.k, args.k or DEFAULT_K
+    with Progress(quiet=args.quiet) as progress:
+        return kmer_set_run(
+            args.kmers,
+            args.output,
+            options_of(args),
+            k=wanted,
+            truth=args.truth,
+            controls=not args.no_controls,
+            force=args.force,
+            progress=progress,
+        )
+
+
+def _run_reads(args: argparse.Namespace) -> dict[str, Any]:
+    from dbgclean.log import Progress
+    from dbgclean.pipeline.full import EXAMPLE, full_run
+
+    args.k = args.k or DEFAULT_K
     reads, truth = args.reads, args.truth
     if args.example:
         reads = [str(EXAMPLE / f"example_R{mate}.fastq.gz") for mate in (1, 2)]
         truth = truth or str(EXAMPLE / "example_truth.fa")
     with Progress(quiet=args.quiet) as progress:
-        report = full_run(
+        return full_run(
             reads,
             args.output,
             options_of(args),
@@ -76,5 +132,3 @@ def main(args: argparse.Namespace) -> None:
             force=args.force,
             progress=progress,
         )
-    if not args.quiet:
-        print_summary(report)

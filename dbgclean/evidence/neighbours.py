@@ -38,6 +38,10 @@ __all__ = ["KmerEvidence", "neighbour_alternatives"]
 _SURELY_REAL = 9.0
 _TURNS = 4
 _FACTORS = (0.4, 0.6, 0.8, 1.0, 1.25)
+# States of reads that `gather` tells of; there are none here of any.
+_READ_STATES = (
+    "clean", "threaded", "partly_threaded", "no_anchor", "too_short", "foreign_part",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +110,7 @@ def neighbour_alternatives(table: KmerTable, spectrum: Spectrum, threads: int = 
         alternatives,
         Edits.empty(),
         OtherChanges.concatenate([]),
-        {},
+        dict.fromkeys(_READ_STATES, 0),
         context,
         row,
         target,

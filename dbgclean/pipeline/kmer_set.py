@@ -1,0 +1,198 @@
+"""The main job without reads: k-mers with abundances in, corrected k-mers and graphs out."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dbgclean._files import OutputFolder
+from dbgclean.correct.correctors import load_corrector
+from dbgclean.correct.kmer_corrections import write_kmer_corrections
+from dbgclean.correct.kmer_moves import Moves, move_abundances
+from dbgclean.errors import InputError
+from dbgclean.evidence.neighbours import KmerEvidence, neighbour_alternatives
+from dbgclean.log import Progress
+from dbgclean.pipeline.full import _analyse, _Truth
+from dbgclean.pipeline.options import Options, policy_of
+from dbgclean.pipeline.passes import CONTROLS, Column, Run, sample_of
+from dbgclean.report import write_outputs
+from dbgclean.spectrum.formats import read_kmer_fasta
+from dbgclean.spectrum.histogram import fit_spectrum
+from dbgclean.spectrum.table import KmerTable
+
+__all__ = ["kmer_set_run"]
+
+logger = logging.getLogger(__name__)
+
+# Where KMC stops counting unless told otherwise (-cs).
+_KMC_CEILING = 255
+# Settings that only reads have.
+_OF_READS = ("correction_k", "min_quality")
+
+
+@dataclass
+class _KmerRun(Run):
+    """A run over a k-mer set; ``moves`` are those of the chosen corrector."""
+
+    moves: Moves | None = None
+
+
+def kmer_set_run(
+    path: str,
+    folder: str,
+    options: Options,
+    *,
+    k: int | None = None,
+    truth: str | None = None,
+    controls: bool = True,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Correct a set of k-mers and write what `full_run` writes, but for the reads.
+
+    Parameters
+    ----------
+    path
+        k-mers with abundances: ``jellyfish dump`` (FASTA or columns), ``kmc_tools
+        transform ... dump``, or our own, compressed or not.
+    options
+        What concerns reads is ignored; k is that of the file.
+    k
+        Refuse a file of another k.
+    folder, truth, controls, force
+        As of `full_run`.
+
+    Returns
+    -------
+    dict
+        The report, as in ``report.json``.
+
+    Raises
+    ------
+    DbgcleanError
+        For anything wrong with inputs, options or output; nothing is left behind.
+    """
+    with ExitStack() as stack:
+        progress = progress or stack.enter_context(Progress(quiet=True))
+        _check_corrector(options)
+        policy = policy_of(options)
+        out = stack.enter_context(OutputFolder(folder, force))
+        progress.start(f"Reading {Path(path).name}")
+        table = _read(path, k)
+        options = replace(options, k=table.k, correction_k=table.k)
+        true = _Truth(truth, options.k) if truth else None
+        run = _KmerRun(options, [], progress, policy)
+        run.raw, run.spectrum = table, fit_spectrum(table)
+        names = [*CONTROLS] if controls else []
+        if options.corrector not in names:
+            names.append(options.corrector)
+        _judge(run, names)
+        report = _analyse(run, out, true)
+        report |= {
+            "config": {name: v for name, v in report["config"].items() if name not in _OF_READS},
+            "inputs": [_input(path, table)],
+            "corrections": _corrections(run),
+        }
+        _write_corrections(run, out)
+        progress.start("Writing the report")
+        write_outputs(report, out.path("report.json").parent)
+        out.commit()
+    return report
+
+
+def _check_corrector(options: Options) -> None:
+    """Before any work: it is there, and so are its weights."""
+    check = getattr(load_corrector(options.corrector), "check", None)
+    if check is not None:
+        check(options.model)
+
+
+def _read(path: str, k: int | None) -> KmerTable:
+    """The file's k-mers, those of abundance 0 left out."""
+    table = read_kmer_fasta(path)
+    if k is not None and table.k != k:
+        msg = f"{path}: holds {table.k}-mers, and -k {k} was asked for; leave -k out"
+        raise InputError(msg)
+    table = table.select(table.counts > 0)
+    if len(table) == 0:
+        msg = f"{path}: no k-mer with an abundance above 0; give k-mers with their counts"
+        raise InputError(msg)
+    logger.info("%s %d-mers, %s distinct", f"{table.total:,}", table.k, f"{len(table):,}")
+    at_ceiling = np.count_nonzero(table.counts == _KMC_CEILING)
+    if table.counts.max() == _KMC_CEILING and at_ceiling > 1:
+        logger.warning(
+            "%s: %s k-mers have abundance 255 and none has more, as if counting had stopped "
+            "there; count again with a higher ceiling (kmc -cs)",
+            path,
+            f"{at_ceiling:,}",
+        )
+    return table
+
+
+def _judge(run: _KmerRun, names: list[str]) -> None:
+    """A column for each corrector: its verdicts, and the table after them."""
+    assert run.raw is not None
+    assert run.spectrum is not None
+    run.columns = {name: Column(name, load_corrector(name)) for name in names}
+    if any(column.corrector.edits_reads for column in run.columns.values()):
+        run.progress.start("Looking for solid neighbours")
+        run.evidence = neighbour_alternatives(run.raw, run.spectrum, run.options.threads)
+    sample = sample_of(run, run.spectrum)
+    run.progress.start("Judging")
+    for column in run.columns.values():
+        column.table, protected = run.raw, np.zeros(0, np.uint64)
+        if column.corrector.edits_reads:
+            assert isinstance(run.evidence, KmerEvidence)
+            judged = column.corrector.judge(run.evidence, sample)
+            column.verdicts = run.policy.apply(run.evidence, judged)
+            moves = move_abundances(run.raw, run.evidence, column.verdicts.kept)
+            column.table, protected = moves.table, moves.protected
+            if column is run.chosen:
+                run.moves = moves
+        column.kept = column.corrector.keep(column.table, protected, sample)
+
+
+def _input(path: str, table: KmerTable) -> dict[str, Any]:
+    return {
+        "files": [Path(path).name],
+        "layout": "kmers",
+        "format": "kmers",
+        "distinct_kmers": len(table),
+        "total_abundance": table.total,
+    }
+
+
+def _corrections(run: _KmerRun) -> dict[str, Any]:
+    """As of a run over reads, with k-mers moved in place of bases changed."""
+    chosen = run.chosen
+    assert chosen.table is not None
+    assert chosen.kept is not None
+    dropped = chosen.table.counts[~chosen.kept]
+    result: dict[str, Any] = {"corrector": chosen.name}
+    if chosen.verdicts is not None and run.evidence is not None and run.moves is not None:
+        result |= {"alternatives": len(run.evidence.alternatives), **chosen.verdicts.count()}
+        result |= run.moves.count()
+        result["refused"] = run.moves.refused()
+        result |= run.policy.report(chosen.verdicts)
+    return result | {
+        "kmers_dropped": len(dropped),
+        "abundance_dropped": int(dropped.sum(dtype=np.uint64)),
+    }
+
+
+def _write_corrections(run: _KmerRun, out: OutputFolder) -> None:
+    assert run.raw is not None
+    assert run.evidence is None or isinstance(run.evidence, KmerEvidence)
+    write_kmer_corrections(
+        out.path("corrections.tsv.gz"),
+        run.raw,
+        run.evidence,
+        run.chosen.verdicts,
+        run.moves,
+        run.chosen.kmers.keys,
+    )
