@@ -14,7 +14,14 @@ import numba
 import numpy as np
 
 from dbgclean.evidence.edits import FLANK, WINDOW, Edits
-from dbgclean.evidence.rates import error_rates, mean_rates, quality_ranks, substitution_of
+from dbgclean.evidence.mates import AGREES, DENIES
+from dbgclean.evidence.rates import (
+    error_rates,
+    evidence_weights,
+    mean_rates,
+    quality_ranks,
+    substitution_of,
+)
 from dbgclean.spectrum.kmers import revcomp
 from dbgclean.spectrum.table import KmerTable, find_row
 
@@ -38,6 +45,8 @@ COLUMNS = (
     "flank_quality",
     "low_quality",
     "quality_rank",
+    "agreed",
+    "denied",
 )
 _COLUMN = {name: i for i, name in enumerate(COLUMNS)}
 _NEAR_END = 10
@@ -60,7 +69,8 @@ class Alternatives:
         float64 (n, len(COLUMNS)): see ``COLUMNS``; means over fragments for
         quality, end_distance, co_edits, flank_quality and quality_rank (0 to 1, among
         all bases of the sample), counts or sums for the others. ``log_error`` is in
-        nats. A fragment counts once, at the quality of its best read. NaN: not known,
+        nats. A fragment counts once, at the quality of its best read. ``agreed`` and
+        ``denied``: fragments whose mate shows the same base, or another. NaN: not known,
         as where there are k-mers but no reads.
     depth
         float64 (n, 2): reads over the site that do not support the alternative,
@@ -167,15 +177,16 @@ def pool_edits(
     chosen = np.zeros(len(key), np.uint8)
     _pool(
         order, bounds, edits.to, edits.strand, edits.fragment, edits.position, edits.quality,
-        edits.end_distance, edits.disputed, edits.co_edits, edits.qualities, np.log(error),
-        quality_ranks(profile), to, support, mean_quality, co_edited, chosen,
+        edits.end_distance, edits.disputed, edits.co_edits, edits.mate, edits.qualities,
+        np.log(error), quality_ranks(profile), to, support, mean_quality, co_edited, chosen,
     )  # fmt: skip
     keys = key[starts] if n else np.zeros(0, np.uint64)
     depth, to_depth = _site_depths(keys, to, table.select(table.counts >= min_depth))
     scale = mean_length / max(1.0, mean_length - table.k + 1)
     depth, to_depth = depth * scale, to_depth * scale
     likelihood, fraction = np.zeros(n), np.zeros(n)
-    _likelihoods(order, bounds, error, chosen, depth.sum(1), likelihood, fraction)
+    weight = evidence_weights(error, edits.mate, edits.mate_quality)
+    _likelihoods(order, bounds, weight, chosen, depth.sum(1), likelihood, fraction)
     siblings = _siblings(keys, support[:, 0])
     base = ((keys >> np.uint64(2 * FLANK)) & np.uint64(3)).astype(np.uint8)
     expected = (depth.sum(1) + support[:, 0]) * mean_rates(rates, profile)[to, base]
@@ -237,6 +248,7 @@ def _pool(
     end_distance: np.ndarray,
     disputed: np.ndarray,
     co_edits: np.ndarray,
+    mate: np.ndarray,
     qualities: np.ndarray,
     log_error: np.ndarray,
     rank: np.ndarray,
@@ -280,6 +292,8 @@ def _pool(
             row[11] += end_distance[e] < _NEAR_END
             row[14] += q < LOW_QUALITY
             row[15] += rank[q]
+            row[16] += mate[e] == AGREES
+            row[17] += mate[e] == DENIES
             _add_window(qualities[e], np.int64(co_edits[e]), sums, row)
         n = row[0]
         for c in (6, 10, 12, 13, 15):
@@ -347,13 +361,13 @@ def _site_depths(
 def _likelihoods(
     order: np.ndarray,
     bounds: np.ndarray,
-    error: np.ndarray,
+    weight: np.ndarray,
     chosen: np.ndarray,
     depth: np.ndarray,
     likelihood: np.ndarray,
     fraction: np.ndarray,
 ) -> None:
-    """max over f of sum ln[(f(1-e) + (1-f)e) / e] + (D - n) ln(1 - f), e for this substitution."""
+    """max over f of sum ln[f w + (1 - f)] + (D - n) ln(1 - f), w from `evidence_weights`."""
     for g in range(len(bounds) - 1):
         n = 0
         for i in range(bounds[g], bounds[g + 1]):
@@ -365,8 +379,7 @@ def _likelihoods(
             value = others * np.log(1 - f)
             for i in range(bounds[g], bounds[g + 1]):
                 if chosen[i]:
-                    e = error[order[i]]
-                    value += np.log(f * (1 - 3 * e) / e + (1 - f))
+                    value += np.log(f * weight[order[i]] + (1 - f))
             if value > best:
                 best, best_f = value, f
         likelihood[g] = best

@@ -16,6 +16,7 @@ import numba
 import numpy as np
 
 from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH, OUTSIDE
+from dbgclean.evidence.mates import mates_of
 from dbgclean.evidence.solid import SolidGraph, walk_deepest
 from dbgclean.evidence.threading import Threads, default_quality
 from dbgclean.spectrum.kmers import revcomp
@@ -52,6 +53,8 @@ class Edits:
         uint8, 1 where a path of nearly equal cost has another base here.
     co_edits
         uint32, bit i set where the read is edited at place i of the window too.
+    mate, mate_quality
+        uint8, what the mate shows there (`dbgclean.evidence.mates`), and its Phred.
     qualities
         uint8 (n, 31), qualities of the read over the window, 0 beyond its ends.
     """
@@ -66,6 +69,8 @@ class Edits:
     end_distance: np.ndarray
     disputed: np.ndarray
     co_edits: np.ndarray
+    mate: np.ndarray
+    mate_quality: np.ndarray
     qualities: np.ndarray
 
     def __len__(self) -> int:
@@ -85,6 +90,8 @@ class Edits:
             np.zeros(n, np.uint16),
             np.zeros(n, np.uint8),
             np.zeros(n, np.uint32),
+            np.zeros(n, np.uint8),
+            np.zeros(n, np.uint8),
             np.zeros((n, WINDOW), np.uint8),
         )
 
@@ -151,6 +158,10 @@ def collect_edits(
         where, reads, codes, quals, batch.offsets, threads.path, threads.place, graph.slots,
         np.int64(graph.k), out.key, out.to, out.strand, out.co_edits, out.qualities,
     )  # fmt: skip
+    if batch.paired:
+        mates_of(
+            reads, codes, quals, batch.offsets, out.key, out.strand, out.mate, out.mate_quality
+        )
     return out
 
 

@@ -6,13 +6,23 @@ import numpy as np
 from scipy import special
 
 from dbgclean.evidence.edits import FLANK, N_QUALITIES, Edits
+from dbgclean.evidence.mates import AGREES, DENIES
 
-__all__ = ["error_rates", "mean_rates", "quality_ranks", "recurring", "substitution_of"]
+__all__ = [
+    "error_rates",
+    "evidence_weights",
+    "mean_rates",
+    "quality_ranks",
+    "recurring",
+    "substitution_of",
+]
 
 # An error seen this often is no longer surely an error, so it does not teach the rates;
 # more often where the sample is so deep that independent errors meet.
 _RECURRING = 3
 _MEETING = 1e-3
+# Two agreeing mates are no sequencing error, but molecules are copied with errors as well.
+_MOST_WEIGHT = 2e4
 
 
 def recurring(n_edits: int, n_bases: int, depth: float) -> int:
@@ -76,6 +86,29 @@ def substitution_of(edits: Edits) -> tuple[np.ndarray, np.ndarray]:
     middle = (edits.key >> np.uint64(2 * FLANK)).astype(np.int64) & 3
     turned = edits.strand == 1
     return np.where(turned, 3 - middle, middle), np.where(turned, 3 - edits.to, edits.to)
+
+
+def evidence_weights(error: np.ndarray, mate: np.ndarray, mate_quality: np.ndarray) -> np.ndarray:
+    """Likelihood of each edit's reads from a molecule with the base, over one without.
+
+    Parameters
+    ----------
+    error
+        float64 (n_edits,): rate of the edit's own substitution at its quality.
+    mate, mate_quality
+        As in `Edits`.
+
+    Returns
+    -------
+    ndarray
+        float64 (n_edits,), at most 2e4. A mate that agrees makes an error of both
+        necessary; one that denies it turns the weight against the base.
+    """
+    mate_error = np.clip(10 ** (-np.maximum(mate_quality, 2.0) / 10), 1e-4, 0.5)
+    weight = (1 - 3 * error) / error
+    weight = np.where(mate == AGREES, weight * 3 * (1 - mate_error) / mate_error, weight)
+    weight = np.where(mate == DENIES, weight * mate_error / (3 * (1 - mate_error)), weight)
+    return np.minimum(weight, _MOST_WEIGHT)
 
 
 def mean_rates(rates: np.ndarray, profile: np.ndarray) -> np.ndarray:

@@ -58,6 +58,8 @@ GLOBALS = (
     "low_quality",
     "quality_rank",
     "rank_drop",
+    "agreed",
+    "denied",
     "motif",
     "motif_other",
     "strong_density",
@@ -157,6 +159,8 @@ def _globals(a: Alternatives, sample: SampleContext, consensus: np.ndarray) -> n
         "quality_rank": a.column("quality_rank"),
         # In deviations of the mean of n ranks drawn at random.
         "rank_drop": np.clip((0.5 - a.column("quality_rank")) * np.sqrt(12 * n), -4, 8) / 4,
+        "agreed": a.column("agreed") / np.maximum(n, 1),
+        "denied": a.column("denied") / np.maximum(n, 1),
         **_motifs(a, sample),
         **{name: np.full(len(a), value) for name, value in _of_sample(a, sample).items()},
     }
