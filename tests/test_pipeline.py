@@ -137,7 +137,9 @@ def test_correction_k(given, k):
 def test_options_in_the_report_are_those_that_decide():
     shown = Options(threads=7, tmp="/elsewhere", memory_bytes=3).to_dict()
     assert shown == Options(threads=1).to_dict()
-    assert set(shown) == {"k", "correction_k", "corrector", "model", "min_quality", "seed"}
+    rules = {"min_vaf", "ploidy", "protect"}
+    assert set(shown) == rules | {"k", "correction_k", "corrector", "model", "min_quality", "seed"}
+    assert Options(protect="/elsewhere/list.vcf").to_dict()["protect"] == "list.vcf"
 
 
 @pytest.mark.parametrize("k", [11, 21, 31])

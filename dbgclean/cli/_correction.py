@@ -1,16 +1,17 @@
-"""Options of the verbs that correct: which corrector, at which k."""
+"""Options of the verbs that correct: which corrector, at which k, and what must stay."""
 
 import argparse
 from typing import TYPE_CHECKING
 
 from dbgclean.cli import kmer_size
+from dbgclean.cli._options import allele_fraction, copy_number
 
 if TYPE_CHECKING:
     from dbgclean.pipeline.passes import Options
 
 
 def add_correction(parser: argparse.ArgumentParser) -> None:
-    """Add ``--corrector``, ``--correction-k``, ``--model`` and ``--min-quality``."""
+    """Add ``--corrector`` and how it works, then the user's rules (`add_policy`)."""
     parser.add_argument(
         "--corrector",
         default="autoencoder",
@@ -34,12 +35,40 @@ def add_correction(parser: argparse.ArgumentParser) -> None:
         metavar="Q",
         help="a k-mer is of high quality if no base is below this. Default: %(default)s",
     )
+    add_policy(parser)
+
+
+def add_policy(parser: argparse.ArgumentParser) -> None:
+    """Add ``--min-vaf``, ``--ploidy`` and ``--protect``."""
+    parser.add_argument(
+        "--min-vaf",
+        type=allele_fraction,
+        default=0.0,
+        metavar="F",
+        help="alleles below this fraction need not be kept: correct what is credibly rarer "
+        "(upper end of a 95%% interval), 0 to 0.5. Default: 0, keep whatever is real",
+    )
+    parser.add_argument(
+        "--ploidy",
+        type=copy_number,
+        metavar="N",
+        help="the sample is a clone with this many copies of its genome: correct what no "
+        "fraction i/N can explain, low-frequency alleles included. Default: a mixture is allowed",
+    )
+    parser.add_argument(
+        "--protect",
+        metavar="VCF|BED",
+        help="alleles (VCF; substitutions) or regions (BED) that are never corrected away; "
+        "needs --reference, the sequence that their positions are on",
+    )
 
 
 def validate_correction(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Refuse values that no run can use."""
     if not 0 <= args.min_quality <= 93:
         parser.error(f"argument --min-quality: {args.min_quality} is not within 0 to 93")
+    if args.protect and not args.reference:
+        parser.error("argument --protect: its positions need --reference FASTA")
 
 
 def options_of(args: argparse.Namespace) -> "Options":
@@ -59,4 +88,7 @@ def options_of(args: argparse.Namespace) -> "Options":
         interleaved=args.interleaved,
         single=args.single,
         reference=args.reference,
+        min_vaf=args.min_vaf,
+        ploidy=args.ploidy,
+        protect=args.protect,
     )

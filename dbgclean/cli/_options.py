@@ -11,7 +11,9 @@ __all__ = [
     "add_reads",
     "add_seed",
     "add_threads",
+    "allele_fraction",
     "allowed_cpus",
+    "copy_number",
     "kmer_size",
     "memory_size",
     "thread_count",
@@ -73,6 +75,36 @@ def memory_size(text: str) -> int:
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
+def allele_fraction(text: str) -> float:
+    """Value of ``--min-vaf``: 0 to 0.5.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        Saying why another value cannot work.
+    """
+    try:
+        fraction = float(text)
+    except ValueError:
+        fraction = -1.0
+    if not 0 <= fraction <= 0.5:
+        message = f"{text!r} is not a fraction from 0 to 0.5 (5 % is 0.05)"
+        raise argparse.ArgumentTypeError(message)
+    return fraction
+
+
+def copy_number(text: str) -> int:
+    """Value of ``--ploidy``: 1 or more."""
+    try:
+        copies = int(text)
+    except ValueError:
+        copies = 0
+    if not 1 <= copies <= 64:
+        message = f"{text!r} is not a ploidy; give a whole number from 1 to 64"
+        raise argparse.ArgumentTypeError(message)
+    return copies
+
+
 def add_reads(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
     """Add the positional READS and how they are laid out."""
     parser.add_argument(
@@ -87,7 +119,11 @@ def add_reads(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
         "--interleaved", action="store_true", help="mates follow one another in each file"
     )
     layout.add_argument("--single", action="store_true", help="take no two files as a pair")
-    parser.add_argument("--reference", metavar="FASTA", help="reference of CRAM input")
+    parser.add_argument(
+        "--reference",
+        metavar="FASTA",
+        help="reference of CRAM input, and of --protect where there is one",
+    )
 
 
 def add_kmer_size(parser: argparse.ArgumentParser, default: int = 31) -> None:

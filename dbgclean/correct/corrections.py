@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dbgclean._files import BgzfWriter, atomic_path
+from dbgclean.correct.policy import RULES, RuledVerdicts
 from dbgclean.correct.verdicts import ERROR, NAMES, Verdicts
 from dbgclean.evidence.edits import FLANK
 from dbgclean.evidence.gather import DELETE, FILL, INSERT, MASK, OtherChanges
@@ -50,8 +51,14 @@ _WHY = {
 
 
 def reasons(evidence: Evidence, verdicts: Verdicts) -> np.ndarray:
-    """Why each alternative was changed or left alone, array of str (n,)."""
+    """Why each alternative was changed or left alone, array of str (n,).
+
+    Where one of the user's rules settled it, the rule's name (`policy.RULES`).
+    """
     why = np.array(["changed", "real", "undecided"], object)[verdicts.verdict]
+    if isinstance(verdicts, RuledVerdicts):
+        ruled = verdicts.rule > 0
+        why[ruled] = np.array(RULES, object)[verdicts.rule[ruled]]
     a = evidence.alternatives
     disputed = (verdicts.verdict == ERROR) & (a.column("disputed") >= a.column("fragments"))
     why[disputed] = "tie"
@@ -65,6 +72,10 @@ def refusals(evidence: Evidence, verdicts: Verdicts) -> dict[str, int]:
     tie = (verdict == ERROR) & (edits.disputed != 0)
     counts = {f"edit_{name}": int(np.count_nonzero(verdict == i)) for i, name in enumerate(NAMES)}
     del counts["edit_error"]
+    if isinstance(verdicts, RuledVerdicts):
+        protected = verdicts.rule[rows] == RULES.index("protected")
+        counts["edit_protected"] = int(np.count_nonzero(protected))
+        counts["edit_real"] -= counts["edit_protected"]
     counts["edit_tie"] = int(np.count_nonzero(tie))
     counts["read_without_anchor"] = evidence.reads["no_anchor"]
     counts["read_too_short"] = evidence.reads["too_short"]
@@ -80,7 +91,8 @@ def write_corrections(
     Columns: ``kind`` (substitution, deletion, insertion, mask, fill); ``kmer``, the
     canonical 31-mer with the alternative in the middle; ``raw_count``, reads that
     show it; ``position``, 1-based, in the k-mer (substitution) or the read;
-    ``from`` and ``to``; ``posterior``, P(real); ``verdict`` and ``reason``;
+    ``from`` and ``to``; ``posterior``, P(real) as the corrector has it; ``verdict``
+    and ``reason`` (changed, real, undecided, tie, or the rule that settled it);
     ``fragments`` and ``depth`` of the site; ``read``, 1-based in the run, for
     decisions about a single read. '.' where a column does not apply.
 

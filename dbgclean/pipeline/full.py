@@ -223,6 +223,7 @@ def _corrections(run: Run) -> dict[str, Any]:
             "refused": refusals(run.evidence, chosen.verdicts),
             "reads": run.evidence.reads,
         }
+        result |= run.policy.report(chosen.verdicts)
     return result | {"kmers_dropped": dropped}
 
 

@@ -12,17 +12,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dbgclean.correct.corrections import write_corrections
 from dbgclean.correct.correctors import Corrector, Sample, load_corrector
+from dbgclean.correct.policy import Policy
 from dbgclean.correct.rewrite import Bases, Rewriter
 from dbgclean.correct.verdicts import Verdicts
 from dbgclean.errors import InputError
 from dbgclean.evidence.gather import Evidence, choose_cutoffs, gather
 from dbgclean.log import Progress
+from dbgclean.pipeline.options import Options, correction_k, policy_of
 from dbgclean.reads import InputGroup, ReadStatistics, iter_batches, open_writer, plan_inputs
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.histogram import Spectrum, fit_spectrum
@@ -47,62 +49,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 CONTROLS = ("nearest", "likelihood", "autoencoder")
-# More of a read is covered by clean k-mers of this length than by longer ones, and a
-# bacterium's are still unique.
-CORRECTION_K = 25
 _DELTA_MEMORY = 1 << 27
-
-
-@dataclass(frozen=True)
-class Options:
-    """What decides the result of a run, and how it is to be computed.
-
-    Attributes
-    ----------
-    k
-        Of the graph and the k-mer set; odd, 11 to 31.
-    correction_k
-        Of the threading; None takes the smaller of 25 and k.
-    corrector
-        Name of a registered corrector.
-    model
-        Folder of the network's weights; None for those that ship.
-    min_quality
-        Phred from which a base is of high quality.
-    seed, threads, memory_bytes, tmp
-        As on the command line; ``threads`` changes no result.
-    interleaved, single, reference
-        How the input files are laid out.
-    """
-
-    k: int = 31
-    correction_k: int | None = None
-    corrector: str = "autoencoder"
-    model: str | None = None
-    min_quality: int = 20
-    seed: int = 1
-    threads: int = 1
-    memory_bytes: int | None = None
-    tmp: str | None = None
-    interleaved: bool = False
-    single: bool = False
-    reference: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The options that decide the result, for the report."""
-        return {
-            "k": self.k,
-            "correction_k": correction_k(self),
-            "corrector": self.corrector,
-            "model": self.model or "pretrained",
-            "min_quality": self.min_quality,
-            "seed": self.seed,
-        }
-
-
-def correction_k(options: Options) -> int:
-    """The k that reads are threaded at."""
-    return options.correction_k or min(options.k, CORRECTION_K)
 
 
 @dataclass
@@ -146,6 +93,8 @@ class Run:
     ----------
     groups, statistics
         The inputs, and what was read of each.
+    policy
+        The user's rules, applied to what every corrector judges.
     raw, spectrum
         k-mers of the raw reads at the graph's k, and their fit.
     evidence
@@ -157,6 +106,7 @@ class Run:
     options: Options
     groups: list[InputGroup]
     progress: Progress
+    policy: Policy = field(default_factory=Policy)
     statistics: list[ReadStatistics] = field(default_factory=list)
     skipped_kmers: int = 0
     raw: KmerTable | None = None
@@ -202,7 +152,7 @@ def open_run(reads: Sequence[str], options: Options, progress: Progress) -> Run:
         spool_dir=options.tmp,
         reference=options.reference,
     )
-    return Run(options, groups, progress)
+    return Run(options, groups, progress, policy_of(options))
 
 
 def count(run: Run, *, graph: bool) -> KmerTable:
@@ -276,7 +226,8 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
     for column in columns.values():
         if column.corrector.edits_reads:
             assert run.evidence is not None
-            column.verdicts = column.corrector.judge(run.evidence, sample)
+            judged = column.corrector.judge(run.evidence, sample)
+            column.verdicts = run.policy.apply(run.evidence, judged)
             column.rewriter = Rewriter(run.evidence, column.verdicts.kept)
     run.columns = columns
 

@@ -1,0 +1,170 @@
+"""Protected alleles and regions as k-mers, so that alternatives match without alignment.
+
+An alternative is filed under its canonical 31-mer: the path's bases with the reads'
+own base in the middle. The same 31-mer is made from the reference with the protected
+base put in, and with every combination of its protected neighbours, since the path
+may hold any of them. Of a region every window is taken, its middle base left open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from dbgclean.evidence.alternatives import Alternatives
+from dbgclean.evidence.edits import FLANK, WINDOW
+from dbgclean.reads.protected import ProtectedContig, ProtectedList
+from dbgclean.spectrum.kmers import canonical_kmers, reverse_complements
+
+__all__ = ["Protection", "protect"]
+
+# Combinations of neighbouring alleles in one window; nearest neighbours come first.
+MAX_COMBINATIONS = 256
+_MIDDLE = np.uint64(3 << (2 * FLANK))
+_SHIFTS = np.arange(2 * (WINDOW - 1), -1, -2, dtype=np.uint64)
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True, eq=False)
+class Protection:
+    """What of a sample must stay.
+
+    Attributes
+    ----------
+    source
+        The list that this was made from, without its sequences.
+    keys
+        uint64 (n,): sorted; canonical 31-mers with the allele in the middle, or, of
+        regions, with the middle base left open (`open_middle`).
+    owner
+        int64 (n,): the allele or region that each belongs to.
+    """
+
+    source: ProtectedList
+    keys: np.ndarray
+    owner: np.ndarray
+
+    def match(self, alternatives: Alternatives) -> tuple[np.ndarray, int]:
+        """Which alternatives are protected, bool (n,), and how much of the list they are."""
+        key = alternatives.key
+        if self.source.kind == "regions":
+            key = open_middle(key)
+        found = np.isin(key, self.keys)
+        owners = np.unique(self.owner[np.isin(self.keys, key[found])])
+        return found, len(owners)
+
+    def to_dict(self, matched: int, restored: int) -> dict[str, Any]:
+        """For the report."""
+        listed = self.source.listed
+        return {
+            "file": self.source.path.replace("\\", "/").rsplit("/", 1)[-1],
+            "kind": self.source.kind,
+            "listed": listed,
+            "matched": matched,
+            "unmatched": listed - matched,
+            "restored": restored,
+            "unusable": self.source.unusable,
+        }
+
+
+def open_middle(kmers: np.ndarray) -> np.ndarray:
+    """Windows without their middle base, the smaller of the two strands (uint64 (n,))."""
+    turned = reverse_complements(kmers, WINDOW)
+    return np.minimum(kmers & ~_MIDDLE, turned & ~_MIDDLE)
+
+
+def protect(source: ProtectedList) -> Protection:
+    """Make the k-mers of a list; its sequences are not needed afterwards."""
+    keys, owner = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
+    first = 0
+    for contig in source.contigs:
+        for padded in _both_ends(contig.codes):
+            parts = _region_keys(padded, contig.regions, first)
+            for part_keys, part_owner in (_allele_keys(padded, contig), *parts):
+                keys.append(part_keys)
+                owner.append(part_owner)
+        first += len(contig.regions)
+    all_keys, all_owners = np.concatenate(keys), np.concatenate(owner)
+    order = np.lexsort((all_owners, all_keys))
+    all_keys, all_owners = all_keys[order], all_owners[order]
+    new = np.ones(len(order), bool)
+    new[1:] = (all_keys[1:] != all_keys[:-1]) | (all_owners[1:] != all_owners[:-1])
+    light = ProtectedList(source.path, source.kind, source.listed, source.unusable, [])
+    return Protection(light, all_keys[new], all_owners[new])
+
+
+def _both_ends(codes: np.ndarray) -> Iterator[np.ndarray]:
+    """A contig with room for whole windows at its ends: linear, and closed to a circle.
+
+    Past a dead end a window holds A before and T after, as alternatives do.
+    """
+    before, after = np.zeros(FLANK, np.uint8), np.full(FLANK, 3, np.uint8)
+    yield np.concatenate([before, codes, after])
+    if len(codes) >= WINDOW:
+        yield np.concatenate([codes[-FLANK:], codes, codes[:FLANK]])
+
+
+def _windows(padded: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Codes around each place of the contig, uint8 (n, 31)."""
+    return padded[position[:, None] + np.arange(WINDOW)]
+
+
+def _packed(windows: np.ndarray) -> np.ndarray:
+    """31-mers as they stand, uint64 (n,); all codes below 4."""
+    return (windows.astype(np.uint64) << _SHIFTS).sum(axis=1, dtype=np.uint64)
+
+
+def _region_keys(
+    padded: np.ndarray, regions: np.ndarray, first: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Open windows of every base of the regions, and which region each is of."""
+    for number, (start, stop) in enumerate(regions, first):
+        for low in range(start, stop, _CHUNK):
+            windows = _windows(padded, np.arange(low, min(stop, low + _CHUNK)))
+            windows[:, FLANK] = 0
+            keys = open_middle(_packed(windows[(windows < 4).all(axis=1)]))
+            yield keys, np.full(len(keys), number, np.int64)
+
+
+def _allele_keys(padded: np.ndarray, contig: ProtectedContig) -> tuple[np.ndarray, np.ndarray]:
+    """Canonical 31-mers of every protected base, and which allele each is of."""
+    position = contig.position
+    windows = _windows(padded, position)
+    windows[:, FLANK] = contig.to
+    rows, owner = [windows], [contig.allele]
+    low = np.searchsorted(position, position - FLANK)
+    high = np.searchsorted(position, position + FLANK, side="right")
+    same_low = np.searchsorted(position, position)
+    same_high = np.searchsorted(position, position, side="right")
+    for i in np.flatnonzero(high - low > same_high - same_low):
+        near = slice(low[i], high[i])
+        extra = _combinations(windows[i], position[near] - position[i] + FLANK, contig.to[near])
+        rows.append(extra)
+        owner.append(np.full(len(extra), contig.allele[i]))
+    every, of = np.concatenate(rows), np.concatenate(owner)
+    usable = (every < 4).all(axis=1)
+    return canonical_kmers(_packed(every[usable]), WINDOW), of[usable]
+
+
+def _combinations(window: np.ndarray, place: np.ndarray, to: np.ndarray) -> np.ndarray:
+    """The window with its neighbours' bases put in, every way that there is room for."""
+    choices: dict[int, list[int]] = {}
+    total = 1
+    for i in np.argsort(np.abs(place - FLANK), kind="stable"):
+        at = int(place[i])
+        if at == FLANK:
+            continue
+        options = choices.setdefault(at, [int(window[at])])
+        if int(to[i]) in options:
+            continue
+        if total // len(options) * (len(options) + 1) > MAX_COMBINATIONS:
+            break
+        total = total // len(options) * (len(options) + 1)
+        options.append(int(to[i]))
+    combined = np.repeat(window[None], total, axis=0)
+    combined[:, list(choices)] = list(product(*choices.values()))
+    return combined

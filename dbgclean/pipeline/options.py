@@ -1,0 +1,102 @@
+"""The options of a run, and what follows from them before any read is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dbgclean.correct.policy import Policy
+from dbgclean.correct.protection import protect
+from dbgclean.errors import UsageError
+
+__all__ = ["Options", "correction_k", "policy_of"]
+
+# More of a read is covered by clean k-mers of this length than by longer ones, and a
+# bacterium's are still unique.
+CORRECTION_K = 25
+
+
+@dataclass(frozen=True)
+class Options:
+    """What decides the result of a run, and how it is to be computed.
+
+    Attributes
+    ----------
+    k
+        Of the graph and the k-mer set; odd, 11 to 31.
+    correction_k
+        Of the threading; None takes the smaller of 25 and k.
+    corrector
+        Name of a registered corrector.
+    model
+        Folder of the network's weights; None for those that ship.
+    min_quality
+        Phred from which a base is of high quality.
+    seed, threads, memory_bytes, tmp
+        As on the command line; ``threads`` changes no result.
+    interleaved, single, reference
+        How the input files are laid out; the reference is that of CRAM input and of
+        the protected list.
+    min_vaf, ploidy
+        See `dbgclean.correct.policy.Policy`.
+    protect
+        VCF or BED of alleles or regions that stay.
+    """
+
+    k: int = 31
+    correction_k: int | None = None
+    corrector: str = "autoencoder"
+    model: str | None = None
+    min_quality: int = 20
+    seed: int = 1
+    threads: int = 1
+    memory_bytes: int | None = None
+    tmp: str | None = None
+    interleaved: bool = False
+    single: bool = False
+    reference: str | None = None
+    min_vaf: float = 0.0
+    ploidy: int | None = None
+    protect: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options that decide the result, for the report."""
+        return {
+            "k": self.k,
+            "correction_k": correction_k(self),
+            "corrector": self.corrector,
+            "model": self.model or "pretrained",
+            "min_quality": self.min_quality,
+            "min_vaf": self.min_vaf,
+            "ploidy": self.ploidy,
+            "protect": Path(self.protect).name if self.protect else None,
+            "seed": self.seed,
+        }
+
+
+def correction_k(options: Options) -> int:
+    """The k that reads are threaded at."""
+    return options.correction_k or min(options.k, CORRECTION_K)
+
+
+def policy_of(options: Options) -> Policy:
+    """The rules that the user set; a protected list is read here.
+
+    Raises
+    ------
+    UsageError
+        If a list comes without its reference.
+    InputError
+        If the list or its reference cannot be used.
+    """
+    if not options.protect:
+        return Policy(options.min_vaf, options.ploidy)
+    if not options.reference:
+        msg = f"--protect {options.protect}: its positions need --reference FASTA; name it"
+        raise UsageError(msg)
+    # Here and not above: nobody else needs pysam for it.
+    from dbgclean.reads.protected import read_protected
+
+    listed = read_protected(options.protect, options.reference)
+    return Policy(options.min_vaf, options.ploidy, protect(listed))

@@ -1,0 +1,311 @@
+"""Alleles and regions that must not be corrected away: a VCF or BED on a reference.
+
+Reads are never aligned, so what is protected is handed on as sequence: each contig
+that the list names, with the places and bases on it. A VCF gives alleles (as many as
+it has records and ALTs, whatever their FILTER), a BED gives regions.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import pysam
+
+from dbgclean.errors import InputError
+from dbgclean.reads.batch import encode_bases
+from dbgclean.reads.compression import READ_ERRORS, open_bytes, read_head
+
+__all__ = ["ProtectedContig", "ProtectedList", "read_protected"]
+
+logger = logging.getLogger(__name__)
+
+_UNREADABLE: tuple[type[Exception], ...] = (*READ_ERRORS, UnicodeDecodeError, ValueError)
+_BASES = frozenset("ACGT")
+_SKIPPED_BED = (b"#", b"track", b"browser")
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class ProtectedContig:
+    """One sequence of the reference, and what of it is protected.
+
+    Attributes
+    ----------
+    name
+        As the reference has it.
+    codes
+        uint8 (n_bases,), 0..3, 4 for anything but ACGT.
+    position
+        int64 (n,): 0-based places of substituted bases, rising.
+    to
+        uint8 (n,): the base that is protected there.
+    allele
+        int64 (n,): which allele of the list it belongs to; the bases of a multiple
+        substitution share one.
+    regions
+        int64 (m, 2): 0-based, half open.
+    """
+
+    name: str
+    codes: np.ndarray
+    position: np.ndarray
+    to: np.ndarray
+    allele: np.ndarray
+    regions: np.ndarray
+
+
+@dataclass(frozen=True)
+class ProtectedList:
+    """What a VCF or BED protects.
+
+    Attributes
+    ----------
+    path
+        The file.
+    kind
+        'alleles' (VCF) or 'regions' (BED).
+    listed
+        Alleles or regions that can be used.
+    unusable
+        Alleles or regions that cannot, by reason.
+    contigs
+        Only those that the file names.
+    """
+
+    path: str
+    kind: str
+    listed: int
+    unusable: dict[str, int]
+    contigs: list[ProtectedContig]
+
+
+@dataclass
+class _Found:
+    """What the list says, before the reference is looked at; by contig."""
+
+    kind: str
+    alleles: dict[str, list[tuple[int, str, str]]] = field(default_factory=dict)
+    regions: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    unusable: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def names(self) -> set[str]:
+        return set(self.alleles) | set(self.regions)
+
+
+def read_protected(path: str, reference: str) -> ProtectedList:
+    """Read a VCF (plain, bgzip, BCF) or BED (plain, gzip) and its reference.
+
+    Parameters
+    ----------
+    reference
+        FASTA or GenBank that the list's positions are on; plain or compressed. Only
+        the contigs that the list names are kept.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, damaged or of another format, a contig is not in the
+        reference, a REF allele is not what the reference has, or a place is beyond
+        the contig's end.
+    """
+    if read_head(path).startswith((b"##fileformat=VCF", b"BCF")):
+        found = _read_vcf(path)
+    else:
+        found = _read_bed(path)
+    contigs, names, number = [], [], 0
+    for name, codes in _sequences(reference):
+        names.append(name)
+        if name not in found.names:
+            continue
+        contig, number = _contig(path, name, codes, found, number)
+        contigs.append(contig)
+    missing = sorted(found.names - set(names))
+    if missing:
+        shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+        msg = (
+            f"{path}: contig {missing[0]} is not in {reference} ({shown}); "
+            "give the reference that the list was made on"
+        )
+        raise InputError(msg)
+    used = ProtectedList(path, found.kind, number, dict(sorted(found.unusable.items())), contigs)
+    _tell(used)
+    return used
+
+
+def _tell(used: ProtectedList) -> None:
+    """One line: how much of the list can be used, and why not all."""
+    why = ", ".join(f"{n:,} {reason}" for reason, n in used.unusable.items())
+    unused = f"; {sum(used.unusable.values()):,} cannot be used ({why})" if why else ""
+    logger.info("%s: %s %s protected%s", used.path, f"{used.listed:,}", used.kind, unused)
+
+
+@contextmanager
+def _quiet_htslib() -> Iterator[None]:
+    """htslib writes its own lines to stderr; what matters comes as an exception."""
+    before = pysam.set_verbosity(0)
+    try:
+        yield
+    finally:
+        pysam.set_verbosity(before)
+
+
+def _read_vcf(path: str) -> _Found:
+    found = _Found("alleles")
+    record = 0
+    with _quiet_htslib():
+        try:
+            with pysam.VariantFile(path) as file:
+                for variant in file:
+                    _add_record(found, variant)
+                    record += 1
+        except (OSError, ValueError, UnicodeDecodeError) as error:
+            after = f"after record {record:,}" if record else "at its start"
+            msg = f"{path}: not a whole VCF, damaged {after} ({error}); get the file again"
+            raise InputError(msg) from error
+    return found
+
+
+def _add_record(found: _Found, variant: pysam.VariantRecord) -> None:
+    """Its alleles, one row each; those that are no substitution are counted."""
+    ref = (variant.ref or "").upper()
+    for given in variant.alts or ():
+        alt = given.upper()
+        reason = _unusable(ref, alt)
+        if reason:
+            found.unusable[reason] += 1
+            # The record still has to fit the reference.
+            alt = ref
+        found.alleles.setdefault(variant.chrom, []).append((variant.start, ref, alt))
+
+
+def _unusable(ref: str, alt: str) -> str:
+    """Why an allele cannot be protected, or nothing."""
+    if not alt or not set(alt) <= _BASES:
+        return "symbolic or not ACGT"
+    if not set(ref) <= _BASES:
+        return "with a REF that is not ACGT"
+    if len(ref) != len(alt):
+        return "insertions or deletions"
+    return "equal to REF" if ref == alt else ""
+
+
+def _read_bed(path: str) -> _Found:
+    found = _Found("regions")
+    number = 0
+    try:
+        with open_bytes(path) as file:
+            for number, line in enumerate(file, 1):
+                if line.strip() and not line.startswith(_SKIPPED_BED):
+                    name, start, stop = _bed_line(path, number, line)
+                    found.regions.setdefault(name, []).append((start, stop))
+    except READ_ERRORS as error:
+        msg = f"{path}: damaged after line {number:,} ({error}); get the file again"
+        raise InputError(msg) from error
+    return found
+
+
+def _bed_line(path: str, number: int, line: bytes) -> tuple[str, int, int]:
+    """Contig, start and stop of a line."""
+    fields = line.split(b"\t") if b"\t" in line else line.split()
+    try:
+        name, start, stop = fields[0].decode("ascii"), int(fields[1]), int(fields[2])
+    except (IndexError, ValueError):
+        text = line.strip()[:40].decode("ascii", "replace")
+        msg = (
+            f"{path}: line {number:,} is {text!r}, neither VCF nor BED; give a VCF (starts "
+            "with '##fileformat=VCF') or a BED (contig, start, end)"
+        )
+        raise InputError(msg) from None
+    if not 0 <= start < stop:
+        msg = (
+            f"{path}: line {number:,} goes from {start} to {stop}; a BED region has "
+            "0 <= start < end"
+        )
+        raise InputError(msg)
+    return name, start, stop
+
+
+def _sequences(reference: str) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and codes of a FASTA or GenBank file, one sequence at a time."""
+    from Bio import SeqIO
+    from Bio.SeqIO.FastaIO import SimpleFastaParser
+
+    try:
+        head = read_head(reference)
+        with open_bytes(reference) as raw, io.TextIOWrapper(raw, "ascii") as text:
+            if head.lstrip().startswith(b">"):
+                for title, sequence in SimpleFastaParser(text):
+                    bases = np.frombuffer(sequence.encode("ascii"), np.uint8)
+                    yield (title.split() or [""])[0], encode_bases(bases)
+            elif head.startswith(b"LOCUS"):
+                for entry in SeqIO.parse(text, "genbank"):
+                    yield entry.id, encode_bases(np.frombuffer(bytes(entry.seq), np.uint8))
+            else:
+                msg = f"{reference}: starts with {head[:10]!r}; give FASTA or GenBank"
+                raise InputError(msg)
+    except _UNREADABLE as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        msg = f"{reference}: cannot read sequences ({reason}); give FASTA or GenBank"
+        raise InputError(msg) from error
+
+
+def _contig(
+    path: str, name: str, codes: np.ndarray, found: _Found, number: int
+) -> tuple[ProtectedContig, int]:
+    """One contig checked against its list, and the number of the next allele or region."""
+    rows = sorted(set(found.alleles.get(name, ())))
+    regions = sorted(found.regions.get(name, ()))
+    position, to, allele = [], [], []
+    for start, ref, alt in rows:
+        _check_ref(path, name, codes, start, ref)
+        if ref == alt:
+            continue
+        for i, (a, b) in enumerate(zip(ref, alt, strict=True)):
+            if a != b:
+                position.append(start + i)
+                to.append("ACGT".index(b))
+                allele.append(number)
+        number += 1
+    for start, stop in regions:
+        _check_end(path, name, codes, start, stop)
+    number += len(regions)
+    order = np.argsort(np.asarray(position, np.int64), kind="stable")
+    contig = ProtectedContig(
+        name,
+        codes,
+        np.asarray(position, np.int64)[order],
+        np.asarray(to, np.uint8)[order],
+        np.asarray(allele, np.int64)[order],
+        np.asarray(regions, np.int64).reshape(-1, 2),
+    )
+    return contig, number
+
+
+def _check_ref(path: str, name: str, codes: np.ndarray, start: int, ref: str) -> None:
+    """The record fits the reference; letters other than ACGT, on either side, fit all."""
+    _check_end(path, name, codes, start, start + len(ref))
+    given = encode_bases(np.frombuffer(ref.encode("ascii", "replace"), np.uint8))
+    here = codes[start : start + len(ref)]
+    if np.any((given != here) & (given < 4) & (here < 4)):
+        held = "".join("ACGTN"[c] for c in here[:20])
+        msg = (
+            f"{path}: REF {ref[:20]} at {name}:{start + 1:,} is not what the reference has "
+            f"({held}); give the reference that the list was made on"
+        )
+        raise InputError(msg)
+
+
+def _check_end(path: str, name: str, codes: np.ndarray, start: int, stop: int) -> None:
+    if start < 0 or stop > len(codes):
+        msg = (
+            f"{path}: {name}:{start + 1:,}-{stop:,} is beyond the contig, which has "
+            f"{len(codes):,} bases; give the reference that the list was made on"
+        )
+        raise InputError(msg)
