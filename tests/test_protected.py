@@ -135,10 +135,11 @@ def test_what_cannot_be_judged_is_told(tmp_path, reference, caplog):
     listed = read_protected(vcf(tmp_path, *records), reference)
     assert listed.listed == 1
     assert listed.unusable == {
-        "insertions or deletions": 2,
-        "symbolic or not ACGT": 2,
-        "with a REF that is not ACGT": 1,
+        "insertions_or_deletions": 2,
+        "not_acgt": 2,
+        "ref_not_acgt": 1,
     }
+    assert protect(listed).to_dict(0, 0)["unusable_not_acgt"] == 2
     assert "1 alleles protected; 5 cannot be used (2 insertions or deletions" in caplog.text
 
 

@@ -67,7 +67,7 @@ class Protection:
             "matched": matched,
             "unmatched": listed - matched,
             "restored": restored,
-            "unusable": self.source.unusable,
+            **{f"unusable_{reason}": n for reason, n in self.source.unusable.items()},
         }
 
 

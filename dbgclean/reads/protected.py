@@ -141,7 +141,8 @@ def read_protected(path: str, reference: str) -> ProtectedList:
 
 def _tell(used: ProtectedList) -> None:
     """One line: how much of the list can be used, and why not all."""
-    why = ", ".join(f"{n:,} {reason}" for reason, n in used.unusable.items())
+    reasons = (f"{n:,} {reason.replace('_', ' ')}" for reason, n in used.unusable.items())
+    why = ", ".join(reasons)
     unused = f"; {sum(used.unusable.values()):,} cannot be used ({why})" if why else ""
     logger.info("%s: %s %s protected%s", used.path, f"{used.listed:,}", used.kind, unused)
 
@@ -188,12 +189,12 @@ def _add_record(found: _Found, variant: pysam.VariantRecord) -> None:
 def _unusable(ref: str, alt: str) -> str:
     """Why an allele cannot be protected, or nothing."""
     if not alt or not set(alt) <= _BASES:
-        return "symbolic or not ACGT"
+        return "not_acgt"
     if not set(ref) <= _BASES:
-        return "with a REF that is not ACGT"
+        return "ref_not_acgt"
     if len(ref) != len(alt):
-        return "insertions or deletions"
-    return "equal to REF" if ref == alt else ""
+        return "insertions_or_deletions"
+    return "equal_to_ref" if ref == alt else ""
 
 
 def _read_bed(path: str) -> _Found:
