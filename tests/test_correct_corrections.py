@@ -29,7 +29,7 @@ def sample():
     batch = batch.with_bases(batch.bases)
     table = count_kmers([batch], 25)
     evidence = gather([batch], table, fit_spectrum(table))
-    return batch, evidence, likelihood_verdicts(evidence.alternatives, 9.0, 12.0)
+    return batch, evidence, likelihood_verdicts(evidence.alternatives, error=9.0, real=12.0)
 
 
 def rows_of(path):

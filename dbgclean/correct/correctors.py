@@ -140,7 +140,7 @@ class LikelihoodCorrector(Corrector):
 
     def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
         """See `likelihood_verdicts`."""
-        return likelihood_verdicts(evidence.alternatives)
+        return likelihood_verdicts(evidence.alternatives, evidence.context.prior)
 
 
 class AutoencoderCorrector(Corrector):

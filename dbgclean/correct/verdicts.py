@@ -77,13 +77,28 @@ def all_errors(alternatives: Alternatives) -> Verdicts:
 
 
 def likelihood_verdicts(
-    alternatives: Alternatives, error: float = LIKELIHOOD_ERROR, real: float = LIKELIHOOD_REAL
+    alternatives: Alternatives,
+    prior: float = -LIKELIHOOD_ERROR,
+    *,
+    error: float = LIKELIHOOD_ERROR,
+    real: float = LIKELIHOOD_REAL,
 ) -> Verdicts:
     """Judge by the log likelihood ratio of `dbgclean.evidence.alternatives`.
 
     The posterior is the logistic of the ratio less the middle of the two thresholds,
     which stand for the prior odds.
+
+    Parameters
+    ----------
+    prior
+        Log odds of the sample (`dbgclean.evidence.sample.log_prior`). Where they are
+        worse than what the thresholds were set for, as in the large genome of a clone,
+        both rise to outweigh them; they never fall.
+    error, real
+        Ratios (nats) at most and at least.
     """
+    rise = max(0.0, -prior - error)
+    error, real = error + rise, real + rise
     middle = (error + real) / 2
     odds = np.clip(alternatives.likelihood - middle, -60, 60)
     posterior = (1 / (1 + np.exp(-odds))).astype(np.float32)

@@ -17,13 +17,15 @@ from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.sample import SampleContext, motif_classes, recurrence
 
-__all__ = ["CHANNELS", "GLOBALS", "SCHEME", "Windows", "build_windows"]
+__all__ = ["CHANNELS", "COMPLEMENT", "GLOBALS", "SCHEME", "Windows", "build_windows"]
 
 # Weights trained on one scheme refuse another; change the name with the features.
 SCHEME = "pooled-2"
 # One-hot k-mer, one-hot consensus, mean quality of the supporting reads, share of
 # them that is edited at that place too.
 CHANNELS = 10
+# Where each channel of the reverse complement's window comes from.
+COMPLEMENT = np.array([3, 2, 1, 0, 7, 6, 5, 4, 8, 9])
 GLOBALS = (
     "fragments",
     "depth",
