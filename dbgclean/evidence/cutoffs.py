@@ -6,13 +6,62 @@ import numpy as np
 
 from dbgclean.spectrum.histogram import Spectrum
 
-__all__ = ["choose_cutoffs", "enough_depth", "median_depth"]
+__all__ = ["CORRECTION_K", "choose_correction_k", "choose_cutoffs", "enough_depth", "median_depth"]
+
+# More of a read is covered by clean k-mers of this length than by longer ones, and
+# those of a bacterium are still unique.
+CORRECTION_K = 25
+# Below this depth in k-mers of that length shorter ones are better: more of them are
+# seen twice.
+_SHALLOW = 7.5
+# How many times the bases of the genome there have to be k-mers: then even in a
+# repetitive one few k-mers stand in two places by chance.
+_SPARSE = 20_000
+_SHORTEST = 15
 
 # The deepest cutoffs of the two threading passes, and their share of a shallow peak.
 _UPPER, _LOWER = 5, 3
 _UPPER_SHARE, _LOWER_SHARE = 0.35, 0.2
 # Share of the peak that nobody asks of which sequence it is a share.
 _ENOUGH_SHARE = 0.4
+
+
+def choose_correction_k(spectrum: Spectrum, mean_length: float, k: int) -> int:
+    """The k to thread reads at: 25, or less where the sample is shallow.
+
+    What is left of the depth in k-mers falls with k, and at 4x of 100 bases most 25-mers
+    are seen once or twice, which tells nothing from errors. A shorter k has to be long
+    enough that k-mers are still unique in a genome of this size.
+
+    Parameters
+    ----------
+    spectrum
+        Of the raw reads, at any k.
+    mean_length
+        Of the reads, in bases.
+    k
+        Of the graph; the result is no larger.
+
+    Returns
+    -------
+    int
+        Odd, from 15 to 25 where ``k`` allows. If it is not the k that was counted, reads
+        have to be counted again.
+    """
+    longest = min(k, CORRECTION_K)
+    if spectrum.fitted:
+        depth, size = spectrum.peak, spectrum.genome_size
+    else:
+        depth, size = median_depth(spectrum), int(spectrum.histogram[2:].sum())
+    if size == 0 or mean_length <= CORRECTION_K:
+        return longest
+    clean = (1 - spectrum.error_rate) ** (CORRECTION_K - spectrum.k)
+    windows = max(1.0, mean_length - spectrum.k + 1)
+    depth *= clean * (mean_length - CORRECTION_K + 1) / windows
+    if depth >= _SHALLOW:
+        return longest
+    unique = int(np.ceil(np.log(_SPARSE * size) / np.log(4)))
+    return min(longest, max(_SHORTEST, unique + 1 - unique % 2))
 
 
 def choose_cutoffs(spectrum: Spectrum) -> tuple[int, int]:

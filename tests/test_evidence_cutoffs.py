@@ -1,0 +1,76 @@
+"""What is chosen from the spectrum: k, cutoffs, and how deep needs no share."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from dbgclean.evidence.cutoffs import choose_correction_k, choose_cutoffs, enough_depth
+
+
+def spectrum(peak, size=4_600_000, k=31, error_rate=0.004):
+    return SimpleNamespace(
+        fitted=True, k=k, peak=peak, genome_size=size, error_rate=error_rate, histogram=None
+    )
+
+
+def unfitted(histogram, k=31):
+    return SimpleNamespace(
+        fitted=False, k=k, peak=0.0, genome_size=0, error_rate=0.0, histogram=np.array(histogram)
+    )
+
+
+@pytest.mark.parametrize(
+    ("peak", "size", "k", "chosen"),
+    [
+        (40, 4_600_000, 31, 25),
+        (3, 4_600_000, 31, 19),
+        (3, 5_000, 31, 15),  # a phage
+        (3, 100, 31, 15),  # never shorter
+        (3, 3_000_000_000, 31, 23),  # a human genome
+        (3, 4_600_000, 17, 17),  # never longer than the graph's
+        (40, 4_600_000, 21, 21),
+    ],
+)
+def test_correction_k(peak, size, k, chosen):
+    assert choose_correction_k(spectrum(peak, size), 100.0, k) == chosen
+
+
+def test_correction_k_is_always_odd_and_never_above_k():
+    for size in np.geomspace(1, 1e11, 60).astype(int):
+        for k in range(11, 32, 2):
+            chosen = choose_correction_k(spectrum(2.5, int(size)), 100.0, k)
+            assert chosen % 2 == 1
+            assert min(k, 15) <= chosen <= min(k, 25)
+
+
+def test_correction_k_looks_at_the_depth_not_at_the_k_that_was_counted():
+    # 12x of reads of 100 bases: 8.4 in 31-mers, 9.1 in 25-mers; 8x: 5.6 and 6.1.
+    for depth, chosen in ((12, 25), (8, 19)):
+        for k in (21, 25, 31):
+            peak = depth * (100 - k + 1) / 100 * (1 - 0.004) ** k
+            assert choose_correction_k(spectrum(peak, k=k), 100.0, 31) == chosen
+
+
+def test_correction_k_without_a_fit():
+    shallow = unfitted([0, 900_000, 800_000, 700_000, 0])
+    assert choose_correction_k(shallow, 100.0, 31) == 19
+    deep = unfitted([0, 5_000] + [0] * 500 + [3_000])
+    assert choose_correction_k(deep, 100.0, 31) == 25
+    assert choose_correction_k(unfitted([0]), 100.0, 31) == 25
+
+
+def test_correction_k_of_reads_too_short_for_it():
+    assert choose_correction_k(spectrum(3), 25.0, 31) == 25
+
+
+@pytest.mark.parametrize(("peak", "enough"), [(3, 5), (20, 8), (41, 17), (1000, 400)])
+def test_depth_that_needs_no_share(peak, enough):
+    assert enough_depth(spectrum(peak)) == enough
+    assert enough_depth(unfitted([0, 5])) is None
+
+
+def test_cutoffs_never_cross():
+    for peak in np.linspace(0.5, 60, 120):
+        upper, lower = choose_cutoffs(spectrum(peak))
+        assert 2 <= lower <= upper <= 5
