@@ -25,8 +25,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,10 @@ import numpy as np
 
 from benchmarks import simulate
 from benchmarks.accuracy_samples import Sample, art, dwgsim, load_sample, save_sample
-from benchmarks.accuracy_score import score_files
+from benchmarks.accuracy_score import Both, score_files
 from benchmarks.peers import PEERS, Facts
+from dbgclean.log import Progress
+from dbgclean.pipeline.passes import Options, count, judge, open_run, rewrite
 
 __all__ = ["OURS", "SCENARIOS", "Scenario", "correct", "draw", "main", "summarise"]
 
@@ -123,63 +125,67 @@ def draw(name: str, depth: float, seed: int, length: int | None, data: Path, wor
     return save_sample(folder, reads, genome, sites, facts)
 
 
-def correct(sample: Sample, tool: str, threads: int, keep: bool = False) -> dict[str, Any]:
-    """Correct a sample by one tool and score it; a row of the results.
+def correct(
+    sample: Sample, tools: Sequence[str], threads: int, residue: Path | None = None
+) -> Iterator[dict[str, Any]]:
+    """Correct a sample by each tool and score it; a row of the results for each.
 
-    A tool that is not there, or fails, is a row that says so.
+    A tool that is not there, or fails, is a row that says so. Ours are run together: reads
+    are counted and threaded once, and the seconds of a row hold what they have in common
+    and the scoring of its own.
+    With ``residue`` the corrected reads that still differ from their truth are written there.
     """
     facts = {key: sample.facts[key] for key in ("scenario", "depth", "seed")}
-    row: dict[str, Any] = {**facts, "length": len(sample.genome), "tool": tool}
+    facts |= {"length": len(sample.genome)}
+    for tool in [tool for tool in tools if tool not in OURS]:
+        try:
+            done, both = _correct_by_peer(sample, tool, threads)
+        except RuntimeError as error:
+            yield {**facts, "tool": tool, "skipped": str(error)}
+            continue
+        yield {**facts, "tool": tool, **done, **both.finish()}
+    if ours := [tool for tool in tools if tool in OURS]:
+        for tool, done, both in _correct_by_ours(sample, ours, threads):
+            yield {**facts, "tool": tool, **done, **both.finish()}
+            if residue:
+                both.scorer.save_left(residue / f"{sample.folder.parent.name}_{tool}.npz")
+
+
+def _correct_by_peer(sample: Sample, tool: str, threads: int) -> tuple[dict[str, Any], Both]:
+    if tool == "raw":
+        return {}, score_files(sample, sample.files, [0, 1], threads)
     folder = sample.folder.parent / tool
     shutil.rmtree(folder, ignore_errors=True)
+    diploid = sample.facts["scenario"] == "diploid"
+    told = Facts(len(sample.genome), sample.facts["depth"], sample.codes.shape[1], diploid)
+    result = PEERS[tool].correct(sample.files, folder, told, threads)
+    both = score_files(sample, result.files, result.mates, threads)
+    shutil.rmtree(folder)
+    done = {"command": " ".join(result.command), "seconds": result.seconds}
+    return {**done, "peak_gb": result.peak_gb}, both
+
+
+def _correct_by_ours(
+    sample: Sample, tools: list[str], threads: int
+) -> Iterator[tuple[str, dict[str, Any], Both]]:
+    """The passes of `dbgclean correct`, with reads handed to the scorer instead of a file."""
     begun = time.perf_counter()
-    try:
-        done, files, mates = _run_tool(sample, tool, folder, threads)
-    except RuntimeError as error:
-        return {**row, "skipped": str(error)}
-    seconds = time.perf_counter() - begun
-    row.update({"seconds": round(seconds, 1), **done})
-    score, scorer = score_files(sample, files, mates, threads)
-    row.update(score)
-    if keep:
-        np.save(folder / "per_read.npy", scorer.per_read)
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-    return row
-
-
-def _run_tool(
-    sample: Sample, tool: str, folder: Path, threads: int
-) -> tuple[dict[str, Any], list[Path], list[int]]:
-    if tool == "raw":
-        return {}, sample.files, [0, 1]
-    if tool not in OURS:
-        diploid = sample.facts["scenario"] == "diploid"
-        told = Facts(len(sample.genome), sample.facts["depth"], sample.codes.shape[1], diploid)
-        result = PEERS[tool].correct(sample.files, folder, told, threads)
-        done = {"command": " ".join(result.command), "seconds": result.seconds}
-        return {**done, "peak_gb": result.peak_gb}, result.files, result.mates
-    from dbgclean.errors import DbgcleanError
-    from dbgclean.log import Progress
-    from dbgclean.pipeline.passes import Options, correct_reads
-
-    folder.mkdir(parents=True)
-    outputs = [folder / path.name for path in sample.files]
-    options = Options(corrector=tool, threads=threads)
-    try:
-        run = correct_reads(
-            [str(path) for path in sample.files],
-            [str(path) for path in outputs],
-            options,
-            Progress(quiet=True),
-            str(folder / "corrections.tsv.gz"),
-        )
-    except DbgcleanError as error:
-        raise RuntimeError(str(error)) from error
-    verdicts = run.chosen.verdicts
-    done = {"command": f"dbgclean correct --corrector {tool}"}
-    counted = {"verdicts": verdicts.count()} if verdicts else {}
-    return {**done, **counted}, outputs, [0, 1]
+    files = [str(path) for path in sample.files]
+    run = open_run(files, Options(corrector=tools[0], threads=threads), Progress(quiet=True))
+    table = count(run, graph=False)
+    judge(run, table, tools)
+    del table
+    together = time.perf_counter() - begun
+    for tool in tools:
+        begun = time.perf_counter()
+        both = Both.of(sample, threads)
+        run.options = replace(run.options, corrector=tool)
+        rewrite(run, both.add_group, graph=False)
+        seconds = together + time.perf_counter() - begun
+        verdicts = run.chosen.verdicts
+        assert verdicts is not None
+        done = {"command": f"dbgclean correct --corrector {tool}", "seconds": round(seconds, 1)}
+        yield tool, {**done, "verdicts": verdicts.count()}, both
 
 
 def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -195,20 +201,25 @@ def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if not done:
             result.append({**head, "skipped": group[0]["skipped"]})
             continue
-        columns = {"false_left": lambda r: r["false_kmers_left"][0]}
-        columns["true_lost"] = lambda r: r["true_kmers_lost"][0]
         for name in _SUMMARISED:
-            columns[name] = lambda r, name=name: r.get(name)
-        for name, value in columns.items():
-            values = [value(row) for row in done if value(row) is not None]
-            if values:
+            values = [_value(row, name) for row in done]
+            if values[0] is not None:
                 head[name] = [float(np.mean(values)), min(values), max(values)]
         result.append({**head, "seeds": sorted(row["seed"] for row in done)})
     return result
 
 
-_SUMMARISED = ("gain", "gain_masked", "sensitivity", "precision", "fp", "fn", "masked", "trimmed")
-_SUMMARISED += ("errors", "alt_destroyed_share", "destroyed_share", "seconds")
+_LISTS = {"false_left": "false_kmers_left", "true_lost": "true_kmers_lost"}
+_SUMMARISED = (
+    *("gain", "gain_masked", "sensitivity", "precision", "fp", "fn", "masked", "trimmed"),
+    *("errors", "repeat_fp", "repeat_fn", *_LISTS),
+    *("alt_destroyed_share", "destroyed_share", "seconds"),
+)
+
+
+def _value(row: dict[str, Any], name: str) -> Any:
+    # k-mers are summed up at abundance 1, where the bars stand.
+    return row[_LISTS[name]][0] if name in _LISTS else row.get(name)
 
 
 def show(row: dict[str, Any]) -> None:
@@ -224,7 +235,7 @@ def show(row: dict[str, Any]) -> None:
         f"{head} gain {row['gain']:.5f}  FP {row['fp']:,}  FN {row['fn']:,} of {row['errors']:,}  "
         f"masked {row['masked']:,}+{row['masked_errors']:,}  trimmed {row['trimmed']:,}  "
         f"false left {row['false_kmers_left']}  true lost {row['true_kmers_lost']}"
-        f"{alleles}  {row['seconds']} s",
+        f"{alleles}  {row.get('seconds', 0)} s",
         flush=True,
     )
 
@@ -265,7 +276,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         default=Path(tempfile.gettempdir()) / "dbgclean-accuracy",
         help="where samples are kept (default: %(default)s)",
     )
-    parser.add_argument("--keep", action="store_true", help="keep the corrected reads there too")
+    parser.add_argument(
+        "--residue", type=Path, metavar="FOLDER", help="write what ours leaves wrong here"
+    )
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the JSON's figures")
     parser.add_argument("--threads", type=int, default=2)
@@ -282,14 +295,16 @@ def main(argv: list[str] | None = None) -> int:
     if not (args.data / "genomes" / K12).exists():
         print(f"{args.data}: no genomes there; give --data", file=sys.stderr)
         return 1
+    if args.residue:
+        args.residue.mkdir(parents=True, exist_ok=True)
     rows = []
     for name in args.scenario:
         for depth in args.depths or SCENARIOS[name].depths:
             for seed in args.seeds:
                 sample = draw(name, depth, seed, args.length, args.data, args.work)
-                for tool in args.tools:
-                    rows.append(correct(sample, tool, args.threads, args.keep))
-                    show(rows[-1])
+                for row in correct(sample, args.tools, args.threads, args.residue):
+                    show(row)
+                    rows.append(row)
     versions = _versions(args.tools)
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)

@@ -97,6 +97,16 @@ class Sample:
         return np.load(kept[0]), np.load(kept[1])
 
     @cached_property
+    def repeated(self) -> np.ndarray:
+        """Reads from a place where some 31-mer of the genome stands elsewhere too: bool (n,)."""
+        width, length = self.codes.shape[1], len(self.genome)
+        kmers = simulate.canonical_kmers(simulate.pack_kmers(self.genome, K), K)
+        _, copy, copies = np.unique(kmers, return_inverse=True, return_counts=True)
+        before = np.concatenate([[0], np.cumsum(copies[copy] > 1)])
+        first = np.clip(self.position, 0, length - width)
+        return before[first + width - K + 1] > before[first]
+
+    @cached_property
     def other_allele(self) -> np.ndarray | None:
         """Which base the other allele would be, where a read base shows one: uint8 (n, L).
 

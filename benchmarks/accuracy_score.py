@@ -24,11 +24,12 @@ import numpy as np
 
 from benchmarks.accuracy_samples import K, Sample, batches_of
 from benchmarks.simulate import ADAPTER, CHIMERA, INDEL
+from dbgclean.reads import ReadBatch
 from dbgclean.report.cost import truth_cost
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.table import KmerTable
 
-__all__ = ["BaseScore", "Scorer", "kmer_score", "rows_of", "score_files"]
+__all__ = ["BaseScore", "Both", "Scorer", "kmer_score", "rows_of", "score_files"]
 
 # Columns of the tally that the kernels fill.
 _COLUMNS = 9
@@ -62,6 +63,8 @@ class BaseScore:
     alt_alleles: int = 0
     alt_destroyed: int = 0
     unknown_names: int = 0
+    repeat_fp: int = 0
+    repeat_fn: int = 0
 
     @property
     def gain(self) -> float:
@@ -100,11 +103,14 @@ class Scorer:
     per_read : int32 (n, 9)
         The tally of each read, zero where it did not come; for a look at what is left.
     seen : bool (n,)
+    left : list of (int, uint8 codes)
+        Row and corrected bases of reads that still differ from their truth.
     """
 
     sample: Sample
     per_read: np.ndarray = field(init=False)
     seen: np.ndarray = field(init=False)
+    left: list[tuple[int, np.ndarray]] = field(default_factory=list)
     unknown: int = 0
 
     def __post_init__(self) -> None:
@@ -131,6 +137,19 @@ class Scorer:
         if other is None:
             other = np.zeros((0, sample.codes.shape[1]), np.uint8)
         _score_reads(codes, offsets, rows, sample.codes, sample.truth, other, self.per_read)
+        differ = known & (self.per_read[rows][:, [FP, FN, MASKED, TRIMMED]].any(axis=1))
+        for read in np.flatnonzero(differ):
+            self.left.append((int(rows[read]), codes[offsets[read] : offsets[read + 1]].copy()))
+
+    def save_left(self, path: Path) -> None:
+        """Write ``left`` as an archive of arrays: row, offsets, codes."""
+        codes = [read for _, read in self.left]
+        np.savez_compressed(
+            path,
+            row=np.array([row for row, _ in self.left], np.int64),
+            offsets=np.cumsum([0, *map(len, codes)]),
+            codes=np.concatenate([np.zeros(0, np.uint8), *codes]),
+        )
 
     def finish(self) -> BaseScore:
         """Sum up, reads that never came counted as dropped."""
@@ -155,6 +174,8 @@ class Scorer:
             reads_with_indels=int((~scored).sum()),
             unknown_names=self.unknown,
         )
+        repeated = self.per_read[came & sample.repeated]
+        score.repeat_fp, score.repeat_fn = int(repeated[:, FP].sum()), int(repeated[:, FN].sum())
         if sample.other_allele is not None:
             shown = (sample.codes == sample.truth) & came[:, None]
             score.alt_alleles = int(((sample.other_allele & 0xFC) == 4)[shown].sum())
@@ -298,19 +319,49 @@ def kmer_score(sample: Sample, table: KmerTable) -> dict[str, list[int]]:
     }
 
 
-def score_files(
-    sample: Sample, files: list[Path], mates: list[int], threads: int = 2
-) -> tuple[dict[str, Any], Scorer]:
-    """Score corrected FASTQ files at both levels.
+@dataclass
+class Both:
+    """Scores reads at both levels as they come.
+
+    Attributes
+    ----------
+    scorer : Scorer
+    counter : KmerCounter
+    """
+
+    scorer: Scorer
+    counter: KmerCounter
+
+    @classmethod
+    def of(cls, sample: Sample, threads: int) -> Both:
+        """Start on a sample."""
+        return cls(Scorer(sample), KmerCounter(K, threads=threads))
+
+    def add(self, batch: ReadBatch, mate: int = 0) -> None:
+        """Score a batch; ``mate``, 0 or 1, is for reads whose names do not tell."""
+        rows = rows_of(batch.names, mate, self.scorer.sample.paired)
+        self.scorer.add(batch.codes, batch.offsets, rows)
+        self.counter.add(batch)
+
+    def add_group(self, group: int, batch: ReadBatch) -> None:
+        """The same as a sink of `dbgclean.pipeline.passes.rewrite`."""
+        self.add(batch)
+
+    def finish(self) -> dict[str, Any]:
+        """Everything for a row of the results."""
+        bases = self.scorer.finish().to_dict()
+        return {**bases, **kmer_score(self.scorer.sample, self.counter.finish())}
+
+
+def score_files(sample: Sample, files: list[Path], mates: list[int], threads: int = 2) -> Both:
+    """Score corrected FASTQ files.
 
     Parameters
     ----------
     mates
         For each file the mate (0 or 1) of the reads whose names do not tell.
     """
-    scorer, counter = Scorer(sample), KmerCounter(K, threads=threads)
+    both = Both.of(sample, threads)
     for number, batch in batches_of(files, threads):
-        rows = rows_of(batch.names, mates[number], sample.paired)
-        scorer.add(batch.codes, batch.offsets, rows)
-        counter.add(batch)
-    return {**scorer.finish().to_dict(), **kmer_score(sample, counter.finish())}, scorer
+        both.add(batch, mates[number])
+    return both

@@ -81,6 +81,8 @@ class Peer:
         Arguments that make it tell its version.
     interleaved : bool
         It takes one file only: pairs are interleaved for it first.
+    tidy : bool
+        Its FASTQ has other words behind a '+' than behind the '@': they are taken off.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Peer:
     plan: Callable[[Sequence[Path], Path, Facts, int], tuple[list[str], list[tuple[Path, int]]]]
     version_words: tuple[str, ...] = ()
     interleaved: bool = False
+    tidy: bool = False
 
     def missing(self) -> str | None:
         """Why the tool cannot be run here; None where it can."""
@@ -134,6 +137,9 @@ class Peer:
             tail = (folder / "stderr").read_text(errors="replace").strip()[-300:]
             msg = f"{self.name} ended with {process.returncode}: {tail}"
             raise RuntimeError(msg)
+        if self.tidy:
+            for path, _ in there:
+                _tidy(path)
         return Corrected(
             files=[path for path, _ in there],
             mates=[mate for _, mate in there],
@@ -161,6 +167,14 @@ def _interleave(files: Sequence[Path], target: Path) -> Path:
                 break
             out.writelines(record + [second.readline() for _ in range(4)])
     return target
+
+
+def _tidy(path: Path) -> None:
+    tidied = path.with_suffix(".tidy")
+    with open(path, "rb") as source, open(tidied, "wb") as out:
+        for number, line in enumerate(source):
+            out.write(b"+\n" if number % 4 == 2 else line)
+    tidied.replace(path)
 
 
 def _lighter(
@@ -228,7 +242,7 @@ def _karect(
 
 PEERS: dict[str, Peer] = {
     "lighter": Peer("lighter", "lighter", _lighter, ("-v",)),
-    "bayeshammer": Peer("bayeshammer", "spades.py", _bayeshammer, ("--version",)),
+    "bayeshammer": Peer("bayeshammer", "spades.py", _bayeshammer, ("--version",), tidy=True),
     "tadpole": Peer("tadpole", "tadpole.sh", _tadpole, ("--version",)),
     "bfc": Peer("bfc", "bfc", _bfc, ("-v",), interleaved=True),
     "karect": Peer("karect", "karect", _karect, ("-version",)),
