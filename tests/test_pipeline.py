@@ -15,13 +15,12 @@ from dbgclean.pipeline.passes import (
     CONTROLS,
     Options,
     correct_reads,
-    correction_k,
     count,
     judge,
     open_run,
     rewrite,
 )
-from dbgclean.reads import iter_batches
+from dbgclean.reads import ReadStatistics, iter_batches
 from dbgclean.spectrum.counting import KmerCounter
 
 QUIET = Progress(quiet=True)
@@ -130,8 +129,44 @@ def test_no_reads_are_lost_on_the_way(files):
 @pytest.mark.parametrize(
     ("given", "k"), [({}, 25), ({"k": 21}, 21), ({"correction_k": 17}, 17), ({"k": 25}, 25)]
 )
-def test_correction_k(given, k):
-    assert correction_k(Options(**given)) == k
+def test_correction_k(files, given, k):
+    run = open_run(files[0], Options(corrector="nearest", **given), QUIET)
+    assert count(run, graph=False).k == run.correction_k == run.config()["correction_k"] == k
+
+
+@pytest.fixture(scope="module")
+def shallow(tmp_path_factory):
+    """4x of a small genome: most 25-mers are seen a few times at most."""
+    path = tmp_path_factory.mktemp("shallow") / "r.fq"
+    reads, _, _ = mixture(length=30_000, depth=4, spacing=None, seed=8)
+    simulate.write_fastq(reads, path)
+    return [str(path)]
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_a_shallow_sample_is_counted_again_at_a_shorter_k(shallow, graph, caplog):
+    caplog.set_level("INFO", "dbgclean")
+    run = open_run(shallow, Options(corrector="nearest", single=True), QUIET)
+    table = count(run, graph=graph)
+    assert 15 <= table.k == run.correction_k == run.config()["correction_k"] < 25
+    assert f"threaded at k = {table.k}: 25-mers are only" in caplog.text
+    reads = ReadStatistics()
+    again = KmerCounter(table.k)
+    for batch in iter_batches(run.groups[0], statistics=reads):
+        again.add(batch)
+    np.testing.assert_array_equal(table.counts, again.finish().counts)
+    assert [tally.reads for tally in run.statistics] == [reads.reads]
+    assert (run.raw is not None) == graph
+    judge(run, table, ["nearest"])
+    rewrite(run, lambda *_: None, graph=graph)
+    assert run.chosen.rewriter.statistics.bases_changed > 50
+
+
+def test_an_explicit_correction_k_is_taken_as_it_is(shallow, caplog):
+    caplog.set_level("INFO", "dbgclean")
+    run = open_run(shallow, Options(corrector="nearest", correction_k=25, single=True), QUIET)
+    assert count(run, graph=False).k == 25
+    assert "threaded at" not in caplog.text
 
 
 def test_options_in_the_report_are_those_that_decide():

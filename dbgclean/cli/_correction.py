@@ -23,7 +23,8 @@ def add_correction(parser: argparse.ArgumentParser) -> None:
         "--correction-k",
         type=kmer_size,
         metavar="K",
-        help="k-mer size that reads are threaded at. Default: 25, or -k where that is smaller",
+        help="k-mer size that reads are threaded at. Default: 25, or -k where that is smaller; "
+        "less, down to 15, where the sample is shallow and its genome small",
     )
     parser.add_argument(
         "--model", metavar="DIR", help="weights for the autoencoder. Default: those that ship"

@@ -182,7 +182,7 @@ def _analyse(run: Run, out: OutputFolder, truth: _Truth | None) -> dict[str, Any
             write_unitigs(out.path("unitigs.fa"), graph)
             write_kmer_fasta(out.path("kmers.fa.gz"), kmers.keys, kmers.counts, kmers.k)
     return build_report(
-        config=run.options.to_dict(),
+        config=run.config(),
         inputs=_inputs(run),
         spectrum=_spectrum(run),
         corrections=_corrections(run),

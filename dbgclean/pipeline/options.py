@@ -10,11 +10,7 @@ from dbgclean.correct.policy import Policy
 from dbgclean.correct.protection import protect
 from dbgclean.errors import UsageError
 
-__all__ = ["Options", "correction_k", "policy_of"]
-
-# More of a read is covered by clean k-mers of this length than by longer ones, and a
-# bacterium's are still unique.
-CORRECTION_K = 25
+__all__ = ["Options", "policy_of"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,7 @@ class Options:
     k
         Of the graph and the k-mer set; odd, 11 to 31.
     correction_k
-        Of the threading; None takes the smaller of 25 and k.
+        Of the threading; None has it chosen from depth and genome size.
     corrector
         Name of a registered corrector.
     model
@@ -64,7 +60,7 @@ class Options:
         """The options that decide the result, for the report."""
         return {
             "k": self.k,
-            "correction_k": correction_k(self),
+            "correction_k": self.correction_k,
             "corrector": self.corrector,
             "model": self.model or "pretrained",
             "min_quality": self.min_quality,
@@ -73,11 +69,6 @@ class Options:
             "protect": Path(self.protect).name if self.protect else None,
             "seed": self.seed,
         }
-
-
-def correction_k(options: Options) -> int:
-    """The k that reads are threaded at."""
-    return options.correction_k or min(options.k, CORRECTION_K)
 
 
 def policy_of(options: Options) -> Policy:

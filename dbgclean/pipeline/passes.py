@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,9 +22,15 @@ from dbgclean.correct.policy import Policy
 from dbgclean.correct.rewrite import Bases, Rewriter
 from dbgclean.correct.verdicts import Verdicts
 from dbgclean.errors import InputError
-from dbgclean.evidence.gather import Evidence, choose_cutoffs, gather
+from dbgclean.evidence.cutoffs import (
+    CORRECTION_K,
+    choose_correction_k,
+    choose_cutoffs,
+    median_depth,
+)
+from dbgclean.evidence.gather import Evidence, gather
 from dbgclean.log import Progress
-from dbgclean.pipeline.options import Options, correction_k, policy_of
+from dbgclean.pipeline.options import Options, policy_of
 from dbgclean.reads import InputGroup, ReadStatistics, iter_batches, open_writer, plan_inputs
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.histogram import Spectrum, fit_spectrum
@@ -39,7 +45,6 @@ __all__ = [
     "Options",
     "Run",
     "correct_reads",
-    "correction_k",
     "count",
     "judge",
     "open_run",
@@ -95,6 +100,8 @@ class Run:
         The inputs, and what was read of each.
     policy
         The user's rules, applied to what every corrector judges.
+    correction_k
+        Of the threading; chosen in the first pass where the options leave it open.
     raw, spectrum
         k-mers of the raw reads at the graph's k, and their fit.
     evidence
@@ -109,6 +116,7 @@ class Run:
     policy: Policy = field(default_factory=Policy)
     statistics: list[ReadStatistics] = field(default_factory=list)
     skipped_kmers: int = 0
+    correction_k: int = 0
     raw: KmerTable | None = None
     spectrum: Spectrum | None = None
     evidence: Evidence | None = None
@@ -132,6 +140,16 @@ class Run:
                 self.progress.advance()
             if statistics:
                 self.statistics.append(tally)
+
+    @property
+    def bases(self) -> int:
+        """Bases read."""
+        return sum(tally.bases for tally in self.statistics)
+
+    def config(self) -> dict[str, Any]:
+        """What decided the result, for the report."""
+        used = self.correction_k or self.options.correction_k
+        return {**self.options.to_dict(), "correction_k": used}
 
     @property
     def chosen(self) -> Column:
@@ -158,13 +176,37 @@ def open_run(reads: Sequence[str], options: Options, progress: Progress) -> Run:
 def count(run: Run, *, graph: bool) -> KmerTable:
     """First pass: k-mers at the correction k (returned) and, for a graph, at its own.
 
+    Where no correction k was asked for and the sample turns out too shallow for the
+    usual one, the reads are counted once more at a shorter one.
+
     Raises
     ------
     InputError
         If no read holds a k-mer.
     """
     options = run.options
-    sizes = {correction_k(options)} | ({options.k} if graph else set())
+    run.correction_k = options.correction_k or min(options.k, CORRECTION_K)
+    sizes = sorted({run.correction_k} | ({options.k} if graph else set()))
+    counters = _count_at(run, sizes, statistics=True)
+    tables = {k: counter.finish() for k, counter in counters.items()}
+    _check_kmers(run, tables[sizes[-1]], sizes[-1])
+    if graph:
+        run.skipped_kmers = counters[options.k].statistics.skipped_kmers
+        run.raw = tables[options.k]
+        run.spectrum = fit_spectrum(run.raw, bases=run.bases)
+    table = tables.pop(run.correction_k)
+    if options.correction_k is None:
+        chosen = _shorter_k(run, table)
+        if chosen != table.k:
+            del table, tables, counters
+            table = _count_at(run, [chosen])[chosen].finish()
+            run.correction_k = chosen
+    return table
+
+
+def _count_at(run: Run, sizes: list[int], statistics: bool = False) -> dict[int, KmerCounter]:
+    """Go over the reads and count at every k of ``sizes``."""
+    options = run.options
     counters = {
         k: KmerCounter(
             k,
@@ -172,19 +214,28 @@ def count(run: Run, *, graph: bool) -> KmerTable:
             min_quality=options.min_quality,
             memory_bytes=options.memory_bytes // len(sizes) if options.memory_bytes else None,
         )
-        for k in sorted(sizes)
+        for k in sizes
     }
-    for _, _, batch in run.batches("Counting", statistics=True):
+    for _, _, batch in run.batches("Counting", statistics=statistics):
         for counter in counters.values():
             counter.add(batch)
-    tables = {k: counter.finish() for k, counter in counters.items()}
-    largest = max(sizes)
-    _check_kmers(run, tables[largest], largest)
-    if graph:
-        run.skipped_kmers = counters[options.k].statistics.skipped_kmers
-        run.raw = tables[options.k]
-        run.spectrum = fit_spectrum(run.raw, bases=sum(s.bases for s in run.statistics))
-    return tables[correction_k(options)]
+    return counters
+
+
+def _shorter_k(run: Run, table: KmerTable) -> int:
+    """The k to thread at, as the counted k-mers have it; says so where it is another one."""
+    spectrum = fit_spectrum(table, bases=run.bases)
+    reads = sum(s.reads for s in run.statistics)
+    chosen = choose_correction_k(spectrum, run.bases / max(1, reads), run.options.k)
+    if chosen == table.k:
+        logger.debug("reads are threaded at k = %d", chosen)
+    else:
+        depth = spectrum.peak if spectrum.fitted else median_depth(spectrum)
+        logger.info(
+            "reads are threaded at k = %d: %d-mers are only %.1f deep (--correction-k overrides)",
+            chosen, table.k, depth,
+        )  # fmt: skip
+    return chosen
 
 
 def _check_kmers(run: Run, table: KmerTable, k: int) -> None:
@@ -217,7 +268,7 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
     """
     options = run.options
     columns = {name: Column(name, load_corrector(name)) for name in names}
-    spectrum = fit_spectrum(table, bases=sum(s.bases for s in run.statistics))
+    spectrum = fit_spectrum(table, bases=run.bases)
     if any(column.corrector.edits_reads for column in columns.values()):
         reads = (batch for _, _, batch in run.batches("Threading"))
         run.evidence = gather(reads, table, spectrum, options.threads)
