@@ -69,9 +69,17 @@ class Rewriter:
     kept
         bool, one per alternative: its reads keep their own base. None leaves every
         read as it came.
+    kept_gaps
+        bool, one per gap alternative: its reads keep their length. None closes and
+        opens them all.
     """
 
-    def __init__(self, evidence: Evidence | None, kept: np.ndarray | None) -> None:
+    def __init__(
+        self,
+        evidence: Evidence | None,
+        kept: np.ndarray | None,
+        kept_gaps: np.ndarray | None = None,
+    ) -> None:
         self.statistics = RewriteStatistics()
         self._evidence = evidence
         empty = np.zeros(0, np.int64)
@@ -86,7 +94,17 @@ class Rewriter:
         self._read, self._position = edits.read[use], edits.position[use]
         turned = edits.strand[use] == 1
         self._to = np.where(turned, 3 - edits.to[use], edits.to[use]).astype(np.uint8)
-        self._kept_read, self._kept_position = edits.read[stands], edits.position[stands]
+        read, position = [edits.read[stands]], [edits.position[stands]]
+        self._changes = evidence.changes
+        if kept_gaps is not None and evidence.gaps is not None and len(kept_gaps):
+            of = evidence.gaps.of_change
+            stays = (of >= 0) & kept_gaps[of]
+            read.append(self._changes.read[stays])
+            position.append(self._changes.position[stays])
+            self._changes = self._changes.select(~stays)
+        self._kept_read, self._kept_position = np.concatenate(read), np.concatenate(position)
+        order = np.argsort(self._kept_read, kind="stable")
+        self._kept_read, self._kept_position = self._kept_read[order], self._kept_position[order]
 
     def touched(self, first_read: int, n_reads: int) -> np.ndarray:
         """Reads of a batch that any verdict could touch, bool (n_reads,)."""
@@ -120,8 +138,8 @@ class Rewriter:
     def kept_stretches(self, batch: ReadBatch, first_read: int, k: int) -> Bases:
         """The k-mers of the corrected reads over bases that stand although they were weak.
 
-        Everything further than k - 1 bases from such a base becomes N. Gaps are not
-        applied: a k-mer across one is not protected.
+        Everything further than k - 1 bases from such a base becomes N. Gaps that are
+        closed or opened are not applied: a k-mer across one is not protected.
         """
         bases = Bases(batch.codes.copy(), batch.quals, batch.offsets)
         where, to = self._substitutions(batch.offsets, first_read, len(batch))
@@ -150,8 +168,7 @@ class Rewriter:
         return where, self._to[low:high]
 
     def _other(self, offsets: np.ndarray, first_read: int, n_reads: int) -> _Changes:
-        assert self._evidence is not None
-        c = self._evidence.changes
+        c = self._changes
         low, high = np.searchsorted(c.read, [first_read, first_read + n_reads])
         part = slice(low, high)
         reads = c.read[part] - first_read

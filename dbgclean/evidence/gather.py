@@ -14,6 +14,7 @@ import numpy as np
 from dbgclean.evidence.alternatives import LOW_QUALITY, Alternatives, pool_edits
 from dbgclean.evidence.cutoffs import choose_cutoffs, enough_depth, median_depth
 from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
+from dbgclean.evidence.gap_alternatives import GapAlternatives, GapCollector
 from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH
 from dbgclean.evidence.sample import SampleContext, describe_sample
 from dbgclean.evidence.solid import SolidGraph
@@ -75,6 +76,10 @@ class OtherChanges:
     def __len__(self) -> int:
         return len(self.read)
 
+    def select(self, mask: np.ndarray) -> OtherChanges:
+        """The chosen rows."""
+        return OtherChanges(*(getattr(self, f)[mask] for f in self.__slots__))
+
     @classmethod
     def concatenate(cls, parts: list[OtherChanges]) -> OtherChanges:
         """Changes of successive batches as one."""
@@ -100,6 +105,9 @@ class Evidence:
         Reads by state, and reads in which a cluster of edits stopped a path.
     context
         What the network is told of the sample.
+    gaps
+        The deletions and insertions among ``changes``, pooled; None where there are
+        no reads.
     """
 
     alternatives: Alternatives
@@ -107,12 +115,14 @@ class Evidence:
     changes: OtherChanges
     reads: dict[str, int]
     context: SampleContext
+    gaps: GapAlternatives | None = field(default=None, kw_only=True)
 
 
 @dataclass
 class _Gathered:
     edits: list[Edits] = field(default_factory=list)
     changes: list[OtherChanges] = field(default_factory=list)
+    gaps: GapCollector = field(default_factory=GapCollector)
     states: np.ndarray = field(default_factory=lambda: np.zeros(16, np.int64))
     profile: np.ndarray = field(default_factory=lambda: np.zeros((4, N_QUALITIES), np.int64))
     n_reads: int = 0
@@ -121,7 +131,10 @@ class _Gathered:
 
     def add(self, batch: ReadBatch, threads: Threads, graph: SolidGraph) -> None:
         self.edits.append(collect_edits(batch, threads, graph, self.n_reads))
-        self.changes.append(_other_changes(batch, threads, self.n_reads))
+        changes = _other_changes(batch, threads, self.n_reads)
+        self.changes.append(changes)
+        longer = np.where(changes.kind == INSERT, -changes.size, changes.kind == DELETE)
+        self.gaps.add(batch, threads, graph, self.n_reads, changes, longer)
         self.states += np.bincount(threads.states, minlength=16)
         self.profile += quality_profile(batch, threads)
         self.n_reads += len(batch)
@@ -189,6 +202,7 @@ def gather(
         OtherChanges.concatenate(found.changes),
         found.read_states(),
         context,
+        gaps=found.gaps.pool(mean_length / max(1.0, mean_length - table.k + 1), peak),
     )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from dbgclean.correct.corrections import write_corrections
 from dbgclean.correct.correctors import Corrector, Sample, load_corrector
+from dbgclean.correct.gap_verdicts import all_gap_errors, gap_verdicts
 from dbgclean.correct.policy import Policy
 from dbgclean.correct.rewrite import Bases, Rewriter
 from dbgclean.correct.verdicts import Verdicts
@@ -67,6 +68,8 @@ class Column:
         Which, and the object.
     verdicts
         None for correctors that leave the reads alone.
+    gaps
+        Verdicts on the pooled insertions and deletions; None without reads.
     rewriter
         Applies the verdicts; holds the counts of what was changed.
     table
@@ -78,6 +81,7 @@ class Column:
     name: str
     corrector: Corrector
     verdicts: Verdicts | None = None
+    gaps: Verdicts | None = None
     rewriter: Rewriter = field(default_factory=lambda: Rewriter(None, None))
     table: KmerTable | None = None
     kept: np.ndarray | None = None
@@ -279,8 +283,19 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
             assert run.evidence is not None
             judged = column.corrector.judge(run.evidence, sample)
             column.verdicts = run.policy.apply(run.evidence, judged)
-            column.rewriter = Rewriter(run.evidence, column.verdicts.kept)
+            column.gaps = _judge_gaps(column.corrector, run.evidence)
+            kept_gaps = None if column.gaps is None else column.gaps.kept
+            column.rewriter = Rewriter(run.evidence, column.verdicts.kept, kept_gaps)
     run.columns = columns
+
+
+def _judge_gaps(corrector: Corrector, evidence: Evidence) -> Verdicts | None:
+    """Verdicts on insertions and deletions; a corrector that judges no base judges no gap."""
+    if evidence.gaps is None:
+        return None
+    if getattr(type(corrector), "judge", None) is Corrector.judge:
+        return all_gap_errors(evidence.gaps)
+    return gap_verdicts(evidence.gaps)
 
 
 def sample_of(run: Run, spectrum: Spectrum) -> Sample:
