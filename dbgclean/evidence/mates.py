@@ -53,7 +53,7 @@ def mates_of(
         target = key[e] if strand[e] else revcomp(key[e], np.int64(_WINDOW))
         start, stop = offsets[mate], offsets[mate + 1]
         for at in range(start + _REACH, stop - _REACH):
-            differ = 0
+            differ = np.int64(0)
             for step in range(1, _REACH + 1):
                 before = (target >> np.uint64(2 * (_WINDOW - 1 - _MIDDLE + step))) & np.uint64(3)
                 after = (target >> np.uint64(2 * (_WINDOW - 1 - _MIDDLE - step))) & np.uint64(3)
