@@ -45,8 +45,8 @@ def test_correction_k_is_always_odd_and_never_above_k():
 
 
 def test_correction_k_looks_at_the_depth_not_at_the_k_that_was_counted():
-    # 12x of reads of 100 bases: 8.4 in 31-mers, 9.1 in 25-mers; 8x: 5.6 and 6.1.
-    for depth, chosen in ((12, 25), (8, 19)):
+    # 16x of reads of 100 bases: 9.9 in 31-mers, 11.0 in 25-mers; 8x: 4.9 and 5.5.
+    for depth, chosen in ((16, 25), (8, 19)):
         for k in (21, 25, 31):
             peak = depth * (100 - k + 1) / 100 * (1 - 0.004) ** k
             assert choose_correction_k(spectrum(peak, k=k), 100.0, 31) == chosen
@@ -64,7 +64,7 @@ def test_correction_k_of_reads_too_short_for_it():
     assert choose_correction_k(spectrum(3), 25.0, 31) == 25
 
 
-@pytest.mark.parametrize(("peak", "enough"), [(3, 5), (20, 8), (41, 17), (1000, 400)])
+@pytest.mark.parametrize(("peak", "enough"), [(3, 3), (20, 7), (41, 15), (1000, 350)])
 def test_depth_that_needs_no_share(peak, enough):
     assert enough_depth(spectrum(peak)) == enough
     assert enough_depth(unfitted([0, 5])) is None

@@ -26,6 +26,10 @@ _NONE = 255
 _COST_SPREAD = 40.0
 # Two paths closer than this are a tie: e**2.3 is odds of 10 to 1.
 _TIE_MARGIN = 2.3
+# Where the graph forks, an arm seen less often than thrice costs as much as an edit of
+# a base of about Q31: two reads may share an error that both doubt.
+_SEEN_THRICE = 3.0
+_RARE_COST = 10.0
 # What an observed N costs: any solid base explains it.
 _UNKNOWN_COST = 0.01
 # A path that dies must end on this many observed bases; what stands after them
@@ -143,6 +147,8 @@ def _branch(
             cost += edit_cost
             if forked and depth[b] > 0:
                 cost += np.log(total / depth[b])
+        if forked and depth[b] < _SEEN_THRICE:
+            cost += _RARE_COST
         f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
         r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
         n = _offer(beam, n, f, r, cost, state, b)

@@ -13,7 +13,7 @@ __all__ = ["CORRECTION_K", "choose_correction_k", "choose_cutoffs", "enough_dept
 CORRECTION_K = 25
 # Below this depth in k-mers of that length shorter ones are better: more of them are
 # seen twice.
-_SHALLOW = 7.5
+_SHALLOW = 9.0
 # How many times the bases of the genome there have to be k-mers: then even in a
 # repetitive one few k-mers stand in two places by chance.
 _SPARSE = 20_000
@@ -23,7 +23,7 @@ _SHORTEST = 15
 _UPPER, _LOWER = 5, 3
 _UPPER_SHARE, _LOWER_SHARE = 0.35, 0.2
 # Share of the peak that nobody asks of which sequence it is a share.
-_ENOUGH_SHARE = 0.4
+_ENOUGH_SHARE = 0.35
 
 
 def choose_correction_k(spectrum: Spectrum, mean_length: float, k: int) -> int:
@@ -81,7 +81,7 @@ def enough_depth(spectrum: Spectrum) -> int | None:
     """Abundance of a k-mer that the genome has, whatever stands beside it; None without a fit."""
     if not spectrum.fitted:
         return None
-    return max(_UPPER, int(np.ceil(_ENOUGH_SHARE * spectrum.peak)))
+    return max(_LOWER, int(np.ceil(_ENOUGH_SHARE * spectrum.peak)))
 
 
 def median_depth(spectrum: Spectrum) -> float:

@@ -29,6 +29,9 @@ _COUNT_SHIFT = np.uint64(16)
 # k-mers below the lower cutoff carry no edges, but what was seen twice is kept:
 # a seam between two sequences that two reads share is nobody's accident.
 _SEEN_TWICE = 2
+# Up to this upper cutoff a sample is so shallow that the lower one holds in both passes:
+# a true base seen twice is commoner there than an error made twice.
+_SHALLOW_UPPER = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +83,8 @@ class SolidGraph:
         """
         least = np.int64(np.iinfo(np.int64).max if enough is None else enough)
         seen = table.counts >= min(lower, _SEEN_TWICE)
+        # In a shallow sample ``upper`` says what an anchor is, and no more.
+        first = lower if upper <= _SHALLOW_UPPER else upper
         keys, counts = table.keys[seen], table.counts[seen]
         bits = max(4, int(np.ceil(np.log2(max(1, len(keys)) * 2))))
         slots = np.zeros((1 << bits, 2), np.uint64)
@@ -93,7 +98,7 @@ class SolidGraph:
         with ThreadPoolExecutor(threads) as pool:
             for _ in pool.map(
                 lambda s: _edges_from(
-                    slots, one_sided, s[0], s[1], k, upper, lower, min_share, least
+                    slots, one_sided, s[0], s[1], k, first, lower, min_share, least
                 ),
                 spans,
             ):
