@@ -6,6 +6,7 @@ without the network. Networks are trained on genomes that share nothing with the
 genome: they learn how to weigh votes, not sequence.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -26,10 +27,20 @@ from dbgclean.model import (
     History,
     TrainingSettings,
     predict,
+    shuffled_batches,
     train,
 )
 
-__all__ = ["Corrector", "NetworkCorrector", "Task", "VoteCorrector", "correct", "train_rounds"]
+__all__ = [
+    "PASSES",
+    "Corrector",
+    "NetworkCorrector",
+    "Queries",
+    "Task",
+    "VoteCorrector",
+    "correct",
+    "train_rounds",
+]
 
 # Votes enter the network three ways: in eighths up to 31.9; in steps of 1/32 up to 4, where
 # one vote more or less decides; and as a logarithm, for repeats with hundreds. On the
@@ -39,15 +50,18 @@ _CHANNELS = 20
 _OBSERVED, _CURRENT = 12, 16
 _BATCH = 256
 _LEARNING_RATE = 4e-3
-# Gathering votes costs more than a step on them: each noising is gone through twice.
-_PASSES = 2
+# Gathering votes costs more than a step on them: each example is gone through twice.
+PASSES = 2
+_HELD_OUT = 20_000
+# Rows whose votes are held at a time.
+_GATHERED = 1 << 15
 
 Corrector = Callable[[Evidence, np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass
 class Task:
-    """Noisy k-mers of one genome, indexed, with the noise rate that they show.
+    """Noisy k-mers of genomes, all of them indexed, with the noise rate that they show.
 
     ``clean`` is for scoring and, on training genomes, for the targets.
     """
@@ -74,7 +88,7 @@ class Task:
         threads: int,
         as_if: int | None = None,
     ) -> "Task":
-        """Noise added to clean packed k-mers."""
+        """Noise added to clean packed k-mers, to each base of each independently."""
         return cls(clean, add_noise(clean, k, noise, rng), k, threads, as_if)
 
 
@@ -122,57 +136,88 @@ def features(
     return windows, recruits, observed
 
 
-def correct(task: Task, rounds: list[Corrector]) -> Iterator[np.ndarray]:
-    """Packed k-mers after each round; votes are held for one batch at a time."""
-    current = task.noisy
-    for number, corrector in enumerate(rounds):
-        after = np.empty_like(current)
-        for part, evidence, observed, codes in _evidence(task, current, number):
+@dataclass
+class Queries:
+    """Some of a task's k-mers, as the rounds so far have left them.
+
+    Parameters
+    ----------
+    task : Task
+        All of its k-mers vote.
+    ids : ndarray
+        int64 rows of the task that are corrected.
+    """
+
+    task: Task
+    ids: np.ndarray
+    current: np.ndarray = field(init=False)
+    rounds: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.current = self.task.noisy[self.ids]
+
+    def _parts(self) -> Iterator[tuple[slice, Evidence, np.ndarray, np.ndarray]]:
+        """Part after part: slice, votes, observed codes, current codes."""
+        task = self.task
+        for start in range(0, len(self.ids), _GATHERED):
+            part = slice(start, min(start + _GATHERED, len(self.ids)))
+            ids, current = self.ids[part], self.current[part]
+            evidence = task.index.evidence(current, ids, task.rate, self.rounds > 0)
+            yield part, evidence, unpack(task.noisy[ids], task.k), unpack(current, task.k)
+
+    def advance(self, corrector: Corrector) -> None:
+        """Take the k-mers through one more round; votes are held for one part at a time."""
+        after = np.empty_like(self.current)
+        for part, evidence, observed, codes in self._parts():
             after[part] = pack(corrector(evidence, observed, codes))
-        current = after
-        yield current
+        self.current, self.rounds = after, self.rounds + 1
+
+    def examples(self) -> Batch:
+        """Features and clean bases of all rows."""
+        n, k = len(self.ids), self.task.k
+        windows = np.empty((n, k, _CHANNELS), dtype=np.uint8)
+        globals_ = np.empty((n, 1), dtype=np.uint8)
+        for part, evidence, seen, codes in self._parts():
+            windows[part], globals_[part], _ = features(evidence, seen, codes)
+        observed, target = self.task.noisy[self.ids], self.task.clean[self.ids]
+        return Batch(windows, globals_, unpack(observed, k), unpack(target, k))
 
 
-def _evidence(
-    task: Task, current: np.ndarray, number: int
-) -> Iterator[tuple[slice, Evidence, np.ndarray, np.ndarray]]:
-    """Batch after batch: slice, votes, observed codes, current codes."""
-    for part in task.index.batches():
-        evidence = task.index.evidence(current[part], part.start, task.rate, number > 0)
-        yield part, evidence, unpack(task.noisy[part], task.k), unpack(current[part], task.k)
-
-
-def _examples(task: Task, rounds: list[Corrector]) -> Iterator[Batch]:
-    """Examples for the network of the round that follows ``rounds``."""
-    current = task.noisy
-    for after in correct(task, rounds):
-        current = after
-    for part, evidence, observed, codes in _evidence(task, current, len(rounds)):
-        yield Batch(*features(evidence, observed, codes), unpack(task.clean[part], task.k))
+def correct(task: Task, rounds: list[Corrector], ids: np.ndarray) -> Iterator[np.ndarray]:
+    """Packed k-mers of some of the task's rows after each round."""
+    queries = Queries(task, ids)
+    for corrector in rounds:
+        queries.advance(corrector)
+        yield queries.current
 
 
 def train_rounds(
-    genomes: list[np.ndarray],
+    genomes: np.ndarray,
     held_out: np.ndarray,
     *,
     k: int,
     noise: float,
-    epochs: int,
+    n_examples: int,
     n_rounds: int,
     threads: int,
     seed: int,
     as_if: int,
 ) -> list[tuple[Autoencoder, History]]:
-    """One network per round, each trained behind those before it.
+    """One network per round, each trained behind those before it on other k-mers.
 
     Parameters
     ----------
-    genomes : list of ndarray
-        Packed clean k-mers of each training genome; noised afresh in every epoch.
+    genomes : ndarray
+        Packed clean k-mers of the training genomes. All are indexed together, and noised
+        as often as the examples need, so that no noisy k-mer is used in two rounds.
     held_out : ndarray
-        The same of a genome that only stops the training.
-    k, noise, epochs, n_rounds, threads, seed
+        The same of sequences that only stop the training; indexed with the others.
+    k, noise, threads, seed
         What they say.
+    n_examples : int
+        k-mers that each network is trained on.
+    n_rounds : int
+        Number of networks.
     as_if : int
         Number of k-mers of the data to be corrected; see :class:`SeedIndex`.
 
@@ -181,51 +226,47 @@ def train_rounds(
     list of (Autoencoder, History)
         In the order of the rounds.
     """
+    rng = np.random.default_rng([seed, 1])
+    clean = np.concatenate([genomes, held_out])
+    n_noisings = math.ceil(n_rounds * n_examples / len(genomes))
+    per_noising = min(n_examples // n_noisings, len(genomes) // n_rounds)
+    rounds: list[list[Queries]] = [[] for _ in range(n_rounds)]
+    for _ in range(n_noisings):
+        task = Task.draw(clean, k, noise, rng, threads, as_if)
+        ids = rng.choice(len(genomes), n_rounds * per_noising, replace=False)
+        for queries, some in zip(rounds, np.split(ids, n_rounds), strict=True):
+            queries.append(Queries(task, some))
+    n_held_out = min(_HELD_OUT, len(held_out))
+    judged = Queries(task, len(genomes) + rng.choice(len(held_out), n_held_out, replace=False))
     trained: list[tuple[Autoencoder, History]] = []
-    rounds: list[Corrector] = []
-    steps = max(epochs * _PASSES * (sum(map(len, genomes)) // _BATCH), 1)
-    for number in range(n_rounds):
-        stream = _stream(genomes, list(rounds), k, noise, threads, as_if, [seed, number])
-        rng = np.random.default_rng([seed, number, 1 << 30])
-        task = Task.draw(held_out, k, noise, rng, threads, as_if)
-        settings = TrainingSettings(
-            steps=steps, learning_rate=_LEARNING_RATE, evaluate_every=max(steps // 20, 1)
-        )
-        config = AutoencoderConfig(
-            positions=k,
-            channels=_CHANNELS,
-            globals_=1,
-            scheme="notebook-votes",
-            seed=seed,
-            uint8_scale=1 / _STEPS,
-        )
-        model = Autoencoder(config)
-        history = train(model, stream, settings, list(_examples(task, rounds)))
+    for number, queries in enumerate(rounds):
+        model, history = _train_one(queries, judged, k, seed, number)
         trained.append((model, history))
-        rounds.append(NetworkCorrector(model, threads))
+        for later in (judged, *(query for group in rounds[number + 1 :] for query in group)):
+            later.advance(NetworkCorrector(model, threads))
     return trained
 
 
-def _stream(
-    genomes: list[np.ndarray],
-    before: list[Corrector],
-    k: int,
-    noise: float,
-    threads: int,
-    as_if: int,
-    seed: list[int],
-) -> Callable[[int], Iterator[Batch]]:
-    """Batches of an epoch: genomes noised afresh, examples shuffled over all of them."""
-
-    def batches(epoch: int) -> Iterator[Batch]:
-        rng = np.random.default_rng([*seed, epoch])
-        parts: list[Batch] = []
-        for genome in genomes:
-            parts += _examples(Task.draw(genome, k, noise, rng, threads, as_if), before)
+def _train_one(
+    queries: list[Queries], judged: Queries, k: int, seed: int, number: int
+) -> tuple[Autoencoder, History]:
+    """The network of one round."""
+    parts = [query.examples() for query in queries]
+    examples = parts[0]
+    if len(parts) > 1:
         examples = Batch(*(np.concatenate(a) for a in list(zip(*parts, strict=True))[:4]))
-        for _ in range(_PASSES):
-            order = rng.permutation(len(examples.windows))
-            for start in range(0, max(len(order) - _BATCH, 0) + 1, _BATCH):
-                yield examples.take(order[start : start + _BATCH])
-
-    return batches
+    steps = max(PASSES * (len(examples.windows) // _BATCH), 1)
+    settings = TrainingSettings(
+        steps=steps, learning_rate=_LEARNING_RATE, evaluate_every=max(steps // 20, 1)
+    )
+    config = AutoencoderConfig(
+        positions=k,
+        channels=_CHANNELS,
+        globals_=1,
+        scheme="notebook-votes",
+        seed=seed,
+        uint8_scale=1 / _STEPS,
+    )
+    model = Autoencoder(config)
+    batches = shuffled_batches(examples, _BATCH, seed + number)
+    return model, train(model, batches, settings, [judged.examples()])

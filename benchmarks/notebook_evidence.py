@@ -11,7 +11,7 @@ are integer sums, the same in any order and for any number of threads.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -30,7 +30,7 @@ _LOWEST_WEIGHT = 1.0 / 64.0
 
 
 class Evidence(NamedTuple):
-    """Votes for a range of queries.
+    """Votes for a batch of queries.
 
     Attributes
     ----------
@@ -159,10 +159,14 @@ class SeedIndex:
         self.k = k
         self.threads = threads
         self.as_if = max(as_if or len(kmers), 1)
-        # Above a million k-mers memory counts: about 60 bytes per k-mer and pattern.
-        n_patterns = 8 if self.as_if <= 1_000_000 else 4
+        # Above a million k-mers memory counts, about 50 bytes per k-mer and pattern, and the
+        # weight falls short of what sets chance apart: few patterns, but seeds one
+        # substitution off are looked up as well, which costs time and no memory.
+        large = self.as_if > 1_000_000
+        n_patterns, self.substitutions = (2, 1) if large else (8, 0)
         # A bucket should hold few chance entries: the weight grows with the index.
-        self.weight = min(max(round(math.log(self.as_if * k / 8, 4)), 7), 12)
+        most = 13 if large else 12
+        self.weight = min(max(round(math.log(self.as_if * k / 8, 4)), 7), most)
         self.patterns = spaced_seeds(self.weight, n_patterns)
         self.n_offsets = k - int(self.patterns.max())
         shape = (n_patterns, 4**self.weight + 1)
@@ -186,15 +190,17 @@ class SeedIndex:
         with ThreadPoolExecutor(self.threads) as pool:
             list(pool.map(call, items))
 
-    def evidence(self, queries: np.ndarray, first: int, rate: float, corrected: bool) -> Evidence:
-        """Votes for the k-mers with ids ``first, first + 1, ...``.
+    def evidence(
+        self, queries: np.ndarray, ids: np.ndarray, rate: float, corrected: bool
+    ) -> Evidence:
+        """Votes for some of the indexed k-mers.
 
         Parameters
         ----------
         queries : ndarray
             uint64, the k-mers as they stand now: observed, or corrected by a round.
-        first : int
-            Id of the first; a k-mer's own entry is left out of its recruits.
+        ids : ndarray
+            int64, their rows in the index; a k-mer's own entry is left out of its recruits.
         rate : float
             Noise rate of the indexed k-mers.
         corrected : bool
@@ -204,12 +210,12 @@ class SeedIndex:
         tables = Scoring.derive(rate, self.as_if, corrected).weights(self.k)
         votes = np.zeros((n, self.k, 4), dtype=np.int32)
         recruits = np.zeros(n, dtype=np.int32)
-        step = 2048
+        step, sub = 2048, np.int64(self.substitutions)
 
         def run(start: int) -> None:
             part = slice(start, min(start + step, n))
             vote(
-                *(queries[part], first + start, self.kmers, self.k, self.patterns),
+                *(queries[part], ids[part], self.kmers, self.k, self.patterns, sub),
                 *(self.starts, self.entries, *tables, votes[part], recruits[part]),
             )
 
@@ -240,11 +246,6 @@ class SeedIndex:
             differ = min(max(differ, 1e-4), 0.7)
             share = min(max(float(weight.sum() / max(histogram.sum(), 1)), 1e-6), 1 - 1e-6)
         return 0.75 * (1 - math.sqrt(1 - 4 * differ / 3))
-
-    def batches(self, size: int = 1 << 15) -> Iterator[slice]:
-        """Slices that cover the k-mers, so that votes are never held for all of them."""
-        for start in range(0, len(self), size):
-            yield slice(start, min(start + size, len(self)))
 
 
 @cache

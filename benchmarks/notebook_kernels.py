@@ -96,35 +96,51 @@ def _add_votes(entry, apart, k, shift, matched, mismatched, votes):  # type: ign
 
 
 @numba.njit(cache=True, nogil=True)
+def _neighbours(seed, weight, substitutions, found):  # type: ignore[no-untyped-def]
+    """The seed and, with ``substitutions`` 1, those one base away; returns their number."""
+    found[0] = seed
+    n = 1
+    if substitutions:
+        for position in range(weight):
+            for step in range(1, 4):
+                found[n] = seed ^ (step << (2 * position))
+                n += 1
+    return n
+
+
+@numba.njit(cache=True, nogil=True)
 def vote(  # type: ignore[no-untyped-def]
-    queries, first, kmers, k, patterns, starts, entries, matched, mismatched, votes, recruits
-):
-    """Recruit by every seed of every query, verify, vote."""
-    n_offsets = k - patterns[0, -1]
+    queries, ids, kmers, k, patterns, substitutions, starts, entries, matched, mismatched, votes,
+    recruits
+):  # fmt: skip
+    """Recruit by every seed of every query, verify, vote; ``ids`` are left out of their own."""
+    n_offsets, weight = k - patterns[0, -1], patterns.shape[1]
     seen = np.full(_SEEN_SLOTS, -1, dtype=np.int64)
     used = np.empty(_MOST_RECRUITS, dtype=np.int64)
+    buckets = np.empty(1 + 3 * weight, dtype=np.int64)
     for row in range(len(queries)):
         query, n_used = queries[row], 0
         for p in range(len(patterns)):
             for offset in range(n_offsets):
-                bucket = _seed(query, k, patterns[p], offset)
-                for at in range(starts[p, bucket], starts[p, bucket + 1]):
-                    packed = np.int64(entries[p, at])
-                    other = packed >> OFFSET_BITS
-                    shift = offset - (packed & ((1 << OFFSET_BITS) - 1))
-                    apart = _differences(query, kmers[other], k, shift)
-                    differing, overlap = _popcount(apart), k - abs(shift)
-                    # The weight at a mismatch is the larger of the two.
-                    weight = mismatched[overlap, differing]
-                    if weight == 0 or other == first + row or n_used == _MOST_RECRUITS:
-                        continue
-                    if not _is_new((other << 6) | (shift + 32), seen, used, n_used):
-                        continue
-                    n_used += 1
-                    _add_votes(
-                        *(kmers[other], apart, k, shift),
-                        *(matched[overlap, differing], weight, votes[row]),
-                    )
+                seed = _seed(query, k, patterns[p], offset)
+                for bucket in buckets[: _neighbours(seed, weight, substitutions, buckets)]:
+                    for at in range(starts[p, bucket], starts[p, bucket + 1]):
+                        packed = np.int64(entries[p, at])
+                        other = packed >> OFFSET_BITS
+                        shift = offset - (packed & ((1 << OFFSET_BITS) - 1))
+                        apart = _differences(query, kmers[other], k, shift)
+                        differing, overlap = _popcount(apart), k - abs(shift)
+                        # The weight at a mismatch is the larger of the two.
+                        most = mismatched[overlap, differing]
+                        if most == 0 or other == ids[row] or n_used == _MOST_RECRUITS:
+                            continue
+                        if not _is_new((other << 6) | (shift + 32), seen, used, n_used):
+                            continue
+                        n_used += 1
+                        _add_votes(
+                            *(kmers[other], apart, k, shift),
+                            *(matched[overlap, differing], most, votes[row]),
+                        )
         recruits[row] = n_used
         for at in range(n_used):
             seen[used[at]] = -1

@@ -11,13 +11,15 @@ from benchmarks.notebook_networks import Curves
 __all__ = ["plot_curves"]
 
 
-def plot_curves(folder: Path, name: str, curves: Curves) -> Path:
-    """Write ``notebook-NAME.png`` and return its path.
+def plot_curves(folder: Path, stem: str, name: str, curves: Curves) -> Path:
+    """Write ``STEM-NAME.png`` and return its path.
 
     Parameters
     ----------
     folder : path
         Must exist.
+    stem : str
+        First word of the file's name.
     name : str
         ``"NOISE METHOD"``; the first threshold stands at the noise rate, the second,
         the notebook's "good denoise", at half of it.
@@ -50,7 +52,7 @@ def plot_curves(folder: Path, name: str, curves: Curves) -> Path:
         axes.set_xlabel("epoch")
         axes.legend(fontsize="small")
     figure.suptitle(name.partition(" ")[2] + f", noise {noise:g}", fontsize="medium")
-    path = folder / f"notebook-{re.sub('[^a-z0-9.]+', '-', name.lower()).strip('-')}.png"
+    path = folder / f"{stem}-{re.sub('[^a-z0-9.]+', '-', name.lower()).strip('-')}.png"
     # Without a software tag the file is the same for every matplotlib release.
     with matplotlib.rc_context({"savefig.dpi": 80}):
         figure.savefig(path, metadata={"Software": None})

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import notebook
-from benchmarks.notebook_denoiser import Task, VoteCorrector, correct
+from benchmarks.notebook_denoiser import Task, VoteCorrector, correct, train_rounds
 from benchmarks.notebook_evidence import (
     ONE_VOTE,
     Scoring,
@@ -23,6 +23,7 @@ from benchmarks.notebook_evidence import (
     spaced_seeds,
     unpack,
 )
+from benchmarks.notebook_genomes import load, random_genome, relative
 from benchmarks.notebook_networks import NotebookNetwork, noisy_batches
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,13 +45,13 @@ def votes_by_hand(index, query, own, rate, corrected):
     offsets = range(index.n_offsets)
     for other, entry in enumerate(others):
         for shift in range(1 - K, K):
-            shared = [
-                all(bases[i + p] == entry[i - shift + p] for p in pattern)
+            apart = [
+                sum(bases[i + p] != entry[i - shift + p] for p in pattern)
                 for i in offsets
                 if i - shift in offsets
                 for pattern in index.patterns
             ]
-            if other == own or not any(shared):
+            if other == own or min(apart, default=K) > index.substitutions:
                 continue
             at = range(max(shift, 0), min(K, K + shift))
             steps = [
@@ -66,13 +67,18 @@ def votes_by_hand(index, query, own, rate, corrected):
     return votes, recruits
 
 
-@given(st.integers(0, 1000), st.sampled_from([0.1, 0.02]), st.booleans())
-@settings(max_examples=15)
-def test_votes_equal_the_definition(seed, rate, corrected):
+@given(
+    st.integers(0, 1000),
+    st.sampled_from([0.1, 0.02]),
+    st.booleans(),
+    st.sampled_from([None, 1_500_000]),
+)
+@settings(max_examples=15, deadline=None)
+def test_votes_equal_the_definition(seed, rate, corrected, as_if):
     _, noisy = noisy_genome(70, rate, seed)
-    index = SeedIndex(noisy, K)
+    index = SeedIndex(noisy, K, as_if=as_if)
     row = seed % len(noisy)
-    found = index.evidence(noisy[row : row + 1], row, rate, corrected)
+    found = index.evidence(noisy[row : row + 1], np.array([row]), rate, corrected)
     votes, recruits = votes_by_hand(index, noisy[row], row, rate, corrected)
     assert found.recruits[0] == recruits
     assert np.allclose(found.votes[0] / ONE_VOTE, votes, atol=recruits / ONE_VOTE)
@@ -81,16 +87,17 @@ def test_votes_equal_the_definition(seed, rate, corrected):
 def test_order_of_the_kmers_carries_no_information():
     _, noisy = noisy_genome(500, 0.1, 1)
     order = np.random.default_rng(2).permutation(len(noisy))
-    straight = SeedIndex(noisy, K).evidence(noisy, 0, 0.1, False)
-    shuffled = SeedIndex(noisy[order], K).evidence(noisy[order], 0, 0.1, False)
+    straight = SeedIndex(noisy, K).evidence(noisy, np.arange(len(noisy)), 0.1, False)
+    shuffled = SeedIndex(noisy[order], K).evidence(noisy[order], np.arange(len(noisy)), 0.1, False)
     assert np.array_equal(straight.votes[order], shuffled.votes)
     assert np.array_equal(straight.recruits[order], shuffled.recruits)
 
 
 def test_any_number_of_threads_gives_the_same_votes():
     _, noisy = noisy_genome(5000, 0.1, 1)
+    ids = np.arange(len(noisy))
     one, two = (
-        SeedIndex(noisy, K, threads=threads).evidence(noisy, 0, 0.1, False) for threads in (1, 2)
+        SeedIndex(noisy, K, threads=threads).evidence(noisy, ids, 0.1, False) for threads in (1, 2)
     )
     assert np.array_equal(one.votes, two.votes)
 
@@ -100,8 +107,49 @@ def test_noise_rate_is_estimated_and_the_vote_removes_it(rate):
     clean, noisy = noisy_genome(20_000, rate, 3)
     task = Task(clean, noisy, K, threads=1)
     assert task.rate == pytest.approx(rate, rel=0.1)
-    *_, found = correct(task, [VoteCorrector(), VoteCorrector()])
+    *_, found = correct(task, [VoteCorrector(), VoteCorrector()], np.arange(len(clean)))
     assert notebook.score(clean, found)[0] < rate / 50
+
+
+def test_seeds_one_substitution_off_are_found_in_large_indexes():
+    _, noisy = noisy_genome(2_000, 0.1, 3)
+    index = SeedIndex(noisy, K, as_if=1_500_000)
+    ids = np.arange(len(noisy))
+    found = index.evidence(noisy, ids, 0.1, False).recruits.mean()
+    index.substitutions = 0
+    assert found > 1.2 * index.evidence(noisy, ids, 0.1, False).recruits.mean()
+
+
+def test_queries_are_a_part_of_the_index_and_all_of_it_votes():
+    clean, noisy = noisy_genome(5_000, 0.1, 3)
+    task, votes = Task(clean, noisy, K, threads=1), [VoteCorrector()] * 2
+    ids = np.array([17, 4, 2_000])
+    *_, everything = correct(task, votes, np.arange(len(clean)))
+    *_, some = correct(task, votes, ids)
+    assert np.array_equal(some, everything[ids])
+
+
+def test_networks_are_trained_on_as_many_examples_as_asked():
+    clean, _ = noisy_genome(2_000, 0.1, 3)
+    trained = train_rounds(
+        *(clean, clean[:300]),
+        **{"k": K, "noise": 0.1, "n_examples": 2_560, "n_rounds": 2, "threads": 1},
+        **{"seed": 1, "as_if": len(clean)},
+    )
+    # Two passes over batches of 256 in each round.
+    assert [history.steps[-1] for _, history in trained] == [18, 18]
+
+
+def test_a_relative_is_shorter_and_close(tmp_path):
+    rng = np.random.default_rng(1)
+    genome = random_genome(200_000, rng)
+    found = relative(genome, rng)
+    assert 0.5 < len(found) / len(genome) < 1
+    shared = np.isin(kmers_of(found, K), kmers_of(genome, K)).mean()
+    assert 0.4 < shared < 0.9
+    path = tmp_path / "two.gfa"
+    path.write_text("S\ts1\tACGT\nL\ts1\t+\ts2\t+\t0M\nS\ts2\tnTT\n")
+    assert load(path).tolist() == [0, 1, 2, 3, 4, 4, 3, 3]
 
 
 def test_score_counts_bases_and_whole_kmers():
