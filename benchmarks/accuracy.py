@@ -36,6 +36,8 @@ from benchmarks import simulate
 from benchmarks.accuracy_samples import Sample, art, dwgsim, load_sample, save_sample
 from benchmarks.accuracy_score import Both, score_files
 from benchmarks.peers import PEERS, Facts
+from dbgclean._files import atomic_path
+from dbgclean.errors import DbgcleanError
 from dbgclean.log import Progress
 from dbgclean.pipeline.passes import Options, count, judge, open_run, rewrite
 
@@ -144,11 +146,15 @@ def correct(
             yield {**facts, "tool": tool, "skipped": str(error)}
             continue
         yield {**facts, "tool": tool, **done, **both.finish()}
-    if ours := [tool for tool in tools if tool in OURS]:
-        for tool, done, both in _correct_by_ours(sample, ours, threads):
+    ours = [tool for tool in tools if tool in OURS]
+    try:
+        for tool, done, both in _correct_by_ours(sample, ours, threads) if ours else ():
             yield {**facts, "tool": tool, **done, **both.finish()}
             if residue:
                 both.scorer.save_left(residue / f"{sample.folder.parent.name}_{tool}.npz")
+    except DbgcleanError as error:
+        for tool in ours:
+            yield {**facts, "tool": tool, "skipped": str(error)}
 
 
 def _correct_by_peer(sample: Sample, tool: str, threads: int) -> tuple[dict[str, Any], Both]:
@@ -247,14 +253,27 @@ def _versions(tools: list[str]) -> dict[str, str]:
     return found | {tool: PEERS[tool].version() for tool in tools if tool in PEERS}
 
 
-def _merge(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    old = json.loads(path.read_text())["rows"] if path.exists() else []
+def _write(args: argparse.Namespace, rows: list[dict[str, Any]], versions: dict[str, str]) -> None:
+    """Put rows among those that the results file holds already."""
+    old: dict[str, Any] = {"versions": {}, "rows": []}
+    if args.json.exists():
+        old = json.loads(args.json.read_text())
 
     def key(row: dict[str, Any]) -> tuple:
         return (row["scenario"], row["length"], row["depth"], row["tool"], row["seed"])
 
-    merged = {key(row): row for row in old} | {key(row): row for row in rows}
-    return [merged[at] for at in sorted(merged)]
+    merged = {key(row): row for row in old["rows"]} | {key(row): row for row in rows}
+    rows = [merged[at] for at in sorted(merged)]
+    written = {
+        "command": f"python -m benchmarks.accuracy --json {args.json.name}",
+        "versions": old["versions"] | versions,
+        "threads": args.threads,
+        "summary": summarise(rows),
+        "rows": rows,
+    }
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(args.json) as building:
+        building.write_text(json.dumps(written, indent=1) + "\n")
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -297,7 +316,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     if args.residue:
         args.residue.mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    versions = _versions(args.tools)
     for name in args.scenario:
         for depth in args.depths or SCENARIOS[name].depths:
             for seed in args.seeds:
@@ -305,19 +325,14 @@ def main(argv: list[str] | None = None) -> int:
                 for row in correct(sample, args.tools, args.threads, args.residue):
                     show(row)
                     rows.append(row)
-    versions = _versions(args.tools)
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        if args.json.exists():
-            versions = json.loads(args.json.read_text())["versions"] | versions
-        rows = _merge(args.json, rows)
-        command = "python -m benchmarks.accuracy --json FILE"
-        written = {"command": command, "versions": versions, "threads": args.threads}
-        written |= {"summary": summarise(rows), "rows": rows}
-        args.json.write_text(json.dumps(written, indent=1) + "\n")
+                    # Written as it goes: a long series may be stopped at any time.
+                    if args.json:
+                        _write(args, rows, versions)
     if args.plots:
         from benchmarks.accuracy_plots import plot_accuracy
 
+        if args.json:
+            rows = json.loads(args.json.read_text())["rows"]
         plot_accuracy(summarise(rows), args.plots)
     return 0
 
