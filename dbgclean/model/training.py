@@ -3,8 +3,11 @@
 AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) under a one-cycle schedule
 (Smith and Topin 2019, arXiv:1708.07120); cross-entropy over positions, weighted by
 example and by position; stops early on held-out data and keeps the best weights.
+Where the weights come from an earlier training they can be held close to it by a
+quadratic penalty on the distance (L2-SP, Li et al. 2018, arXiv:1802.01483).
 Batches are drawn one at a time and dropped, so memory does not grow with their
-number.
+number. Batches follow from the epoch and its seed, so what a killed training needs in
+order to go on is the optimiser's state and the number of the last step.
 """
 
 import copy
@@ -18,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from dbgclean.model.autoencoder import Autoencoder, check_shapes, torch_threads
+from dbgclean.model.checkpoint import Checkpoint
 
 __all__ = ["Batch", "History", "TrainingSettings", "shuffled_batches", "train"]
 
@@ -77,6 +81,9 @@ class TrainingSettings:
     threads : int
         torch threads. Sums may run in another order with another number, so equal
         weights need equal ``threads``; the default is reproducible everywhere.
+    anchor : float
+        Weight of half the squared distance from the weights that training begins
+        with; 0 lets them go anywhere.
     """
 
     steps: int = 2000
@@ -86,6 +93,7 @@ class TrainingSettings:
     patience: int = 0
     clip: float = 1.0
     threads: int = 1
+    anchor: float = 0.0
 
 
 @dataclass
@@ -147,6 +155,8 @@ def train(
     settings: TrainingSettings,
     held_out: Sequence[Batch],
     position_weights: np.ndarray | None = None,
+    checkpoint: Checkpoint | None = None,
+    advance: Callable[[], None] | None = None,
 ) -> History:
     """Train in place, on the device that holds the model; end with the best weights.
 
@@ -163,6 +173,12 @@ def train(
         Never trained on; decides which weights are best.
     position_weights : ndarray, optional
         ``(positions,)`` weights of the positions in the loss; default 1 each.
+    checkpoint : Checkpoint, optional
+        Written at each look; where it holds a training already, that one goes on, and
+        ends with the same bits as one that was never stopped. ``model`` must then come
+        with the weights that training began with.
+    advance : callable, optional
+        Called after each step.
 
     Returns
     -------
@@ -177,44 +193,122 @@ def train(
     if not held_out:
         msg = "training needs held-out examples to stop on, found none"
         raise ValueError(msg)
-    device = model.identity.device
-    weights = np.ones(model.config.positions) if position_weights is None else position_weights
-    weights_ = torch.as_tensor(weights, dtype=torch.float32, device=device)
-    optimiser = torch.optim.AdamW(
-        model.parameters(),
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        # One kernel for all parameters: the step's overhead is what small networks pay.
-        fused=True,
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, max_lr=settings.learning_rate, total_steps=settings.steps
-    )
-    history = History()
-    best_loss, best_state, since = np.inf, copy.deepcopy(model.state_dict()), _Means()
+    run = _Training(model, settings, held_out, position_weights)
+    if checkpoint is not None and checkpoint.has_training():
+        run.restore(*checkpoint.load_training())
     with torch_threads(settings.threads):
-        for step, batch in enumerate(_forever(batches, settings.steps), start=1):
-            model.train()
-            sums = _sums(model, batch, weights_)
-            loss = sums.loss / sums.weight.clamp_min(1e-12)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
-            optimiser.step()
-            schedule.step()
-            since.add(sums)
-            if step % settings.evaluate_every and step != settings.steps:
-                continue
-            _look(model, held_out, weights_, history, step, since)
-            since = _Means()
-            if history.held_out_loss[-1] < best_loss:
-                best_loss, history.best_step = history.held_out_loss[-1], step
-                best_state = copy.deepcopy(model.state_dict())
-            if _stalled(history, settings):
+        for batch in _forever(batches, settings.steps, skip=run.step):
+            if run.stalled():
                 break
-    model.load_state_dict(best_state)
+            run.learn(batch)
+            if advance is not None:
+                advance()
+            if run.step % settings.evaluate_every and run.step != settings.steps:
+                continue
+            run.look()
+            if checkpoint is not None:
+                checkpoint.save_training(*run.state())
+    model.load_state_dict(run.best)
     model.eval()
-    return history
+    return run.history
+
+
+class _Training:
+    """A training as far as it has come."""
+
+    def __init__(
+        self,
+        model: Autoencoder,
+        settings: TrainingSettings,
+        held_out: Sequence[Batch],
+        position_weights: np.ndarray | None,
+    ) -> None:
+        weights = np.ones(model.config.positions) if position_weights is None else position_weights
+        self.model, self.settings, self.held_out = model, settings, held_out
+        self.weights = torch.as_tensor(weights, dtype=torch.float32, device=model.identity.device)
+        self.optimiser = torch.optim.AdamW(
+            model.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            # One kernel for all parameters: the step's overhead is what small networks pay.
+            fused=True,
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimiser, max_lr=settings.learning_rate, total_steps=settings.steps
+        )
+        self.start = [parameter.detach().clone() for parameter in model.parameters()]
+        self.step, self.history, self.since = 0, History(), _Means()
+        self.best_loss, self.best = np.inf, copy.deepcopy(model.state_dict())
+
+    def learn(self, batch: Batch) -> None:
+        """One step of the optimiser."""
+        self.model.train()
+        sums = _sums(self.model, batch, self.weights)
+        loss = sums.loss / sums.weight.clamp_min(1e-12)
+        if self.settings.anchor:
+            now = self.model.parameters()
+            gone = sum(((p - p0) ** 2).sum() for p, p0 in zip(now, self.start, strict=True))
+            loss = loss + 0.5 * self.settings.anchor * gone
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
+        self.optimiser.step()
+        self.schedule.step()
+        self.since.add(sums)
+        self.step += 1
+
+    def look(self) -> None:
+        """Look at the held-out data; keep the weights if they are the best so far."""
+        _look(self.model, self.held_out, self.weights, self.history, self.step, self.since)
+        self.since = _Means()
+        if self.history.held_out_loss[-1] < self.best_loss:
+            self.best_loss, self.history.best_step = self.history.held_out_loss[-1], self.step
+            self.best = copy.deepcopy(self.model.state_dict())
+
+    def stalled(self) -> bool:
+        """Whether ``patience`` looks have passed since the best."""
+        looks = sum(step > self.history.best_step for step in self.history.steps)
+        return bool(self.settings.patience) and looks >= self.settings.patience
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything that the steps to come depend on: tensors, and plain values."""
+        optimiser, tensors = self.optimiser.state_dict(), {}
+        for name, tensor in self.model.state_dict().items():
+            tensors[f"model.{name}"] = tensor
+        for name, tensor in self.best.items():
+            tensors[f"best.{name}"] = tensor
+        for number, moments in optimiser["state"].items():
+            for name, tensor in moments.items():
+                tensors[f"optimiser.{number}.{name}"] = tensor
+        plain = {
+            "step": self.step,
+            "best_loss": float(self.best_loss),
+            "history": self.history.to_dict(),
+            "groups": optimiser["param_groups"],
+            "schedule": {
+                name: value
+                for name, value in self.schedule.state_dict().items()
+                if isinstance(value, int | float | str | list)
+            },
+        }
+        return tensors, plain
+
+    def restore(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
+        """Go back to what `state` said."""
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimiser": {}}
+        for name, tensor in tensors.items():
+            part, rest = name.split(".", 1)
+            parts[part][rest] = tensor
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimiser"].items():
+            number, moment = name.split(".", 1)
+            moments.setdefault(int(number), {})[moment] = tensor
+        self.model.load_state_dict(parts["model"])
+        self.best = parts["best"]
+        self.optimiser.load_state_dict({"state": moments, "param_groups": plain["groups"]})
+        self.schedule.load_state_dict(plain["schedule"])
+        self.step, self.best_loss = plain["step"], plain["best_loss"]
+        self.history = History(**plain["history"])
 
 
 class _Sums(NamedTuple):
@@ -264,13 +358,16 @@ def _sums(model: Autoencoder, batch: Batch, position_weights: Tensor) -> _Sums:
     return _Sums((losses * weight).sum(), weight.sum(), wrong.sum(), known.sum())
 
 
-def _forever(batches: Callable[[int], Iterable[Batch]], steps: int) -> Iterator[Batch]:
-    """Batches of epoch after epoch, ``steps`` in all."""
+def _forever(
+    batches: Callable[[int], Iterable[Batch]], steps: int, skip: int = 0
+) -> Iterator[Batch]:
+    """Batches of epoch after epoch, ``steps`` in all, the first ``skip`` of them passed over."""
     done = epoch = 0
     while done < steps:
         before = done
         for batch in batches(epoch):
-            yield batch
+            if done >= skip:
+                yield batch
             done += 1
             if done == steps:
                 return
@@ -303,9 +400,3 @@ def _look(
         "step %d: loss %.4f, held-out loss %.4f, held-out Hamming %.4f",
         *(step, since.loss, means.loss, means.hamming),
     )
-
-
-def _stalled(history: History, settings: TrainingSettings) -> bool:
-    """Whether ``patience`` looks have passed since the best."""
-    looks = sum(step > history.best_step for step in history.steps)
-    return bool(settings.patience) and looks >= settings.patience

@@ -1,0 +1,414 @@
+"""Alleles and errors put into the sample's own reads, at places that are known.
+
+Nobody knows which alternatives of a sample are real. But a base that every read
+agrees on can be turned to another in a share of the *fragments*, mates and strands
+alike, and then there is an allele whose fraction is known; turned in single reads, by
+their qualities or on one strand, it is an error. What the network makes of either, in
+this very sample, can then be looked at and learned from. Reads are rewritten as they go
+by and never held; a place is known again by any clean k-mer over it, so an error
+elsewhere in a read or its end being near does not hide the place.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+
+from dbgclean.evidence.alternatives import Alternatives
+from dbgclean.evidence.edits import FLANK, N_QUALITIES, WINDOW
+from dbgclean.evidence.threading import default_quality
+from dbgclean.spectrum.kmers import LETTERS, canonical_kmers, revcomp
+from dbgclean.spectrum.table import KmerTable, build_index, find_row
+
+if TYPE_CHECKING:
+    from dbgclean.reads import ReadBatch
+
+__all__ = ["Injection", "Injector", "PlaceFinder", "Places", "hashes"]
+
+# A place is solid where every k-mer over it is seen this often, and the rarest at least
+# this share of the most frequent: no allele, no repeat's border, no dip of the depth.
+_LEAST, _EVEN = 6, 0.5
+# What recurs at a place already, in so many fragments or at such a ratio, spoils it.
+_OWN_FRAGMENTS, _OWN_LIKELIHOOD = 2, 2.0
+# One base error is at most this many times as likely at a low quality as on average.
+_STEEPEST = 25.0
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+
+
+@numba.njit(cache=True, nogil=True)
+def _mixed(value: np.uint64) -> np.uint64:
+    """splitmix64's finaliser: a hash of a uint64 (Steele 2014, doi:10.1145/2660193.2660195)."""
+    z = value + _MULTIPLIER
+    z = (z ^ (z >> np.uint64(30))) * _M1
+    z = (z ^ (z >> np.uint64(27))) * _M2
+    return z ^ (z >> np.uint64(31))
+
+
+@numba.njit(cache=True, nogil=True)
+def hashes(values: np.ndarray) -> np.ndarray:
+    """Hash of each uint64, the same on every machine."""
+    out = np.empty(len(values), np.uint64)
+    for i in range(len(values)):
+        out[i] = _mixed(values[i])
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _even(
+    codes: np.ndarray, start: np.int64, k: np.int64, slots: np.ndarray, rows: np.ndarray,
+    mask: np.uint64, counts: np.ndarray,
+) -> bool:  # fmt: skip
+    """Are the k k-mers from ``start`` on frequent, and about equally so?"""
+    low, high = np.int64(1) << np.int64(40), np.int64(0)
+    kmer = np.uint64(0)
+    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    for i in range(start, start + 2 * k - 1):
+        kmer = ((kmer << np.uint64(2)) | np.uint64(codes[i])) & keep
+        if i - start < k - 1:
+            continue
+        row = find_row(slots, rows, mask, min(kmer, revcomp(kmer, k)))
+        if row < 0:
+            return False
+        count = np.int64(counts[row])
+        low, high = min(low, count), max(high, count)
+    return low >= _LEAST and low >= _EVEN * high
+
+
+@numba.njit(cache=True, nogil=True)
+def _find_places(
+    codes: np.ndarray, offsets: np.ndarray, k: np.int64, reach: np.int64, limit: np.uint64,
+    slots: np.ndarray, rows: np.ndarray, mask: np.uint64, counts: np.ndarray, found: np.ndarray,
+    keys: np.ndarray,
+) -> np.int64:  # fmt: skip
+    """Bases in the middle of a k-mer of small hash, solid and evenly deep all around.
+
+    Fills ``found`` with places in ``codes``, negative (-1 - place) where the canonical
+    k-mer runs against the read, and ``keys``; returns how many.
+    """
+    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    top = np.uint64(2 * (k - 1))
+    n = 0
+    for read in range(len(offsets) - 1):
+        forward, backward, run = np.uint64(0), np.uint64(0), 0
+        for i in range(offsets[read], offsets[read + 1]):
+            c = codes[i]
+            if c > 3:
+                run = 0
+                continue
+            forward = ((forward << np.uint64(2)) | np.uint64(c)) & keep
+            backward = (backward >> np.uint64(2)) | (np.uint64(3 - c) << top)
+            run += 1
+            key = min(forward, backward)
+            if run < k or _mixed(key) > limit or n == len(found):
+                continue
+            at = i - k // 2
+            if at - reach < offsets[read] or at + reach >= offsets[read + 1]:
+                continue
+            clear = True
+            for j in range(at - reach, at + reach + 1):
+                clear &= codes[j] < 4
+            if clear and _even(codes, at - k + 1, k, slots, rows, mask, counts):
+                found[n] = at if forward <= backward else -1 - at
+                keys[n] = key
+                n += 1
+    return np.int64(n)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where something can be injected, sorted by ``key``.
+
+    Attributes
+    ----------
+    k
+        Of the k-mers that places are known by.
+    key
+        uint64 (n,): canonical k-mer with the place in its middle.
+    context
+        uint8 (n, 2 * reach + 1): bases around it, along ``key``.
+    """
+
+    k: int
+    key: np.ndarray
+    context: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    @property
+    def base(self) -> np.ndarray:
+        """The base there, uint8 codes (n,), along ``key``."""
+        return self.context[:, self.context.shape[1] // 2]
+
+    def take(self, rows: np.ndarray) -> Places:
+        """Some of the places."""
+        return Places(self.k, self.key[rows], self.context[rows])
+
+    def alternatives(self, base: np.ndarray) -> np.ndarray:
+        """Key under which `Alternatives` files ``base`` (uint8 (n,)) there: uint64 (n,)."""
+        middle = self.context.shape[1] // 2
+        packed = np.zeros(len(self), np.uint64)
+        for i in range(middle - FLANK, middle + FLANK + 1):
+            codes = base if i == middle else self.context[:, i]
+            packed = (packed << np.uint64(2)) | codes.astype(np.uint64)
+        return canonical_kmers(packed, WINDOW)
+
+    def kmers(self) -> np.ndarray:
+        """The k-mers over each place, not canonical: uint64 (n, k), column j begins at j."""
+        first = self.context.shape[1] // 2 - (self.k - 1)
+        keep = np.uint64((1 << 2 * self.k) - 1)
+        columns = []
+        kmer = np.zeros(len(self), np.uint64)
+        for i in range(2 * self.k - 1):
+            kmer = ((kmer << np.uint64(2)) | self.context[:, first + i].astype(np.uint64)) & keep
+            if i >= self.k - 1:
+                columns.append(kmer)
+        return np.stack(columns, axis=1)
+
+    def apart(self) -> Places:
+        """Those that share no k-mer with another place or with themselves."""
+        kmers = canonical_kmers(self.kmers().ravel(), self.k)
+        _, inverse, times = np.unique(kmers, return_inverse=True, return_counts=True)
+        return self.take(np.flatnonzero((times[inverse] == 1).reshape(-1, self.k).all(axis=1)))
+
+    def untouched(self, alternatives: Alternatives) -> Places:
+        """Those at which nothing recurs in the sample as it came."""
+        recurs = alternatives.fragments >= _OWN_FRAGMENTS
+        recurs |= alternatives.likelihood > _OWN_LIKELIHOOD
+        spoilt = np.zeros(len(self), bool)
+        for base in range(4):
+            keys = self.alternatives(np.full(len(self), base, np.uint8))
+            spoilt |= np.isin(keys, alternatives.key[recurs])
+        return self.take(np.flatnonzero(~spoilt))
+
+
+class PlaceFinder:
+    """Collects places from batches that go by.
+
+    Parameters
+    ----------
+    table
+        k-mers of the same reads, with their abundance.
+    spacing
+        Bases between places, on average, were all of the sample solid.
+    """
+
+    def __init__(self, table: KmerTable, spacing: float) -> None:
+        self.k = table.k
+        self.reach = max(self.k - 1, FLANK)
+        self.qualities = np.zeros(N_QUALITIES, np.int64)
+        self._counts, self._index = table.counts, table.index()
+        self._limit = np.uint64(int((2**64 - 1) / max(spacing, 1.0)))
+        self._keys = np.zeros(0, np.uint64)
+        self._contexts = np.zeros((0, 2 * self.reach + 1), np.uint8)
+
+    def add(self, batch: ReadBatch) -> None:
+        """Look at one batch; of the same k-mer the first read that shows it counts."""
+        if batch.quals is not None:
+            seen = np.bincount(batch.quals, minlength=N_QUALITIES)[:N_QUALITIES]
+            self.qualities += seen
+        else:
+            self.qualities[default_quality] += len(batch.codes)
+        found = np.zeros(len(batch.codes) // 4 + 64, np.int64)
+        keys = np.zeros(len(found), np.uint64)
+        n = _find_places(
+            batch.codes, batch.offsets, np.int64(self.k), np.int64(self.reach), self._limit,
+            self._index.slots, self._index.rows, self._index.mask, self._counts, found, keys,
+        )  # fmt: skip
+        fresh, first = np.unique(keys[:n], return_index=True)
+        new = ~np.isin(fresh, self._keys, assume_unique=True)
+        fresh, at = fresh[new], found[first[new]]
+        if len(fresh) == 0:
+            return
+        against = at < 0
+        at = np.where(against, -1 - at, at)
+        contexts = batch.codes[at[:, None] + np.arange(-self.reach, self.reach + 1)]
+        contexts[against] = 3 - contexts[against][:, ::-1]
+        order = np.argsort(np.concatenate([self._keys, fresh]), kind="stable")
+        self._keys = np.concatenate([self._keys, fresh])[order]
+        self._contexts = np.concatenate([self._contexts, contexts])[order]
+
+    def finish(self, alternatives: Alternatives) -> Places:
+        """The places that are apart from each other and at which nothing recurs."""
+        return Places(self.k, self._keys, self._contexts).untouched(alternatives).apart()
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """What is put in, one row per place of ``places``.
+
+    Attributes
+    ----------
+    places
+        `Places`.
+    to
+        uint8 (n,): the base put there, along the place's key; another than its own.
+    rate
+        float64 (n,): share of fragments (alleles) or of reads (errors) that get it.
+    is_allele
+        bool (n,).
+    strand
+        int8 (n,): errors on reads along the key (0), against it (1), or on both (2).
+    blind
+        float64 (n,): share of an error that does not care for the quality of the base.
+    """
+
+    places: Places
+    to: np.ndarray
+    rate: np.ndarray
+    is_allele: np.ndarray
+    strand: np.ndarray
+    blind: np.ndarray
+
+    @property
+    def key(self) -> np.ndarray:
+        """Keys of the alternatives that it makes, uint64 (n,)."""
+        return self.places.alternatives(self.to)
+
+
+class Injector:
+    """Rewrites batches; the same batch always in the same way.
+
+    Parameters
+    ----------
+    injection
+        What to put where.
+    rates
+        float64 (4, 4, 94): error rates of the sample (`Alternatives.rates`).
+    qualities
+        int64 (94,): how frequent each quality is.
+    seed
+        Of what is drawn for each fragment and read.
+
+    Attributes
+    ----------
+    tally
+        int64 (n,): reads that were changed at each place, over all batches since the
+        injector was made or `reset`.
+    """
+
+    def __init__(
+        self, injection: Injection, rates: np.ndarray, qualities: np.ndarray, seed: int
+    ) -> None:
+        places = injection.places
+        kmers = places.kmers()
+        canonical = canonical_kmers(kmers.ravel(), places.k)
+        self._injection = injection
+        self._index = build_index(canonical, places.k)
+        # Per k-mer over a place: does its canonical form run against the place's key?
+        self._against = (canonical != kmers.ravel()).astype(np.uint8)
+        share = qualities / max(1, qualities.sum())
+        mean = (rates * share).sum(axis=2, keepdims=True)
+        self._steepness = np.minimum(rates / np.maximum(mean, 1e-9), _STEEPEST)
+        self._seed = np.uint64(seed)
+        self.tally = np.zeros(len(places), np.int64)
+
+    def reset(self) -> None:
+        """Forget the tally, as before another pass over the reads."""
+        self.tally[:] = 0
+
+    def inject(
+        self, batch: ReadBatch, first_read: int, threads: int = 1
+    ) -> tuple[ReadBatch, np.ndarray]:
+        """The batch with its alleles and errors.
+
+        Parameters
+        ----------
+        first_read
+            Number of the batch's first read in the whole run.
+        threads
+            The result does not depend on them.
+
+        Returns
+        -------
+        batch
+            As it came where nothing was put in.
+        changed
+            bool (n_reads,): reads that differ from before.
+        """
+        j = self._injection
+        codes = batch.codes.copy()
+        quals = batch.quals
+        if quals is None:
+            quals = np.full(len(codes), default_quality, np.uint8)
+        changed = np.zeros(len(batch), np.uint8)
+        bounds = np.linspace(0, len(batch), (4 * threads if threads > 1 else 1) + 1)
+        bounds = bounds.astype(np.int64)
+
+        def work(span: tuple[int, int]) -> np.ndarray:
+            tally = np.zeros(len(self.tally), np.int64)
+            _inject(
+                batch.codes, quals, batch.offsets, np.int64(span[0]), np.int64(span[1]),
+                np.int64(first_read), np.int64(batch.first_read), batch.paired,
+                np.int64(j.places.k), self._index.slots, self._index.rows, self._index.mask,
+                self._against, j.places.base, j.to, j.rate, j.is_allele, j.strand, j.blind,
+                self._steepness, self._seed, codes, changed, tally,
+            )  # fmt: skip
+            return tally
+
+        with ThreadPoolExecutor(threads) as pool:
+            for tally in pool.map(work, zip(bounds[:-1], bounds[1:], strict=True)):
+                self.tally += tally
+        if not changed.any():
+            return batch, changed.astype(bool)
+        bases = np.where(codes != batch.codes, LETTERS[codes], batch.bases)
+        return replace(batch, bases=bases, codes=codes), changed.astype(bool)
+
+
+@numba.njit(cache=True, nogil=True)
+def _inject(
+    codes: np.ndarray, quals: np.ndarray, offsets: np.ndarray, begin: np.int64, end: np.int64,
+    first_read: np.int64, first_in_group: np.int64, paired: np.bool_, k: np.int64,
+    slots: np.ndarray, rows: np.ndarray, mask: np.uint64, against: np.ndarray, base: np.ndarray,
+    to: np.ndarray, rate: np.ndarray, is_allele: np.ndarray, strand: np.ndarray,
+    blind: np.ndarray, steepness: np.ndarray, seed: np.uint64, out: np.ndarray,
+    changed: np.ndarray, tally: np.ndarray,
+) -> None:  # fmt: skip
+    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    top = np.uint64(2 * (k - 1))
+    for read in range(begin, end):
+        number = read + first_read
+        mate = (read + first_in_group) & 1 if paired else 0
+        forward, backward, run, done = np.uint64(0), np.uint64(0), 0, -1
+        for i in range(offsets[read], offsets[read + 1]):
+            c = codes[i]
+            if c > 3:
+                run = 0
+                continue
+            forward = ((forward << np.uint64(2)) | np.uint64(c)) & keep
+            backward = (backward >> np.uint64(2)) | (np.uint64(3 - c) << top)
+            run += 1
+            if run < k:
+                continue
+            row = find_row(slots, rows, mask, min(forward, backward))
+            if row < 0:
+                continue
+            place, column = row // k, row % k
+            # Column j begins j bases into the context, so the place is its base k - 1 - j.
+            turned = (forward > backward) != (against[row] == 1)
+            at = i - k + 1 + (column if turned else k - 1 - column)
+            if at <= done:
+                continue
+            done = at
+            x, y = base[place], to[place]
+            if turned:
+                x, y = np.uint8(3 - x), np.uint8(3 - y)
+            chance = rate[place]
+            who = number - mate
+            if not is_allele[place]:
+                if strand[place] != 2 and strand[place] != turned:
+                    continue
+                q = min(quals[at], np.uint8(N_QUALITIES - 1))
+                share = blind[place]
+                chance = min(0.9, chance * ((1 - share) * steepness[x, y, q] + share))
+                who = number
+            drawn = _mixed(_mixed(seed ^ np.uint64(place)) ^ np.uint64(who))
+            if np.float64(drawn >> np.uint64(11)) * (1.0 / 9007199254740992.0) < chance:
+                out[at] = y
+                changed[read] = 1
+                tally[place] += 1
