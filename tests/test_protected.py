@@ -64,7 +64,7 @@ def alternatives(*windows):
 
 def matches(protection, *windows):
     found, matched = protection.match(alternatives(*windows))
-    return found.tolist(), matched
+    return found.tolist(), len(matched)
 
 
 def test_single_bases(tmp_path, reference):
@@ -127,20 +127,22 @@ def test_what_cannot_be_judged_is_told(tmp_path, reference, caplog):
     caplog.set_level("INFO", "dbgclean")
     records = [
         snv(50),
-        f"chr1\t101\t.\t{ONE[100]}\t{ONE[100]}A,<DEL>,*\t.\t.\t.\n",
-        f"chr1\t121\t.\t{ONE[120:122]}\t{ONE[120]}\t.\t.\t.\n",
+        f"chr1\t101\t.\t{ONE[100]}\t{ONE[100]}{'AC' * 4},<DEL>,*\t.\t.\t.\n",
+        f"chr1\t121\t.\t{ONE[120:128]}\t{ONE[120]}\t.\t.\t.\n",
+        f"chr1\t201\t.\t{ONE[200:203]}\t{other(ONE[200])}{other(ONE[202])}\t.\t.\t.\n",
         f"chr1\t131\t.\t{ONE[130]}\t.\t.\t.\t.\n",
         "chr1\t141\t.\tN\tA\t.\t.\t.\n",
     ]
     listed = read_protected(vcf(tmp_path, *records), reference)
     assert listed.listed == 1
     assert listed.unusable == {
-        "insertions_or_deletions": 2,
+        "complex": 1,
+        "long_insertions_or_deletions": 2,
         "not_acgt": 2,
         "ref_not_acgt": 1,
     }
     assert protect(listed).to_dict(0, 0)["unusable_not_acgt"] == 2
-    assert "1 alleles protected; 5 cannot be used (2 insertions or deletions" in caplog.text
+    assert "1 alleles protected; 6 cannot be used (1 complex, 2 long insertions" in caplog.text
 
 
 def test_ends_of_a_contig(tmp_path, reference):

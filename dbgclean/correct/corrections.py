@@ -1,7 +1,7 @@
 """The table of corrections: every change and every refusal, one row each.
 
-A row is one decision. Substitutions are decided per alternative, for all reads at
-once; gaps, masks and filled Ns are decided read by read and are numbered by read.
+Substitutions are one row per alternative. Gaps, masks and filled Ns are one row per
+change and numbered by read; all reads of one insertion or deletion have one verdict.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dbgclean._files import BgzfWriter, atomic_path
 from dbgclean.correct.policy import RULES, RuledVerdicts
 from dbgclean.correct.verdicts import ERROR, NAMES, Verdicts
 from dbgclean.evidence.edits import FLANK
-from dbgclean.evidence.gather import DELETE, FILL, INSERT, MASK, OtherChanges
+from dbgclean.evidence.gather import DELETE, FILL, INSERT, MASK
 from dbgclean.spectrum.kmers import kmers_to_strings
 
 if TYPE_CHECKING:
@@ -84,7 +84,10 @@ def refusals(evidence: Evidence, verdicts: Verdicts) -> dict[str, int]:
 
 
 def write_corrections(
-    path: str | os.PathLike[str], evidence: Evidence | None, verdicts: Verdicts | None
+    path: str | os.PathLike[str],
+    evidence: Evidence | None,
+    verdicts: Verdicts | None,
+    gaps: Verdicts | None = None,
 ) -> None:
     """Write ``corrections.tsv.gz``, sorted by k-mer, then by read.
 
@@ -94,7 +97,12 @@ def write_corrections(
     ``from`` and ``to``; ``posterior``, P(real) as the corrector has it; ``verdict``
     and ``reason`` (changed, real, undecided, tie, or the rule that settled it);
     ``fragments`` and ``depth`` of the site; ``read``, 1-based in the run, for
-    decisions about a single read. '.' where a column does not apply.
+    changes of a single read. '.' where a column does not apply.
+
+    Parameters
+    ----------
+    gaps
+        Verdicts on the pooled insertions and deletions: all reads of one have the same.
 
     Raises
     ------
@@ -107,7 +115,7 @@ def write_corrections(
             return
         for block in _alternative_rows(evidence, verdicts):
             packed.write(block.encode())
-        packed.write(_change_rows(evidence.changes).encode())
+        packed.write(_change_rows(evidence, gaps).encode())
 
 
 def _alternative_rows(evidence: Evidence, verdicts: Verdicts) -> Iterator[str]:
@@ -137,8 +145,9 @@ def _alternative_rows(evidence: Evidence, verdicts: Verdicts) -> Iterator[str]:
         yield out.getvalue()
 
 
-def _change_rows(changes: OtherChanges) -> str:
+def _change_rows(evidence: Evidence, gaps: Verdicts | None) -> str:
     """One row per gap and filled N, one per masked stretch."""
+    changes = evidence.changes
     out = io.StringIO()
     kind, read, position = changes.kind, changes.read, changes.position
     masked = kind == MASK
@@ -159,8 +168,27 @@ def _change_rows(changes: OtherChanges) -> str:
             m = int(changes.size[i])
             bases = [(int(changes.value[i]) >> (2 * (m - 1 - j))) & 3 for j in range(m)]
             after = "".join(_BASES[bases])
+        count, p, verdict, reason, fragments, depth = _pooled(evidence, gaps, int(i))
         out.write(
-            f"{_KIND[what]}\t.\t1\t{position[i] + 1}\t{before}\t{after}\t.\terror\t"
-            f"{_WHY[what]}\t1\t.\t{read[i] + 1}\n"
+            f"{_KIND[what]}\t.\t{count}\t{position[i] + 1}\t{before}\t{after}\t{p}\t{verdict}\t"
+            f"{reason or _WHY[what]}\t{fragments}\t{depth}\t{read[i] + 1}\n"
         )
     return out.getvalue()
+
+
+def _pooled(
+    evidence: Evidence, gaps: Verdicts | None, change: int
+) -> tuple[int, str, str, str, int, str]:
+    """Reads, posterior, verdict, reason, fragments and depth of the gap that a change is of."""
+    found = evidence.gaps
+    row = -1 if found is None or gaps is None else int(found.of_change[change])
+    if found is None or gaps is None or row < 0:
+        return 1, ".", NAMES[ERROR], "", 1, "."
+    verdict = int(gaps.verdict[row])
+    reason = "" if verdict == ERROR else NAMES[verdict]
+    if isinstance(gaps, RuledVerdicts) and gaps.rule[row]:
+        reason = RULES[gaps.rule[row]]
+    p, depth = f"{gaps.posterior[row]:.4g}", f"{found.depth[row]:.0f}"
+    return (
+        int(found.reads[row]), p, NAMES[verdict], reason, int(found.fragments[row]), depth
+    )  # fmt: skip

@@ -19,7 +19,6 @@ from scipy import special
 
 from dbgclean.correct.protection import Protection
 from dbgclean.correct.verdicts import ERROR, REAL, Verdicts
-from dbgclean.evidence.alternatives import Alternatives
 
 if TYPE_CHECKING:
     from dbgclean.evidence.gather import Evidence
@@ -57,12 +56,12 @@ class RuledVerdicts(Verdicts):
     judged
         uint8 (n,): the corrector's own verdicts.
     matched
-        Protected alleles or regions that are among the alternatives.
+        int64: numbers of the protected alleles or regions that are among the alternatives.
     """
 
     rule: np.ndarray
     judged: np.ndarray
-    matched: int
+    matched: np.ndarray
 
     def ruled(self) -> dict[str, int]:
         """Alternatives by the rule that settled them."""
@@ -104,45 +103,82 @@ class Policy:
         if not self.active:
             return verdicts
         alternatives = evidence.alternatives
+        found, matched = np.zeros(len(alternatives), bool), np.zeros(0, np.int64)
+        if self.protection is not None:
+            found, matched = self.protection.match(alternatives)
+        support = fragment_counts(
+            alternatives.column("fragments"),
+            alternatives.column("reads"),
+            alternatives.depth.sum(1),
+        )
+        return self._ruled(verdicts, found, matched, support, evidence.context.peak)
+
+    def apply_to_gaps(self, evidence: Evidence, verdicts: Verdicts) -> Verdicts:
+        """The same of insertions and deletions."""
+        gaps = evidence.gaps
+        if not self.active or gaps is None:
+            return verdicts
+        found, matched = np.zeros(len(gaps), bool), np.zeros(0, np.int64)
+        if self.protection is not None:
+            found, matched = self.protection.match_gaps(gaps)
+        support = fragment_counts(gaps.fragments, gaps.reads, gaps.depth)
+        return self._ruled(verdicts, found, matched, support, evidence.context.peak)
+
+    def _ruled(
+        self,
+        verdicts: Verdicts,
+        found: np.ndarray,
+        matched: np.ndarray,
+        support: tuple[np.ndarray, np.ndarray, np.ndarray],
+        peak: float,
+    ) -> RuledVerdicts:
         verdict = verdicts.verdict.copy()
         rule = np.zeros(len(verdict), np.uint8)
-        matched = 0
-        if self.protection is not None:
-            protected, matched = self.protection.match(alternatives)
-            verdict[protected], rule[protected] = REAL, _PROTECTED
+        verdict[found], rule[found] = REAL, _PROTECTED
         kept = np.flatnonzero((verdict != ERROR) & (rule == 0))
-        n, depth, reads = fragment_counts(alternatives, kept)
+        n, depth, reads = (column[kept] for column in support)
         if self.min_vaf > 0:
             rule[kept[below_fraction(n, depth, self.min_vaf)]] = _MIN_VAF
         if self.ploidy is not None:
-            relative = reads / max(evidence.context.peak, 1.0)
-            unfit = ~fits_ploidy(n, depth, relative, self.ploidy) & (rule[kept] == 0)
-            rule[kept[unfit]] = _PLOIDY
+            unfit = ~fits_ploidy(n, depth, reads / max(peak, 1.0), self.ploidy)
+            rule[kept[unfit & (rule[kept] == 0)]] = _PLOIDY
         verdict[(rule == _MIN_VAF) | (rule == _PLOIDY)] = ERROR
         return RuledVerdicts(verdict, verdicts.posterior, rule, verdicts.verdict, matched)
 
-    def report(self, verdicts: Verdicts | None) -> dict[str, Any]:
-        """What the rules did, for the report; empty where there are none."""
-        if not isinstance(verdicts, RuledVerdicts):
+    def report(self, *judged: Verdicts | None) -> dict[str, Any]:
+        """What the rules did to alternatives of all kinds; empty where there are none."""
+        ruled = [verdicts for verdicts in judged if isinstance(verdicts, RuledVerdicts)]
+        if not ruled:
             return {}
-        result: dict[str, Any] = {"rules": verdicts.ruled()}
+        counts = [verdicts.ruled() for verdicts in ruled]
+        result: dict[str, Any] = {
+            "rules": {name: sum(count[name] for count in counts) for name in RULES if name}
+        }
         if self.protection is not None:
-            result["protected"] = self.protection.to_dict(verdicts.matched, verdicts.restored)
+            matched = len(np.unique(np.concatenate([verdicts.matched for verdicts in ruled])))
+            restored = sum(verdicts.restored for verdicts in ruled)
+            result["protected"] = self.protection.to_dict(matched, restored)
         return result
 
 
 def fragment_counts(
-    alternatives: Alternatives, rows: np.ndarray
+    fragments: np.ndarray, reads: np.ndarray, others: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Supporting fragments, fragments over the site, and reads over the site.
+    """Supporting fragments, fragments over the site, and reads over the site: float64 (n,).
 
     Depth is known in reads. Mates that overlap are one fragment: the ratio of the
     alternative's own support stands for that of the site.
+
+    Parameters
+    ----------
+    fragments, reads
+        That support each alternative.
+    others
+        Reads over the site that do not.
     """
-    n = alternatives.column("fragments")[rows]
-    own = alternatives.column("reads")[rows]
-    reads = own + alternatives.depth[rows].sum(axis=1)
-    return n, np.maximum(n, n * reads / np.maximum(own, 1)), reads
+    n = np.asarray(fragments, float)
+    over = reads + others
+    return n, np.maximum(n, n * over / np.maximum(reads, 1)), over
 
 
 def _at_most(n: np.ndarray, depth: np.ndarray, fraction: np.ndarray | float) -> np.ndarray:

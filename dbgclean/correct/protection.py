@@ -17,6 +17,10 @@ import numpy as np
 
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
+from dbgclean.evidence.gap_alternatives import GapAlternatives
+from dbgclean.evidence.gap_places import REACH, describe_gaps
+from dbgclean.evidence.gaps import GAP, ON_PATH
+from dbgclean.evidence.solid import EMPTY
 from dbgclean.reads.protected import ProtectedContig, ProtectedList
 from dbgclean.spectrum.kmers import canonical_kmers, reverse_complements
 
@@ -42,20 +46,37 @@ class Protection:
         regions, with the middle base left open (`open_middle`).
     owner
         int64 (n,): the allele or region that each belongs to.
+    gaps
+        uint64 (m, 2): flanks and middle of insertions and deletions, as in
+        `dbgclean.evidence.gap_alternatives.GapAlternatives`.
+    gap_owner
+        int64 (m,).
     """
 
     source: ProtectedList
     keys: np.ndarray
     owner: np.ndarray
+    gaps: np.ndarray
+    gap_owner: np.ndarray
 
-    def match(self, alternatives: Alternatives) -> tuple[np.ndarray, int]:
-        """Which alternatives are protected, bool (n,), and how much of the list they are."""
+    def match(self, alternatives: Alternatives) -> tuple[np.ndarray, np.ndarray]:
+        """Which alternatives are protected, bool (n,), and the numbers of their alleles."""
         key = alternatives.key
         if self.source.kind == "regions":
             key = open_middle(key)
         found = np.isin(key, self.keys)
-        owners = np.unique(self.owner[np.isin(self.keys, key[found])])
-        return found, len(owners)
+        return found, np.unique(self.owner[np.isin(self.keys, key[found])])
+
+    def match_gaps(self, gaps: GapAlternatives) -> tuple[np.ndarray, np.ndarray]:
+        """The same of insertions and deletions."""
+        mine = np.stack([gaps.flanks, gaps.middle], axis=1)
+        both, number = np.unique(np.concatenate([mine, self.gaps]), axis=0, return_inverse=True)
+        number = number.reshape(-1)
+        listed = np.zeros(len(both), bool)
+        listed[number[len(mine) :]] = True
+        shown = np.zeros(len(both), bool)
+        shown[number[: len(mine)]] = True
+        return listed[number[: len(mine)]], np.unique(self.gap_owner[shown[number[len(mine) :]]])
 
     def to_dict(self, matched: int, restored: int) -> dict[str, Any]:
         """For the report."""
@@ -94,7 +115,40 @@ def protect(source: ProtectedList) -> Protection:
     new = np.ones(len(order), bool)
     new[1:] = (all_keys[1:] != all_keys[:-1]) | (all_owners[1:] != all_owners[:-1])
     light = ProtectedList(source.path, source.kind, source.listed, source.unusable, [])
-    return Protection(light, all_keys[new], all_owners[new])
+    gaps, gap_owner = _gap_keys(source.contigs)
+    return Protection(light, all_keys[new], all_owners[new], gaps, gap_owner)
+
+
+def _gap_keys(contigs: list[ProtectedContig]) -> tuple[np.ndarray, np.ndarray]:
+    """Names of the insertions and deletions, as a read that holds them would file them."""
+    pieces, path, at, size, value, owner = [], [], [], [], [], []
+    total = 0
+    offsets = [0]
+    for contig in contigs:
+        for gap in contig.gaps:
+            left = contig.codes[max(0, gap.position - REACH) : gap.position]
+            right = contig.codes[gap.position + gap.deleted :][:REACH]
+            n = len(gap.inserted)
+            gone = contig.codes[gap.position : gap.position + gap.deleted]
+            pieces.append(np.concatenate([left, gap.inserted, right]))
+            path.append(np.concatenate([left, np.full(n, GAP, np.uint8), right]))
+            at.append(total + len(left))
+            size.append(n - gap.deleted)
+            value.append(int("".join(str(c) for c in gone % 4) or "0", 4))
+            owner.append(gap.allele)
+            total += len(pieces[-1])
+            offsets.append(total)
+    codes = np.concatenate([np.zeros(0, np.uint8), *pieces])
+    keys, rows = np.zeros((len(at), 2), np.uint64), np.zeros((len(at), 5), np.int64)
+    describe_gaps(
+        np.array(at, np.int64), np.arange(len(at)), np.array(size, np.int64),
+        np.array(value, np.int64), codes, np.zeros(total, np.uint8),
+        np.array(offsets, np.int64), np.concatenate([np.zeros(0, np.uint8), *path]),
+        np.full(total, ON_PATH, np.uint8), np.zeros(total + 1, np.uint8),
+        np.full((16, 2), EMPTY, np.uint64), np.int64(WINDOW), keys, rows,
+    )  # fmt: skip
+    filed = rows[:, 0] != 0
+    return keys[filed], np.array(owner, np.int64)[filed]
 
 
 def _both_ends(codes: np.ndarray) -> Iterator[np.ndarray]:

@@ -9,7 +9,7 @@ from dbgclean.evidence.gaps import MASKED, MAX_GAP, OUTSIDE
 from dbgclean.evidence.solid import payload_of
 from dbgclean.spectrum.kmers import revcomp
 
-__all__ = ["FLANK", "RUNS", "describe_gaps", "homopolymers"]
+__all__ = ["FLANK", "REACH", "RUNS", "describe_gaps", "homopolymers"]
 
 # Path bases that have to follow on either side. Beyond a gap of a read threading goes on
 # for at least eight.
@@ -17,7 +17,7 @@ FLANK = 8
 # Homopolymers are told apart up to this length.
 RUNS = 16
 # Path bases looked at on either side: k - 1 for the depth, or a long repeat.
-_REACH = 48
+REACH = 48
 _NEAR = 5
 
 
@@ -159,9 +159,9 @@ def describe_gaps(
         int64 (n, 5), out: size, class of its rate, strand, mean quality around it, and
         depth. Size 0: not to be filed.
     """
-    left, right = np.zeros(_REACH, np.uint8), np.zeros(_REACH, np.uint8)
+    left, right = np.zeros(REACH, np.uint8), np.zeros(REACH, np.uint8)
     own = np.zeros(MAX_GAP, np.uint8)
-    middle = np.zeros(2 * _REACH + MAX_GAP, np.uint8)
+    middle = np.zeros(2 * REACH + MAX_GAP, np.uint8)
     for g in range(len(at)):
         low, high = offsets[read[g]], offsets[read[g] + 1]
         n = abs(size[g])

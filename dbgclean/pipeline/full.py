@@ -89,7 +89,10 @@ def full_run(
         del table
         _write_reads(run, out)
         report = _analyse(run, out, true)
-        write_corrections(out.path("corrections.tsv.gz"), run.evidence, run.chosen.verdicts)
+        chosen = run.chosen
+        write_corrections(
+            out.path("corrections.tsv.gz"), run.evidence, chosen.verdicts, chosen.gaps
+        )
         progress.start("Writing the report")
         write_outputs(report, out.path("report.json").parent)
         out.commit()
@@ -223,7 +226,9 @@ def _corrections(run: Run) -> dict[str, Any]:
             "refused": refusals(run.evidence, chosen.verdicts),
             "reads": run.evidence.reads,
         }
-        result |= run.policy.report(chosen.verdicts)
+        if chosen.gaps is not None:
+            result["gaps"] = {"alternatives": len(chosen.gaps.verdict), **chosen.gaps.count()}
+        result |= run.policy.report(chosen.verdicts, chosen.gaps)
     return result | {"kmers_dropped": dropped}
 
 

@@ -283,19 +283,19 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
             assert run.evidence is not None
             judged = column.corrector.judge(run.evidence, sample)
             column.verdicts = run.policy.apply(run.evidence, judged)
-            column.gaps = _judge_gaps(column.corrector, run.evidence)
+            column.gaps = _judge_gaps(column.corrector, run.evidence, run.policy)
             kept_gaps = None if column.gaps is None else column.gaps.kept
             column.rewriter = Rewriter(run.evidence, column.verdicts.kept, kept_gaps)
     run.columns = columns
 
 
-def _judge_gaps(corrector: Corrector, evidence: Evidence) -> Verdicts | None:
+def _judge_gaps(corrector: Corrector, evidence: Evidence, policy: Policy) -> Verdicts | None:
     """Verdicts on insertions and deletions; a corrector that judges no base judges no gap."""
     if evidence.gaps is None:
         return None
-    if getattr(type(corrector), "judge", None) is Corrector.judge:
-        return all_gap_errors(evidence.gaps)
-    return gap_verdicts(evidence.gaps)
+    judges = getattr(type(corrector), "judge", None) is not Corrector.judge
+    verdicts = (gap_verdicts if judges else all_gap_errors)(evidence.gaps)
+    return policy.apply_to_gaps(evidence, verdicts)
 
 
 def sample_of(run: Run, spectrum: Spectrum) -> Sample:
@@ -409,5 +409,6 @@ def correct_reads(
         del table
         rewrite(run, lambda _, batch: writer.write(batch), graph=False)
         if corrections:
-            write_corrections(corrections, run.evidence, run.chosen.verdicts)
+            chosen = run.chosen
+            write_corrections(corrections, run.evidence, chosen.verdicts, chosen.gaps)
     return run

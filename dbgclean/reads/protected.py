@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pysam
@@ -21,7 +22,7 @@ from dbgclean.errors import InputError
 from dbgclean.reads.batch import encode_bases
 from dbgclean.reads.compression import READ_ERRORS, open_bytes, read_head
 
-__all__ = ["ProtectedContig", "ProtectedList", "read_protected"]
+__all__ = ["LONGEST_GAP", "ProtectedContig", "ProtectedGap", "ProtectedList", "read_protected"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,29 @@ _UNREADABLE: tuple[type[Exception], ...] = (*READ_ERRORS, UnicodeDecodeError, Va
 _BASES = frozenset("ACGT")
 _SKIPPED_BED = (b"#", b"track", b"browser")
 _SHOWN = 3
+# Longer insertions and deletions are never closed or opened in a read.
+LONGEST_GAP = 6
+
+
+class ProtectedGap(NamedTuple):
+    """An insertion or a deletion.
+
+    Attributes
+    ----------
+    position
+        0-based place of the first base that is deleted, or before which bases stand.
+    deleted
+        Bases that go.
+    inserted
+        uint8: bases that come.
+    allele
+        Which allele of the list.
+    """
+
+    position: int
+    deleted: int
+    inserted: np.ndarray
+    allele: int
 
 
 @dataclass(frozen=True)
@@ -48,6 +72,8 @@ class ProtectedContig:
     allele
         int64 (n,): which allele of the list it belongs to; the bases of a multiple
         substitution share one.
+    gaps
+        Insertions and deletions.
     regions
         int64 (m, 2): 0-based, half open.
     """
@@ -57,6 +83,7 @@ class ProtectedContig:
     position: np.ndarray
     to: np.ndarray
     allele: np.ndarray
+    gaps: list[ProtectedGap]
     regions: np.ndarray
 
 
@@ -174,7 +201,7 @@ def _read_vcf(path: str) -> _Found:
 
 
 def _add_record(found: _Found, variant: pysam.VariantRecord) -> None:
-    """Its alleles, one row each; those that are no substitution are counted."""
+    """Its alleles, one row each; those that cannot be used are counted."""
     ref = (variant.ref or "").upper()
     for given in variant.alts or ():
         alt = given.upper()
@@ -192,9 +219,25 @@ def _unusable(ref: str, alt: str) -> str:
         return "not_acgt"
     if not set(ref) <= _BASES:
         return "ref_not_acgt"
-    if len(ref) != len(alt):
-        return "insertions_or_deletions"
+    _, deleted, inserted = _trimmed(ref, alt)
+    if len(deleted) != len(inserted):
+        if deleted and inserted:
+            return "complex"
+        if len(deleted) + len(inserted) > LONGEST_GAP:
+            return "long_insertions_or_deletions"
     return "equal_to_ref" if ref == alt else ""
+
+
+def _trimmed(ref: str, alt: str) -> tuple[int, str, str]:
+    """Bases that REF and ALT share in front, and what is left of them between shared ends."""
+    back = 0
+    while back < min(len(ref), len(alt)) and ref[-1 - back] == alt[-1 - back]:
+        back += 1
+    ref, alt = ref[: len(ref) - back], alt[: len(alt) - back]
+    front = 0
+    while front < min(len(ref), len(alt)) and ref[front] == alt[front]:
+        front += 1
+    return front, ref[front:], alt[front:]
 
 
 def _read_bed(path: str) -> _Found:
@@ -263,16 +306,20 @@ def _contig(
     """One contig checked against its list, and the number of the next allele or region."""
     rows = sorted(set(found.alleles.get(name, ())))
     regions = sorted(found.regions.get(name, ()))
-    position, to, allele = [], [], []
+    position, to, allele, gaps = [], [], [], []
     for start, ref, alt in rows:
         _check_ref(path, name, codes, start, ref)
         if ref == alt:
             continue
-        for i, (a, b) in enumerate(zip(ref, alt, strict=True)):
-            if a != b:
-                position.append(start + i)
-                to.append("ACGT".index(b))
-                allele.append(number)
+        front, deleted, inserted = _trimmed(ref, alt)
+        if len(deleted) != len(inserted):
+            bases = encode_bases(np.frombuffer(inserted.encode(), np.uint8))
+            gaps.append(ProtectedGap(start + front, len(deleted), bases, number))
+        else:
+            places = [i for i in range(len(deleted)) if deleted[i] != inserted[i]]
+            position += [start + front + i for i in places]
+            to += ["ACGT".index(inserted[i]) for i in places]
+            allele += [number] * len(places)
         number += 1
     for start, stop in regions:
         _check_end(path, name, codes, start, stop)
@@ -284,6 +331,7 @@ def _contig(
         np.asarray(position, np.int64)[order],
         np.asarray(to, np.uint8)[order],
         np.asarray(allele, np.int64)[order],
+        gaps,
         np.asarray(regions, np.int64).reshape(-1, 2),
     )
     return contig, number

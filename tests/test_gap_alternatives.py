@@ -1,0 +1,246 @@
+"""Insertions and deletions pooled over reads: one row per gap, one verdict for all its reads."""
+
+import numpy as np
+import pytest
+from small_samples import (
+    batch_of,
+    clean_reads,
+    random_sequence,
+    reverse_complement,
+    strings_of,
+    table_of,
+)
+
+from benchmarks import simulate
+from dbgclean.correct.corrections import write_corrections
+from dbgclean.correct.gap_verdicts import all_gap_errors, gap_verdicts
+from dbgclean.correct.policy import Policy
+from dbgclean.correct.protection import protect
+from dbgclean.correct.rewrite import Rewriter
+from dbgclean.correct.verdicts import ERROR, REAL, UNDECIDED, all_errors
+from dbgclean.evidence.gap_alternatives import GapAlternatives
+from dbgclean.evidence.gaps import MAX_GAP
+from dbgclean.evidence.gather import gather
+from dbgclean.reads.protected import LONGEST_GAP, read_protected
+from dbgclean.spectrum.counting import count_kmers
+from dbgclean.spectrum.histogram import fit_spectrum
+
+K = 21
+
+
+def repeated(unit, copies):
+    """A genome of 2 kb with a tandem repeat in the middle, bounded by other bases."""
+    left, right = random_sequence(1000, seed=5), random_sequence(1000, seed=6)
+    ends = next(b for b in "ACGT" if b not in (unit[-1], unit[0]))
+    return left[:-1] + ends, unit * copies, ends + right[1:]
+
+
+def evidence_with(left, normal, changed, right, starts=(932, 940, 950, 960)):
+    """Clean reads of one genome and a few of the other, every second one turned."""
+    reads = clean_reads(left + normal + right, length=100, depth=40)
+    other = left + changed + right
+    more = [other[s : s + 100] for s in starts]
+    more = [reverse_complement(r) if i % 2 else r for i, r in enumerate(more)]
+    batch = batch_of(reads + more)
+    table = table_of(batch, k=K)
+    return batch, gather([batch], table, fit_spectrum(table)), len(more)
+
+
+CASES = [
+    ("A", 5, -1),
+    ("A", 5, 1),
+    ("A", 1, -1),
+    ("AC", 4, -1),
+    ("AC", 4, 1),
+    ("ACG", 3, -1),
+    ("ACGTCA", 1, -1),
+    ("ACGTC", 1, 1),
+]
+
+
+@pytest.mark.parametrize(("unit", "copies", "step"), CASES)
+def test_one_row_wherever_and_on_whichever_strand_it_was_found(unit, copies, step):
+    left, normal, right = repeated(unit, copies)
+    _, evidence, n = evidence_with(left, normal, unit * (copies + step), right)
+    gaps = evidence.gaps
+    assert len(gaps) == 1
+    assert gaps.fragments.tolist() == gaps.reads.tolist() == [n]
+    assert gaps.reverse[0] == n // 2
+    assert gaps.size.tolist() == [step * len(unit)]
+    assert 25 < gaps.depth[0] < 60
+    assert gaps.quality[0] == 30
+    assert set(gaps.of_change[evidence.changes.kind < 3]) == {0}
+    assert gap_verdicts(gaps).verdict.tolist() == [REAL]
+
+
+def test_other_gaps_at_one_place_are_other_rows():
+    left, normal, right = repeated("ACG", 3)
+    reads = clean_reads(left + normal + right, length=100, depth=40)
+    for changed in ("ACGACG", "ACGACGACGT", "ACGACGACGA", "ACGACGACG"[1:]):
+        other = left + changed + right
+        reads += [other[s : s + 100] for s in (930, 950)]
+    batch = batch_of(reads)
+    table = table_of(batch, k=K)
+    gaps = gather([batch], table, fit_spectrum(table)).gaps
+    assert sorted(gaps.size.tolist()) == [-3, -1, 1, 1]
+    assert gaps.fragments.tolist() == [2] * 4
+
+
+def test_reads_that_keep_a_gap_come_out_as_they_came():
+    left, normal, right = repeated("AC", 4)
+    batch, evidence, n = evidence_with(left, normal, "AC" * 3, right)
+    errors = np.zeros(len(evidence.alternatives), bool)
+    closed = strings_of(Rewriter(evidence, errors).rewrite(batch, 0))
+    kept = Rewriter(evidence, errors, np.ones(1, bool))
+    assert strings_of(kept.rewrite(batch, 0)) == strings_of(batch)
+    assert [len(r) for r in closed[-n:]] == [102] * n
+    # The k-mers over the gap stand in the k-mer set.
+    stretches = kept.kept_stretches(batch, 0, K)
+    over = table_of(batch_of([(left + "AC" * 3 + right)[980:1030]]), k=K).keys
+    held = count_kmers([batch_of([s]) for s in strings_like(stretches)], K).keys
+    assert np.isin(over, held).sum() > 15
+
+
+def strings_like(bases):
+    text = "".join("ACGTN"[c] for c in bases.codes)
+    return [text[a:b] for a, b in zip(bases.offsets[:-1], bases.offsets[1:], strict=True)]
+
+
+def gaps_of(*rows):
+    """Gap alternatives given as (fragments, reverse, quality, likelihood)."""
+    fragments, reverse, quality, likelihood = (np.array(c) for c in zip(*rows, strict=True))
+    known = {"fragments": fragments, "reverse": reverse, "quality": quality}
+    known["likelihood"] = likelihood.astype(float)
+    return GapAlternatives(*(known.get(f, np.zeros(len(rows))) for f in GapAlternatives.__slots__))
+
+
+def test_what_makes_a_gap_real():
+    gaps = gaps_of(
+        (3, 1, 30, 20), (2, 1, 30, 20), (3, 1, 10, 20), (3, 1, 30, 9), (3, 0, 30, 20),
+        (3, 3, 30, 20), (9, 0, 30, 80), (9, 1, 30, 80),
+    )  # fmt: skip
+    expected = [REAL, ERROR, ERROR, ERROR, UNDECIDED, UNDECIDED, ERROR, REAL]
+    found = gap_verdicts(gaps)
+    assert found.verdict.tolist() == expected
+    assert ((found.posterior > 0.5) == (gaps.likelihood > 9.5)).all()
+    assert not all_gap_errors(gaps).kept.any()
+
+
+@pytest.fixture(scope="module")
+def mixture_with_indels():
+    """20 kb at 120x; a second haplotype of 8 % with an indel every 500 bases; indel errors."""
+    genome = simulate.random_genome(20_000, seed=3)
+    rng = np.random.default_rng(3)
+    parts, records, last = [], [], 0
+    for i, place in enumerate(range(500, 19_600, 500)):
+        n = i % 3 + 1
+        parts.append(genome[last:place])
+        anchor = "ACGT"[genome[place - 1]]
+        if i % 2:
+            records.append((place, anchor + simulate.decode(genome[place : place + n]), anchor))
+            last = place + n
+        else:
+            new = rng.integers(0, 4, n).astype(np.uint8)
+            parts.append(new)
+            records.append((place, anchor, anchor + simulate.decode(new)))
+            last = place
+    other = np.concatenate([*parts, genome[last:]])
+    reads = simulate.simulate_reads(
+        None, haplotypes=[(genome, 0.92), (other, 0.08)], depth=120, seed=3,
+        artefacts=simulate.Artefacts(indels=0.01),
+    )  # fmt: skip
+    return genome, other, records, reads
+
+
+@pytest.fixture(scope="module")
+def pooled(mixture_with_indels):
+    batch = next(simulate.to_batches(mixture_with_indels[3]))
+    table = count_kmers([batch], 25)
+    return batch, table, gather([batch], table, fit_spectrum(table))
+
+
+def lost(reads, genome, other, evidence, batch, kept_gaps):
+    """Of the second haplotype's own k-mers in the raw reads, those that are gone."""
+    rewriter = Rewriter(evidence, np.zeros(len(evidence.alternatives), bool), kept_gaps)
+    after = count_kmers([rewriter.rewrite(batch, 0)], 25)
+    own = np.setdiff1d(simulate.true_kmers(other, None, 25), simulate.true_kmers(genome, None, 25))
+    true = np.union1d(own, simulate.true_kmers(genome, None, 25))
+    own = own[np.isin(own, count_kmers([batch], 25).keys)]
+    return (~np.isin(own, after.keys)).mean(), (~np.isin(after.keys, true)).sum()
+
+
+def test_minority_indels_stay_and_indel_errors_go(mixture_with_indels, pooled):
+    genome, other, _, reads = mixture_with_indels
+    batch, _, evidence = pooled
+    verdicts = gap_verdicts(evidence.gaps)
+    gone, false = lost(reads, genome, other, evidence, batch, verdicts.kept)
+    gone_before, false_before = lost(reads, genome, other, evidence, batch, None)
+    assert gone_before > 0.4
+    assert gone < 0.05
+    assert false <= false_before
+    counts = verdicts.count()
+    assert counts["error"] > 100
+    assert 20 <= counts["real"] + counts["undecided"] <= 39
+
+
+@pytest.mark.parametrize(("threads", "batch_reads"), [(2, 100_000), (1, 64), (3, 1000)])
+def test_neither_batches_nor_threads_make_a_difference(
+    mixture_with_indels, pooled, threads, batch_reads
+):
+    _, table, one = pooled
+    batches = simulate.to_batches(mixture_with_indels[3], batch_reads)
+    two = gather(batches, table, fit_spectrum(table), threads)
+    for name in GapAlternatives.__slots__:
+        first, second = getattr(one.gaps, name), getattr(two.gaps, name)
+        np.testing.assert_array_equal(first, second, err_msg=name)
+
+
+def test_rules_hold_for_gaps(pooled):
+    _, _, evidence = pooled
+    judged = gap_verdicts(evidence.gaps)
+    clone = Policy(ploidy=1).apply_to_gaps(evidence, judged)
+    assert clone.count()["real"] + clone.count()["undecided"] == 0
+    assert clone.ruled()["ploidy"] == judged.kept.sum()
+    rare = Policy(min_vaf=0.2).apply_to_gaps(evidence, judged)
+    assert rare.ruled()["min_vaf"] >= 0.8 * judged.kept.sum()
+    assert Policy().apply_to_gaps(evidence, judged) is judged
+
+
+def test_listed_indels_are_protected(mixture_with_indels, pooled, tmp_path):
+    genome, _, records, _ = mixture_with_indels
+    _, _, evidence = pooled
+    (tmp_path / "ref.fa").write_text(f">g\n{simulate.decode(genome)}\n")
+    lines = "".join(f"g\t{place}\t.\t{ref}\t{alt}\t.\t.\t.\n" for place, ref, alt in records)
+    head = "##fileformat=VCFv4.2\n##contig=<ID=g>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    (tmp_path / "list.vcf").write_text(head + lines)
+    listed = read_protected(str(tmp_path / "list.vcf"), str(tmp_path / "ref.fa"))
+    assert (listed.listed, listed.unusable) == (39, {})
+    policy = Policy(protection=protect(listed), ploidy=1)
+    ruled = policy.apply_to_gaps(evidence, all_gap_errors(evidence.gaps))
+    plain = gap_verdicts(evidence.gaps)
+    assert ruled.kept[plain.kept].all()
+    assert ruled.ruled()["protected"] == ruled.restored == ruled.kept.sum()
+    assert 20 <= len(ruled.matched) <= 39
+    others = policy.apply(evidence, all_errors(evidence.alternatives))
+    assert policy.report(others, ruled)["protected"]["matched"] == len(ruled.matched)
+
+
+def test_the_table_gives_all_reads_of_a_gap_one_verdict(tmp_path):
+    import gzip
+
+    left, normal, right = repeated("ACG", 3)
+    _, evidence, n = evidence_with(left, normal, "ACG" * 4, right)
+    gaps = gap_verdicts(evidence.gaps)
+    path = tmp_path / "c.tsv.gz"
+    write_corrections(path, evidence, all_errors(evidence.alternatives), gaps)
+    header, *lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    rows = [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+    rows = [row for row in rows if row["kind"] == "deletion"]
+    assert len(rows) == 3 * n
+    assert {(r["verdict"], r["reason"], r["fragments"], r["raw_count"]) for r in rows} == {
+        ("real", "real", str(n), str(n))
+    }
+
+
+def test_lists_and_threading_agree_on_the_longest_gap():
+    assert LONGEST_GAP == MAX_GAP
