@@ -59,7 +59,7 @@ def add_policy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protect",
         metavar="VCF|BED",
-        help="alleles (VCF; substitutions) or regions (BED) that are never corrected away; "
+        help="alleles (VCF) or regions (BED) that are never corrected away; "
         "needs --reference, the sequence that their positions are on",
     )
 
