@@ -83,9 +83,7 @@ def _alternatives(run: Run, column: Column, truth: Truth) -> dict[str, list[int]
 
 
 def sweeps(run: Run, truth: Truth, threads: int) -> dict[str, list[dict]]:
-    """The curve of every judge in the run; none without the column ``nearest``."""
-    if "nearest" not in run.columns:
-        return {}
+    """The curve of every judge in the run."""
     judges = [
         name
         for name, column in run.columns.items()

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
-from dbgclean.correct.rewrite import Rewriter
 from dbgclean.correct.verdicts import REAL, UNDECIDED
 from dbgclean.evidence import gather as gathering
 from dbgclean.evidence.gaps import OUTSIDE
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["LABELS", "Places", "blame", "recorded_places", "split_false"]
 
 # In rising order of blame.
-LABELS = ("solid", "partial", "foreign", "no_anchor", "disputed", "undecided", "real")
+LABELS = ("solid", "partial", "foreign", "no_anchor", "disputed", "gap", "undecided", "real")
 _LABEL = {name: np.uint8(code) for code, name in enumerate(LABELS)}
 
 
@@ -81,16 +80,27 @@ def _labels(
 
 
 def _kept_edits(run: Run, column: Column) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read, position and label of the edits that the verdicts did not apply."""
-    assert run.evidence is not None
+    """Read, position and label of the edits and gaps that the verdicts did not apply."""
+    evidence = run.evidence
+    assert evidence is not None
     assert column.verdicts is not None
-    edits, of_edit = run.evidence.edits, run.evidence.alternatives.of_edit
-    verdict = column.verdicts.verdict[of_edit]
+    edits = evidence.edits
+    verdict = column.verdicts.verdict[evidence.alternatives.of_edit]
     label = np.where(edits.disputed > 0, _LABEL["disputed"], _LABEL["solid"])
     label[verdict == UNDECIDED] = _LABEL["undecided"]
     label[verdict == REAL] = _LABEL["real"]
     stays = label != _LABEL["solid"]
-    return edits.read[stays], edits.position[stays], label[stays].astype(np.uint8)
+    columns = [edits.read[stays], edits.position[stays], label[stays].astype(np.uint8)]
+    if column.gaps is not None and evidence.gaps is not None and len(column.gaps.kept):
+        of = evidence.gaps.of_change
+        kept = (of >= 0) & column.gaps.kept[of]
+        changes = evidence.changes
+        gaps = np.full(np.count_nonzero(kept), _LABEL["gap"], np.uint8)
+        added = (changes.read[kept], changes.position[kept], gaps)
+        columns = [np.concatenate(pair) for pair in zip(columns, added, strict=True)]
+        order = np.argsort(columns[0], kind="stable")
+        columns = [values[order] for values in columns]
+    return columns[0], columns[1], columns[2]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -153,7 +163,8 @@ def split_false(run: Run, truth_kmers: np.ndarray, places: Places) -> dict[str, 
         By column, then for each of ``LABELS`` the false k-mers at abundance >= 1, 2 and
         3: *solid* lie wholly on a path (never judged), *partial*, *foreign* and
         *no_anchor* in what was not threaded, *disputed* hold a base that two paths of
-        nearly equal cost disagree on, *undecided* and *real* one that a verdict left.
+        nearly equal cost disagree on, *gap* an insertion or deletion that was kept,
+        *undecided* and *real* a base that a verdict left.
     """
     blamers = [
         _Blamer(run, column, truth_kmers)
@@ -179,7 +190,7 @@ class _Blamer:
         )
         self.tally = np.zeros((len(self.false), len(LABELS)), np.int64)
         self.read, self.position, self.label = _kept_edits(run, column)
-        self.rewriter = Rewriter(run.evidence, column.verdicts.kept)
+        self.rewriter = column.rewriter
 
     def add(self, batch: ReadBatch, first: int, place: np.ndarray, states: np.ndarray) -> None:
         low, high = np.searchsorted(self.read, [first, first + len(batch)])

@@ -1,10 +1,10 @@
 """One judge at many thresholds, from one run: the curve of what is kept against what is left.
 
-The reads are judged once. Whatever the threshold, only reads that hold one of the
-alternatives above the lowest threshold can differ from the reads with nothing kept (the
-column ``nearest``), and those are few: they are set aside in one pass, rewritten at each
-threshold, and their k-mers exchanged in the table. The k-mers at each threshold are
-exactly those that a whole run with that threshold would leave.
+The reads are judged once. Whatever the threshold, only reads that hold an alternative
+above the lowest one, or one that the judge kept, can differ from the reads as the judge
+left them, and those are few: they are set aside in one pass, rewritten at each threshold,
+and their k-mers exchanged in the table. The k-mers at each threshold are exactly those
+that a whole run with that threshold would leave. Insertions and deletions stay as judged.
 """
 
 from __future__ import annotations
@@ -57,27 +57,33 @@ def sweep(run: Run, name: str, truth: Truth, threads: int = 1) -> list[dict]:
     Parameters
     ----------
     run
-        Rewritten, with a column ``nearest`` beside the judge's.
+        Rewritten.
+    name
+        Column of the judge.
 
     Returns
     -------
     list of dict
         ``threshold``, ``kept_alternatives`` and what `score` gives, lowest first.
     """
-    assert run.evidence is not None
+    column = run.columns[name]
     assert run.raw is not None
-    nothing_kept = run.columns["nearest"].table
-    assert nothing_kept is not None
+    assert column.table is not None
+    assert column.verdicts is not None
     values, thresholds = scores_of(run, name)
-    few = _set_aside(run, values > min(thresholds))
-    none = np.zeros(len(values), bool)
-    rest = nothing_kept.combine(_count(few, none, nothing_kept.k, threads), -1)
+    own, gaps = column.verdicts.kept, column.gaps.kept if column.gaps else None
+    few = _set_aside(run, (values > min(thresholds)) | own)
+
+    def kmers(kept: np.ndarray) -> KmerTable:
+        reads = Rewriter(few.evidence, kept, gaps).rewrite(few.reads, 0)
+        return count_codes(reads.codes, reads.offsets, reads.quals, run.options.k, threads=threads)
+
+    rest = column.table.combine(kmers(own), -1)
     points = []
     for threshold in sorted(thresholds):
         kept = values > threshold
-        table = rest.combine(_count(few, kept, rest.k, threads))
         point = {"threshold": threshold, "kept_alternatives": int(np.count_nonzero(kept))}
-        points.append(point | score(truth, run.raw, table))
+        points.append(point | score(truth, run.raw, rest.combine(kmers(kept))))
     return points
 
 
@@ -111,11 +117,13 @@ def _set_aside(run: Run, candidates: np.ndarray) -> _Few:
     ).with_bases(bases)
     own = np.isin(edits.read, chosen)
     changed = np.isin(evidence.changes.read, chosen)
+    gaps = evidence.gaps
     renumbered = replace(
         evidence,
         edits=_rows(edits, own, chosen),
         changes=_rows(evidence.changes, changed, chosen),
         alternatives=replace(alternatives, of_edit=alternatives.of_edit[own]),
+        gaps=replace(gaps, of_change=gaps.of_change[changed]) if gaps else None,
     )
     return _Few(reads, renumbered)
 
@@ -127,9 +135,3 @@ def _rows(table: Any, mask: np.ndarray, chosen: np.ndarray) -> Any:
         for name in table.__slots__
     }
     return replace(table, **fields | {"read": np.searchsorted(chosen, table.read[mask])})
-
-
-def _count(few: _Few, kept: np.ndarray, k: int, threads: int) -> KmerTable:
-    """k-mers of the reads set aside with these alternatives kept."""
-    reads = Rewriter(few.evidence, kept).rewrite(few.reads, 0)
-    return count_codes(reads.codes, reads.offsets, reads.quals, k, threads=threads)

@@ -94,7 +94,7 @@ def test_blame_goes_to_the_worst_label_of_each_occurrence(data):
     lengths = data.draw(st.lists(st.integers(0, 12), min_size=1, max_size=5))
     n = sum(lengths)
     codes = np.array(data.draw(st.lists(st.integers(0, 4), min_size=n, max_size=n)), np.uint8)
-    labels = np.array(data.draw(st.lists(st.integers(0, 6), min_size=n, max_size=n)), np.uint8)
+    labels = np.array(data.draw(st.lists(st.integers(0, 7), min_size=n, max_size=n)), np.uint8)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     false = table({0: 1, 4: 1, 6: 2})
     tally = np.zeros((3, len(variants_split.LABELS)), np.int64)
