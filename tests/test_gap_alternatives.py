@@ -225,6 +225,25 @@ def test_listed_indels_are_protected(mixture_with_indels, pooled, tmp_path):
     assert policy.report(others, ruled)["protected"]["matched"] == len(ruled.matched)
 
 
+def test_indels_in_regions_are_protected(mixture_with_indels, pooled, tmp_path):
+    genome, _, records, _ = mixture_with_indels
+    _, _, evidence = pooled
+    (tmp_path / "ref.fa").write_text(f">g\n{simulate.decode(genome)}\n")
+    halves = [f"g\t{place - 2}\t{place + 5}\n" for place, _, _ in records[::2]]
+    (tmp_path / "list.bed").write_text("".join(halves))
+    listed = read_protected(str(tmp_path / "list.bed"), str(tmp_path / "ref.fa"))
+    found, regions = protect(listed).match_gaps(evidence.gaps)
+    plain = gap_verdicts(evidence.gaps).kept
+    # What is real lies in these regions or in the others; an error is seldom in either.
+    assert 0.3 * plain.sum() < (found & plain).sum() < 0.7 * plain.sum()
+    assert found.sum() < (found & plain).sum() + 10
+    assert 10 <= len(regions) <= len(halves)
+    everywhere = tmp_path / "all.bed"
+    everywhere.write_text("g\t0\t20000\n")
+    whole = protect(read_protected(str(everywhere), str(tmp_path / "ref.fa")))
+    assert whole.match_gaps(evidence.gaps)[0].mean() > 0.95
+
+
 def test_the_table_gives_all_reads_of_a_gap_one_verdict(tmp_path):
     import gzip
 

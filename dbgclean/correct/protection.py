@@ -18,6 +18,7 @@ import numpy as np
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gap_alternatives import GapAlternatives
+from dbgclean.evidence.gap_places import FLANK as GAP_FLANK
 from dbgclean.evidence.gap_places import REACH, describe_gaps
 from dbgclean.evidence.gaps import GAP, ON_PATH
 from dbgclean.evidence.solid import EMPTY
@@ -31,6 +32,8 @@ MAX_COMBINATIONS = 256
 _MIDDLE = np.uint64(3 << (2 * FLANK))
 _SHIFTS = np.arange(2 * (WINDOW - 1), -1, -2, dtype=np.uint64)
 _CHUNK = 1 << 18
+# Bases between the flanks of a gap in a region: a repeat in which it has many places.
+_LONGEST_PLACE = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,9 @@ class Protection:
         `dbgclean.evidence.gap_alternatives.GapAlternatives`.
     gap_owner
         int64 (m,).
+    stretches
+        Of every region its number, its start and end in the stretch, and the stretch
+        (uint8): the region with enough around it for the flanks of a gap in it.
     """
 
     source: ProtectedList
@@ -58,6 +64,7 @@ class Protection:
     owner: np.ndarray
     gaps: np.ndarray
     gap_owner: np.ndarray
+    stretches: list[tuple[int, int, int, np.ndarray]]
 
     def match(self, alternatives: Alternatives) -> tuple[np.ndarray, np.ndarray]:
         """Which alternatives are protected, bool (n,), and the numbers of their alleles."""
@@ -69,6 +76,8 @@ class Protection:
 
     def match_gaps(self, gaps: GapAlternatives) -> tuple[np.ndarray, np.ndarray]:
         """The same of insertions and deletions."""
+        if self.source.kind == "regions":
+            return self._gaps_in_regions(gaps)
         mine = np.stack([gaps.flanks, gaps.middle], axis=1)
         both, number = np.unique(np.concatenate([mine, self.gaps]), axis=0, return_inverse=True)
         number = number.reshape(-1)
@@ -77,6 +86,31 @@ class Protection:
         shown = np.zeros(len(both), bool)
         shown[number[: len(mine)]] = True
         return listed[number[: len(mine)]], np.unique(self.gap_owner[shown[number[len(mine) :]]])
+
+    def _gaps_in_regions(self, gaps: GapAlternatives) -> tuple[np.ndarray, np.ndarray]:
+        """By their flanks: some place of the gap is in a region or at its edge."""
+        turned = reverse_complements(gaps.flanks, 2 * GAP_FLANK)
+        either = np.unique(np.concatenate([gaps.flanks, turned]))
+        begins = np.zeros(1 << (2 * GAP_FLANK), bool)
+        begins[either >> np.uint64(2 * GAP_FLANK)] = True
+        hits, owners = [np.zeros(0, np.uint64)], []
+        for number, start, stop, codes in self.stretches:
+            if len(codes) < GAP_FLANK:
+                continue
+            words, whole = _words(codes)
+            first = np.flatnonzero(begins[words] & whole)
+            for size in range(_LONGEST_PLACE + 1):
+                place = first + GAP_FLANK
+                second = place + size
+                fits = (place <= stop) & (second >= start) & (second < len(words))
+                a, b = first[fits], second[fits]
+                keys = (words[a[whole[b]]] << np.uint64(2 * GAP_FLANK)) | words[b[whole[b]]]
+                found = keys[np.isin(keys, either)]
+                hits.append(found)
+                owners += [number] * bool(len(found))
+        seen = np.concatenate(hits)
+        seen = np.concatenate([seen, reverse_complements(seen, 2 * GAP_FLANK)])
+        return np.isin(gaps.flanks, seen), np.unique(np.array(owners, np.int64))
 
     def to_dict(self, matched: int, restored: int) -> dict[str, Any]:
         """For the report."""
@@ -90,6 +124,14 @@ class Protection:
             "restored": restored,
             **{f"unusable_{reason}": n for reason, n in self.source.unusable.items()},
         }
+
+
+def _words(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Packed words of a gap's flank at every base (uint64), and which hold only ACGT."""
+    windows = np.lib.stride_tricks.sliding_window_view(codes, GAP_FLANK)
+    shifts = np.arange(2 * (GAP_FLANK - 1), -1, -2, dtype=np.uint64)
+    words = ((windows & 3).astype(np.uint64) << shifts).sum(axis=1, dtype=np.uint64)
+    return words, np.all(windows < 4, axis=1)
 
 
 def open_middle(kmers: np.ndarray) -> np.ndarray:
@@ -116,7 +158,20 @@ def protect(source: ProtectedList) -> Protection:
     new[1:] = (all_keys[1:] != all_keys[:-1]) | (all_owners[1:] != all_owners[:-1])
     light = ProtectedList(source.path, source.kind, source.listed, source.unusable, [])
     gaps, gap_owner = _gap_keys(source.contigs)
-    return Protection(light, all_keys[new], all_owners[new], gaps, gap_owner)
+    stretches = _stretches(source.contigs)
+    return Protection(light, all_keys[new], all_owners[new], gaps, gap_owner, stretches)
+
+
+def _stretches(contigs: list[ProtectedContig]) -> list[tuple[int, int, int, np.ndarray]]:
+    """See `Protection.stretches`."""
+    result: list[tuple[int, int, int, np.ndarray]] = []
+    around = GAP_FLANK + _LONGEST_PLACE
+    for contig in contigs:
+        for start, stop in contig.regions.tolist():
+            low = max(0, start - around)
+            codes = contig.codes[low : stop + around]
+            result.append((len(result), start - low, stop - low, codes))
+    return result
 
 
 def _gap_keys(contigs: list[ProtectedContig]) -> tuple[np.ndarray, np.ndarray]:
