@@ -13,10 +13,11 @@ from small_samples import batch_of, mixture, reverse_complement, strings_of, tab
 
 from benchmarks import simulate
 from dbgclean.evidence.alternatives import COLUMNS, pool_edits
-from dbgclean.evidence.rates import error_rates
 from dbgclean.evidence.cutoffs import choose_cutoffs, median_depth
 from dbgclean.evidence.edits import FLANK, WINDOW, Edits, collect_edits, quality_profile
 from dbgclean.evidence.gather import gather
+from dbgclean.evidence.mates import AGREES, DENIES
+from dbgclean.evidence.rates import error_rates
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.threading import thread_batch
 from dbgclean.spectrum.histogram import fit_spectrum
@@ -84,7 +85,7 @@ def speakers(edits, rows):
     return list(best.values())
 
 
-def oracle_row(edits, rows, rates):
+def oracle_row(edits, rows, rates, profile):
     """What `Alternatives.support` should hold, counted one by one."""
     speak = speakers(edits, rows)
     n = len(speak)
@@ -110,7 +111,17 @@ def oracle_row(edits, rows, rates):
         "near_end": sum(int(edits.end_distance[e]) < 10 for e in speak),
         "co_edits": sum(int(edits.co_edits[e]).bit_count() for e in speak) / n,
         "flank_quality": sum(flanks) / n,
+        "low_quality": sum(q < 15 for q in quality),
+        "quality_rank": sum(rank_of(q, profile) for q in quality) / n,
+        "agreed": sum(int(edits.mate[e] == AGREES) for e in speak),
+        "denied": sum(int(edits.mate[e] == DENIES) for e in speak),
     }
+
+
+def rank_of(quality, profile):
+    """Share of the sample's bases that are of lower quality, ties counting half."""
+    seen = profile.sum(0)
+    return (seen[:quality].sum() + seen[quality] / 2) / seen.sum()
 
 
 def error_of(edits, e, rates):
@@ -122,24 +133,36 @@ def error_of(edits, e, rates):
     return rates[to, middle, edits.quality[e]]
 
 
-def oracle_likelihood(errors, others):
-    """max over f of sum ln[(f(1 - 3e) + (1 - f)e) / e] + D ln(1 - f)."""
-    n, others = len(errors), max(others, 1.0)
+def weight_of(edits, e, rates):
+    """How much likelier the fragment's reads are from a molecule with the base."""
+    error = error_of(edits, e, rates)
+    mate_error = min(max(10 ** (-max(int(edits.mate_quality[e]), 2) / 10), 1e-4), 0.5)
+    weight = (1 - 3 * error) / error
+    if edits.mate[e] == AGREES:
+        weight *= (1 - mate_error) / (mate_error / 3)
+    if edits.mate[e] == DENIES:
+        weight *= (mate_error / 3) / (1 - mate_error)
+    return min(weight, 2e4)
+
+
+def oracle_likelihood(weights, others):
+    """max over f of sum ln[f w + (1 - f)] + D ln(1 - f)."""
+    n, others = len(weights), max(others, 1.0)
     values = []
     for factor in (0.4, 0.6, 0.8, 1.0, 1.25):
         f = min(0.99, factor * n / (others + n))
-        support = sum(math.log((f * (1 - 3 * e) + (1 - f) * e) / e) for e in errors)
+        support = sum(math.log(f * weight + 1 - f) for weight in weights)
         values.append((support + others * math.log(1 - f), f))
     return max(values)
 
 
-def check_pool(edits, alternatives):
+def check_pool(edits, alternatives, profile):
     groups = defaultdict(list)
     for row, key in enumerate(edits.key.tolist()):
         groups[key].append(row)
     assert alternatives.key.tolist() == sorted(groups)
     for at, (key, rows) in enumerate(sorted(groups.items())):
-        row = oracle_row(edits, rows, alternatives.rates)
+        row = oracle_row(edits, rows, alternatives.rates, profile)
         assert set(row) == set(COLUMNS)
         for name, value in row.items():
             assert alternatives.column(name)[at] == pytest.approx(value), name
@@ -148,8 +171,8 @@ def check_pool(edits, alternatives):
         votes = np.bincount(edits.to[speakers(edits, rows)], minlength=4)
         assert alternatives.to[at] == votes.argmax()
         assert alternatives.base[at] == (key >> (2 * FLANK)) & 3
-        errors = [error_of(edits, e, alternatives.rates) for e in speakers(edits, rows)]
-        value, f = oracle_likelihood(errors, alternatives.depth[at].sum())
+        weights = [weight_of(edits, e, alternatives.rates) for e in speakers(edits, rows)]
+        value, f = oracle_likelihood(weights, alternatives.depth[at].sum())
         assert alternatives.likelihood[at] == pytest.approx(value, abs=1e-9)
         assert alternatives.fraction[at] == pytest.approx(f)
         site = key & ~(3 << (2 * FLANK))
@@ -159,8 +182,8 @@ def check_pool(edits, alternatives):
 
 
 def test_a_sample_pools_as_counted_one_by_one(pooled):
-    edits, _, _, alternatives = pooled
-    check_pool(edits, alternatives)
+    edits, profile, _, alternatives = pooled
+    check_pool(edits, alternatives, profile)
     assert (alternatives.fragments < alternatives.column("reads")).any()
 
 
@@ -173,6 +196,7 @@ EDIT = st.tuples(
     st.integers(0, 149),  # position
     st.integers(2, 41),  # quality
     st.booleans(),  # disputed
+    st.integers(0, 2),  # what the mate says
 )
 
 
@@ -181,19 +205,20 @@ EDIT = st.tuples(
 def test_any_edits_pool_as_counted_one_by_one(rows, paired):
     rows = sorted(rows, key=lambda row: row[3])
     edits = Edits.empty(len(rows))
-    for i, (key, to, strand, read, position, quality, disputed) in enumerate(rows):
+    for i, (key, to, strand, read, position, quality, disputed, mate) in enumerate(rows):
         edits.key[i] = KEYS[key]
         base = (int(KEYS[key]) >> (2 * FLANK)) & 3
         edits.to[i] = to if to != base else (to + 1) % 4
         edits.strand[i], edits.read[i], edits.position[i] = strand, read, position
         edits.fragment[i] = read // 2 * 2 if paired else read
         edits.quality[i], edits.disputed[i] = quality, disputed
+        edits.mate[i], edits.mate_quality[i] = mate, (quality + 7) % 42 * (mate > 0)
         edits.end_distance[i] = min(position, 149 - position)
         edits.qualities[i, 5 : 5 + position % 26] = quality
         edits.co_edits[i] = (position * 2654435761) & 0x7FFF7FFF & ~(1 << FLANK)
     profile = np.zeros((4, 94), np.int64)
     profile[:, 30] = 1000
-    check_pool(edits, pool_edits(edits, profile, table_of(batch_of([]), k=K), 150.0))
+    check_pool(edits, pool_edits(edits, profile, table_of(batch_of([]), k=K), 150.0), profile)
 
 
 def test_depth_is_that_of_the_deepest_kmer_over_the_site(pooled):
@@ -308,7 +333,8 @@ def test_neither_batches_nor_threads_make_a_difference(threads, batch_reads):
     one = gather([whole], table, spectrum)
     two = gather(simulate.to_batches(reads, batch_reads), table, spectrum, threads)
     assert one.reads == two.reads
-    assert one.context == two.context
+    for name, value in vars(one.context).items():
+        np.testing.assert_array_equal(getattr(two.context, name), value, err_msg=name)
     for part, names in ARRAYS.items():
         for name in names:
             first, second = getattr(getattr(one, part), name), getattr(getattr(two, part), name)
