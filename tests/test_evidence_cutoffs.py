@@ -5,12 +5,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dbgclean.evidence.cutoffs import choose_correction_k, choose_cutoffs, enough_depth
+from dbgclean.evidence.cutoffs import (
+    choose_correction_k,
+    choose_cutoffs,
+    enough_depth,
+    median_depth,
+)
 
 
-def spectrum(peak, size=4_600_000, k=31, error_rate=0.004):
+def spectrum(peak, size=4_600_000, k=31, error_rate=0.004, curve=()):
     return SimpleNamespace(
-        fitted=True, k=k, peak=peak, genome_size=size, error_rate=error_rate, histogram=None
+        fitted=True, k=k, peak=peak, genome_size=size, error_rate=error_rate, curve=curve
     )
 
 
@@ -62,6 +67,49 @@ def test_correction_k_without_a_fit():
 
 def test_correction_k_of_reads_too_short_for_it():
     assert choose_correction_k(spectrum(3), 25.0, 31) == 25
+
+
+@pytest.mark.parametrize(
+    ("peak", "cutoffs"),
+    [
+        (500, (5, 3)),
+        (30, (5, 3)),
+        (15, (5, 3)),
+        (10, (4, 2)),
+        (8, (3, 2)),
+        (6, (2, 2)),
+        (2, (2, 2)),
+        (0, (2, 2)),
+    ],
+)
+def test_cutoffs_follow_the_depth(peak, cutoffs):
+    assert choose_cutoffs(spectrum(peak)) == cutoffs
+
+
+@pytest.mark.parametrize(
+    ("genome", "cutoffs"),
+    [
+        ([9, 20, 60, 200, 600], (5, 3)),  # errors outnumber true k-mers up to 4
+        ([9, 20, 60, 600, 600], (4, 3)),
+        ([9, 20, 600, 600, 600], (3, 2)),
+        ([9, 600, 600, 600, 600], (3, 2)),
+    ],
+)
+def test_cutoffs_where_true_kmers_outnumber_errors(genome, cutoffs):
+    curve = [(abundance, 500.0, float(true)) for abundance, true in enumerate(genome, 1)]
+    assert choose_cutoffs(spectrum(16, curve=curve)) == cutoffs
+
+
+def test_cutoffs_without_a_fit_follow_the_median():
+    """100 k-mers seen once, 100 seen 10 times: a base of the reads sees 10."""
+    histogram = np.zeros(20, np.int64)
+    histogram[[1, 10]] = 100
+    spectrum = SimpleNamespace(fitted=False, peak=0.0, histogram=histogram)
+    assert median_depth(spectrum) == 10
+    assert choose_cutoffs(spectrum) == (4, 2)
+    nothing = SimpleNamespace(fitted=False, peak=0.0, histogram=np.zeros(3, np.int64))
+    assert median_depth(nothing) == 0
+    assert choose_cutoffs(nothing) == (2, 2)
 
 
 @pytest.mark.parametrize(("peak", "enough"), [(3, 3), (20, 7), (41, 15), (1000, 350)])

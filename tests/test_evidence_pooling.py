@@ -3,7 +3,6 @@
 import math
 from collections import defaultdict
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from small_samples import batch_of, mixture, reverse_complement, strings_of, tab
 
 from benchmarks import simulate
 from dbgclean.evidence.alternatives import COLUMNS, pool_edits
-from dbgclean.evidence.cutoffs import choose_cutoffs, median_depth
 from dbgclean.evidence.edits import FLANK, WINDOW, Edits, collect_edits, quality_profile
 from dbgclean.evidence.gather import gather
 from dbgclean.evidence.mates import AGREES, DENIES
@@ -347,31 +345,3 @@ def test_no_reads_no_evidence():
     evidence = gather([batch_of([])], table, fit_spectrum(table))
     assert len(evidence.alternatives) == len(evidence.edits) == len(evidence.changes) == 0
     assert set(evidence.reads.values()) == {0}
-
-
-@pytest.mark.parametrize(
-    ("peak", "cutoffs"),
-    [
-        (500, (5, 3)),
-        (30, (5, 3)),
-        (15, (5, 3)),
-        (10, (4, 2)),
-        (6, (2, 2)),
-        (2, (2, 2)),
-        (0, (2, 2)),
-    ],
-)
-def test_cutoffs_follow_the_depth(peak, cutoffs):
-    assert choose_cutoffs(SimpleNamespace(fitted=True, peak=peak)) == cutoffs
-
-
-def test_cutoffs_without_a_fit_follow_the_median():
-    """100 k-mers seen once, 100 seen 10 times: a base of the reads sees 10."""
-    histogram = np.zeros(20, np.int64)
-    histogram[[1, 10]] = 100
-    spectrum = SimpleNamespace(fitted=False, peak=0.0, histogram=histogram)
-    assert median_depth(spectrum) == 10
-    assert choose_cutoffs(spectrum) == (4, 2)
-    nothing = SimpleNamespace(fitted=False, peak=0.0, histogram=np.zeros(3, np.int64))
-    assert median_depth(nothing) == 0
-    assert choose_cutoffs(nothing) == (2, 2)

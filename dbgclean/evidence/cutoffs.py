@@ -67,14 +67,25 @@ def choose_correction_k(spectrum: Spectrum, mean_length: float, k: int) -> int:
 def choose_cutoffs(spectrum: Spectrum) -> tuple[int, int]:
     """Abundance cutoffs of the two threading passes, from the depth of the sample.
 
-    5 and 3 where a base is covered 15 times or more; less where it is shallower. The
-    fork rule of `SolidGraph` takes care of what is deeper. Without a fit the median
-    abundance that a base of the reads sees stands in for the peak.
+    5 and 3 where a base is covered 15 times or more; less where it is shallower, and
+    where the fitted parts say that the genome's own k-mers outnumber errors earlier: in
+    a diploid of 20x, half of the alleles stand at 8 and some below 5. The fork rule of
+    `SolidGraph` takes care of what is deeper. Without a fit the median abundance that
+    a base of the reads sees stands in for the peak.
     """
     peak = spectrum.peak if spectrum.fitted else median_depth(spectrum)
     upper = int(np.clip(round(_UPPER_SHARE * peak), 2, _UPPER))
-    lower = int(np.clip(round(_LOWER_SHARE * peak), 2, _LOWER))
-    return upper, min(lower, upper)
+    upper = min(upper, max(_first_genuine(spectrum), _LOWER))
+    lower = int(np.clip(round(_LOWER_SHARE * peak), 2, _LOWER)) if upper > _LOWER else 2
+    return upper, lower
+
+
+def _first_genuine(spectrum: Spectrum) -> int:
+    """Lowest abundance, from 2, at which no more errors are expected than true k-mers."""
+    for abundance, errors, genome in spectrum.curve if spectrum.fitted else ():
+        if abundance > 1 and genome >= errors:
+            return abundance
+    return _UPPER
 
 
 def enough_depth(spectrum: Spectrum) -> int | None:
