@@ -12,8 +12,7 @@ import argparse
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,43 +24,34 @@ from benchmarks import train_trials
 from benchmarks.train_card import card_values, plot_training, write_card
 from benchmarks.train_data import Examples, gather_examples
 from dbgclean.evidence.edits import FLANK, WINDOW
-from dbgclean.evidence.windows import CHANNELS, GLOBALS, SCHEME
-from dbgclean.model.autoencoder import Autoencoder, AutoencoderConfig, predict
+from dbgclean.evidence.windows import CHANNELS, COMPLEMENT, GLOBALS, SCHEME
+from dbgclean.model.autoencoder import Autoencoder, AutoencoderConfig
+from dbgclean.model.calibration import (
+    average_precision,
+    best_temperature,
+    middle_posteriors,
+    scores,
+    thresholds,
+    with_temperature,
+)
+from dbgclean.model.finetune import fold, turned_batches
 from dbgclean.model.training import Batch, TrainingSettings, shuffled_batches, train
 from dbgclean.model.weights import save_model
 
 logger = logging.getLogger("benchmarks.train_model")
 
-_TEMPERATURES = np.exp(np.linspace(np.log(0.6), np.log(2.5), 39))
 # The middle base is what is judged; the others teach it to copy.
 _CENTRE_WEIGHT, _OTHER_WEIGHT = 8.0, 0.05
 # Bases the encoder is told: the middle and what a motif just before or after it takes.
 _FAR = np.abs(np.arange(WINDOW) - FLANK) > 4
 _BASE_CHANNELS = 8
-# Channels of the reverse complement: two one-hot bases, then what has no strand.
-_COMPLEMENT = np.array([3, 2, 1, 0, 7, 6, 5, 4, 8, 9])
 # Weights far above the rest would make a few lone errors rule a batch.
 _LARGEST_WEIGHT = 5.0
 
 
-def middle_posteriors(model: Autoencoder, rows: Examples, threads: int = 2) -> np.ndarray:
-    """Posteriors of the four bases in the middle, float64 (n, 4), with the k-mer's own first."""
-    out = np.empty((len(rows.real), 4))
-    turns = np.arange(4)
-    for start in range(0, len(out), 200_000):
-        part = slice(start, start + 200_000)
-        observed = rows.observed[part]
-        posteriors = predict(
-            model, rows.windows[part], rows.globals_[part], observed, threads=threads
-        )[:, FLANK]
-        columns = (observed[:, FLANK, None] + turns) & 3
-        out[part] = np.take_along_axis(posteriors, columns, axis=1)
-    return out
-
-
-def probability_real(model: Autoencoder, rows: Examples) -> np.ndarray:
-    """Posterior of each k-mer's own middle base, float64 (n,): P(real)."""
-    return middle_posteriors(model, rows)[:, 0]
+def _posteriors(model: Autoencoder, rows: Examples) -> np.ndarray:
+    """Posteriors of the middle bases, float64 (n, 4), the k-mer's own, P(real), first."""
+    return middle_posteriors(model, rows.windows, rows.globals_, rows.observed, threads=2)
 
 
 def fit(
@@ -92,9 +82,12 @@ def fit(
     chosen = _as_batch(held_out, mean, scale)
     looks = [chosen.take(slice(i, i + 8192)) for i in range(0, len(chosen.windows), 8192)]
     batches = shuffled_batches(_as_batch(rows, mean, scale), args.batch, args.seed)
-    turned = partial(_turned, batches, args.seed)
+    turned = partial(turned_batches, batches, COMPLEMENT, args.seed)
     history = train(model, turned, settings, looks, positions)
-    _fold(model, mean, scale)
+    # Bases far from the middle only invite the encoder to learn genomes by heart.
+    blind = np.zeros((WINDOW, CHANNELS), bool)
+    blind[_FAR, :_BASE_CHANNELS] = True
+    fold(model, mean, scale, blind)
     return model, history.to_dict()
 
 
@@ -106,96 +99,10 @@ def _as_batch(rows: Examples, mean: np.ndarray, scale: np.ndarray) -> Batch:
     return Batch(windows, globals_, rows.observed, rows.target, weight)
 
 
-def _turned(batches: Callable[[int], Iterator[Batch]], seed: int, epoch: int) -> Iterator[Batch]:
-    """Half of the rows, drawn anew each epoch, as their reverse complement.
-
-    The evidence is the same on either strand; canonical k-mers alone would let the
-    network learn which one is the lesser by name.
-    """
-    rng = np.random.default_rng([seed, epoch, 107])
-    for batch in batches(epoch):
-        flip = rng.random(len(batch.observed)) < 0.5
-        windows, observed, target = (array.copy() for array in (batch[0], batch[2], batch[3]))
-        windows[flip] = windows[flip][:, ::-1, _COMPLEMENT]
-        observed[flip] = 3 - observed[flip][:, ::-1]
-        target[flip] = 3 - target[flip][:, ::-1]
-        yield batch._replace(windows=windows, observed=observed, target=target)
-
-
-def _fold(model: Autoencoder, mean: np.ndarray, scale: np.ndarray) -> None:
-    """Put what was done to the input into the first layer, so that it takes it as it is.
-
-    Training on globals of mean 0 and deviation 1 is much better conditioned, and bases far
-    from the middle only invite the encoder to learn genomes by heart.
-    """
-    first = model.encoder[0]
-    size = len(mean)
-    blind = np.zeros((WINDOW, CHANNELS), bool)
-    blind[_FAR, :_BASE_CHANNELS] = True
-    with torch.no_grad():
-        first.weight[:, :-size][:, torch.as_tensor(blind.ravel())] = 0
-        first.weight[:, -size:] /= torch.as_tensor(scale, dtype=torch.float32)
-        first.bias -= first.weight[:, -size:] @ torch.as_tensor(mean, dtype=torch.float32)
-
-
-def log_loss(chance: np.ndarray, rows: Examples) -> float:
-    """Mean weighted cross-entropy, nats."""
-    chance = np.clip(chance, 1e-7, 1 - 1e-7)
-    loss = np.where(rows.real, -np.log(chance), -np.log(1 - chance))
-    return float(np.average(loss, weights=rows.weight))
-
-
 def calibrate(model: Autoencoder, rows: Examples) -> Autoencoder:
     """The same weights at the temperature of least loss on ``rows``."""
-    model.config = replace(model.config, temperature=1.0)
-    logits = np.log(np.maximum(middle_posteriors(model, rows), 1e-30))
-    losses = []
-    for temperature in _TEMPERATURES:
-        odds = np.exp(logits / temperature)
-        losses.append(log_loss(odds[:, 0] / odds.sum(axis=1), rows))
-    best = float(_TEMPERATURES[int(np.argmin(losses))])
-    model.config = replace(model.config, temperature=round(best, 4))
-    return model
-
-
-def thresholds(chance: np.ndarray, rows: Examples, cost: float) -> tuple[float, float]:
-    """Where real begins and error ends.
-
-    Real begins where the held-out samples lose least, an allele lost counting ``cost`` times
-    an error kept (1 / (1 + cost), were the posteriors perfect); error ends a little below,
-    because what is undecided stays in the reads just as what is real.
-    """
-    grid = np.round(np.arange(0.1, 0.81, 0.01), 2)
-    weight = rows.weight.astype(float)
-    losses = [
-        np.sum(weight * np.where(rows.real, cost * (chance < at), chance >= at)) for at in grid
-    ]
-    # The curve is flat and jagged: the middle of all that is within 1 % of the least.
-    real = float(np.round(np.median(grid[losses <= 1.01 * np.min(losses)]), 2))
-    return real, round(0.85 * real, 3)
-
-
-def average_precision(score: np.ndarray, rows: Examples) -> float:
-    """Area under precision and recall, each row at its weight."""
-    order = np.argsort(-score, kind="stable")
-    weight = rows.weight[order].astype(float)
-    found = np.cumsum(weight * rows.real[order])
-    precision = found / np.cumsum(weight)
-    return float(np.sum(precision * weight * rows.real[order]) / max(found[-1], 1e-12))
-
-
-def calibration_error(chance: np.ndarray, rows: Examples) -> float:
-    """Mean absolute difference of chance and share over ten bins between 0.02 and 1."""
-    bins = np.clip((chance * 10).astype(int), 0, 9)
-    use = chance > 0.02
-    total, weight = 0.0, rows.weight.astype(float)
-    for one in range(10):
-        rows_in = use & (bins == one)
-        if rows_in.any():
-            mass = weight[rows_in].sum()
-            gap = np.average(chance[rows_in] - rows.real[rows_in], weights=weight[rows_in])
-            total += mass * abs(gap)
-    return float(total / max(weight[use].sum(), 1e-12))
+    posteriors = _posteriors(with_temperature(model, 1.0), rows)
+    return with_temperature(model, best_temperature(posteriors, rows.real, rows.weight))
 
 
 def compare_boosting(rows: Examples, test: Examples, seed: int) -> dict[str, float]:
@@ -210,15 +117,7 @@ def compare_boosting(rows: Examples, test: Examples, seed: int) -> dict[str, flo
     weight = np.minimum(rows.weight, _LARGEST_WEIGHT)
     booster.fit(rows.globals_, rows.real, sample_weight=weight)
     chance = booster.predict_proba(test.globals_)[:, 1]
-    return _scores(chance, test)
-
-
-def _scores(chance: np.ndarray, rows: Examples) -> dict[str, float]:
-    return {
-        "average_precision": round(average_precision(chance, rows), 4),
-        "log_loss": round(log_loss(chance, rows), 6),
-        "calibration_error": round(calibration_error(chance, rows), 4),
-    }
+    return scores(chance, test.real, test.weight)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -260,16 +159,17 @@ def _figures(
     model: Autoencoder, rows: Examples, held_out: Examples, args: argparse.Namespace
 ) -> dict[str, Any]:
     """Thresholds, sizes and the held-out scores."""
-    chance = probability_real(model, held_out)
-    real, error = thresholds(chance, held_out, args.allele_cost)
-    ratio = round(average_precision(held_out.likelihood, held_out), 4)
-    scores = {
-        "network": _scores(chance, held_out),
+    chance = _posteriors(model, held_out)[:, 0]
+    truth = held_out.real, held_out.weight
+    real, error = thresholds(chance, *truth, args.allele_cost)
+    ratio = round(average_precision(held_out.likelihood, *truth), 4)
+    by_judge = {
+        "network": scores(chance, *truth),
         "likelihood_ratio": {"average_precision": ratio},
     }
     if not args.no_boosting:
         boosting = compare_boosting(rows, held_out, args.seed)
-        scores |= {"gradient_boosting": boosting} if boosting else {}
+        by_judge |= {"gradient_boosting": boosting} if boosting else {}
     return {
         "real_threshold": real,
         "error_threshold": error,
@@ -277,7 +177,7 @@ def _figures(
         "parameters": model.n_parameters,
         "examples": len(rows.real),
         "real_examples": int(rows.real.sum()),
-        "held_out": scores,
+        "held_out": by_judge,
     }
 
 
