@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dbgclean._files import OutputFolder
-from dbgclean.correct.correctors import load_corrector
+from dbgclean.correct.correctors import Sample, load_corrector
 from dbgclean.correct.kmer_corrections import write_kmer_corrections
 from dbgclean.correct.kmer_moves import Moves, move_abundances
+from dbgclean.correct.policy import Policy
 from dbgclean.errors import InputError
 from dbgclean.evidence.neighbours import KmerEvidence, neighbour_alternatives
 from dbgclean.log import Progress
@@ -25,7 +27,7 @@ from dbgclean.spectrum.formats import read_kmer_fasta
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.table import KmerTable
 
-__all__ = ["kmer_set_run"]
+__all__ = ["KmerRun", "correct_kmers", "kmer_set_run"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +38,16 @@ _OF_READS = ("correction_k", "min_quality")
 
 
 @dataclass
-class _KmerRun(Run):
-    """A run over a k-mer set; ``moves`` are those of the chosen corrector."""
+class KmerRun(Run):
+    """A run over a k-mer set.
 
-    moves: Moves | None = None
+    Attributes
+    ----------
+    moves
+        By name of the column, of those that judge.
+    """
+
+    moves: dict[str, Moves] = field(default_factory=dict)
 
 
 def kmer_set_run(
@@ -84,14 +92,11 @@ def kmer_set_run(
         out = stack.enter_context(OutputFolder(folder, force))
         progress.start(f"Reading {Path(path).name}")
         table = _read(path, k)
-        options = replace(options, k=table.k, correction_k=table.k)
-        true = _Truth(truth, options.k) if truth else None
-        run = _KmerRun(options, [], progress, policy)
-        run.raw, run.spectrum = table, fit_spectrum(table)
+        true = _Truth(truth, table.k) if truth else None
         names = [*CONTROLS] if controls else []
         if options.corrector not in names:
             names.append(options.corrector)
-        _judge(run, names)
+        run = correct_kmers(table, options, names, policy, progress)
         report = _analyse(run, out, true)
         report |= {
             "config": {name: v for name, v in report["config"].items() if name not in _OF_READS},
@@ -103,6 +108,40 @@ def kmer_set_run(
         write_outputs(report, out.path("report.json").parent)
         out.commit()
     return report
+
+
+def correct_kmers(
+    table: KmerTable,
+    options: Options,
+    names: Sequence[str],
+    policy: Policy | None = None,
+    progress: Progress | None = None,
+) -> KmerRun:
+    """Judge the weak k-mers of a table: a column for each corrector, with its k-mers.
+
+    Parameters
+    ----------
+    table
+        Abundances at any k; strands and qualities are not looked at.
+    options
+        What concerns reads is ignored; k is that of the table.
+    names
+        Correctors, the columns in their order.
+    policy
+        The user's rules; by default none.
+    """
+    options = replace(options, k=table.k, correction_k=table.k)
+    run = KmerRun(options, [], progress or Progress(quiet=True), policy or Policy())
+    run.raw, run.spectrum = table, fit_spectrum(table)
+    run.columns = {name: Column(name, load_corrector(name)) for name in names}
+    if any(column.corrector.edits_reads for column in run.columns.values()):
+        run.progress.start("Looking for solid neighbours")
+        run.evidence = neighbour_alternatives(table, run.spectrum, options.threads)
+    sample = sample_of(run, run.spectrum)
+    run.progress.start("Judging")
+    for column in run.columns.values():
+        _judge(run, column, sample)
+    return run
 
 
 def _check_corrector(options: Options) -> None:
@@ -134,27 +173,18 @@ def _read(path: str, k: int | None) -> KmerTable:
     return table
 
 
-def _judge(run: _KmerRun, names: list[str]) -> None:
-    """A column for each corrector: its verdicts, and the table after them."""
+def _judge(run: KmerRun, column: Column, sample: Sample) -> None:
+    """Verdicts of one corrector, and the table after them."""
     assert run.raw is not None
-    assert run.spectrum is not None
-    run.columns = {name: Column(name, load_corrector(name)) for name in names}
-    if any(column.corrector.edits_reads for column in run.columns.values()):
-        run.progress.start("Looking for solid neighbours")
-        run.evidence = neighbour_alternatives(run.raw, run.spectrum, run.options.threads)
-    sample = sample_of(run, run.spectrum)
-    run.progress.start("Judging")
-    for column in run.columns.values():
-        column.table, protected = run.raw, np.zeros(0, np.uint64)
-        if column.corrector.edits_reads:
-            assert isinstance(run.evidence, KmerEvidence)
-            judged = column.corrector.judge(run.evidence, sample)
-            column.verdicts = run.policy.apply(run.evidence, judged)
-            moves = move_abundances(run.raw, run.evidence, column.verdicts.kept)
-            column.table, protected = moves.table, moves.protected
-            if column is run.chosen:
-                run.moves = moves
-        column.kept = column.corrector.keep(column.table, protected, sample)
+    column.table, protected = run.raw, np.zeros(0, np.uint64)
+    if column.corrector.edits_reads:
+        assert isinstance(run.evidence, KmerEvidence)
+        judged = column.corrector.judge(run.evidence, sample)
+        column.verdicts = run.policy.apply(run.evidence, judged)
+        moves = move_abundances(run.raw, run.evidence, column.verdicts.kept)
+        column.table, protected = moves.table, moves.protected
+        run.moves[column.name] = moves
+    column.kept = column.corrector.keep(column.table, protected, sample)
 
 
 def _input(path: str, table: KmerTable) -> dict[str, Any]:
@@ -167,17 +197,18 @@ def _input(path: str, table: KmerTable) -> dict[str, Any]:
     }
 
 
-def _corrections(run: _KmerRun) -> dict[str, Any]:
+def _corrections(run: KmerRun) -> dict[str, Any]:
     """As of a run over reads, with k-mers moved in place of bases changed."""
     chosen = run.chosen
     assert chosen.table is not None
     assert chosen.kept is not None
     dropped = chosen.table.counts[~chosen.kept]
     result: dict[str, Any] = {"corrector": chosen.name}
-    if chosen.verdicts is not None and run.evidence is not None and run.moves is not None:
+    if chosen.verdicts is not None and run.evidence is not None:
+        moves = run.moves[chosen.name]
         result |= {"alternatives": len(run.evidence.alternatives), **chosen.verdicts.count()}
-        result |= run.moves.count()
-        result["refused"] = run.moves.refused()
+        result |= moves.count()
+        result["refused"] = moves.refused()
         result |= run.policy.report(chosen.verdicts)
     return result | {
         "kmers_dropped": len(dropped),
@@ -185,7 +216,7 @@ def _corrections(run: _KmerRun) -> dict[str, Any]:
     }
 
 
-def _write_corrections(run: _KmerRun, out: OutputFolder) -> None:
+def _write_corrections(run: KmerRun, out: OutputFolder) -> None:
     assert run.raw is not None
     assert run.evidence is None or isinstance(run.evidence, KmerEvidence)
     write_kmer_corrections(
@@ -193,6 +224,6 @@ def _write_corrections(run: _KmerRun, out: OutputFolder) -> None:
         run.raw,
         run.evidence,
         run.chosen.verdicts,
-        run.moves,
+        run.moves.get(run.chosen.name),
         run.chosen.kmers.keys,
     )
