@@ -62,6 +62,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--length", type=int, default=500_000)
     parser.add_argument("--depth", type=float, default=200)
     parser.add_argument("--error", type=float, default=0.004)
+    parser.add_argument(
+        "--end-drop",
+        type=float,
+        default=7.0,
+        help="Phred that the last cycle loses: 7 makes errors 3 times what qualities say, 9.4 twice",
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--correctors", nargs="+", default=list(CONTROLS))
@@ -102,7 +108,7 @@ def draw(args: argparse.Namespace, seed: int) -> tuple[simulate.SimulatedReads, 
         depth=args.depth,
         sites=sites,
         systematic=systematic_sites(genome, args.set, seed),
-        profile=simulate.QualityProfile(rate=args.error),
+        profile=simulate.QualityProfile(rate=args.error, end_drop=args.end_drop),
         artefacts=HARD if hard else None,
         insert_mean=250 if hard else 350,
         insert_sd=70 if hard else 50,
