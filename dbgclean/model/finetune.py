@@ -12,6 +12,7 @@ or the network stays as it was.
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ from dbgclean.model.comparison import (
     better_of,
     chance_real,
 )
-from dbgclean.model.training import Batch, TrainingSettings, shuffled_batches, train
+from dbgclean.model.training import Batch, History, TrainingSettings, shuffled_batches, train
 
 __all__ = [
     "FineTuneSettings",
@@ -159,6 +160,8 @@ class deterministic:  # noqa: N801  (a context manager in the manner of torch's 
     """Within the block torch does nothing whose result may differ from run to run."""
 
     def __enter__(self) -> None:
+        # cuBLAS adds in one order only with a workspace of its own (CUDA documentation).
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         self._before = torch.are_deterministic_algorithms_enabled()
         torch.use_deterministic_algorithms(True)
 
@@ -193,35 +196,49 @@ def fine_tune(
     checkpoint, advance
         As for `train`.
     """
-    before = chance_real(model, rows, threads)
-    truth = np.where(rows.known, rows.real, before)
-    tuned = copy.deepcopy(model)
-    absorb_temperature(tuned)
+    with deterministic():
+        before = chance_real(model, rows, threads)
+        truth = np.where(rows.known, rows.real, before)
+        tuned = copy.deepcopy(model)
+        absorb_temperature(tuned)
+        history = _train(tuned, rows, truth, complement, settings, checkpoint, advance)
+        return better_of(Pair(model, tuned, rows, before, truth, threads), card, history)
+
+
+def _train(
+    tuned: Autoencoder,
+    rows: LabelledWindows,
+    truth: np.ndarray,
+    complement: np.ndarray,
+    settings: FineTuneSettings,
+    checkpoint: Checkpoint | None,
+    advance: Callable[[], None] | None,
+) -> History:
+    """Train in place on the rows that are there to train on."""
     training = np.flatnonzero(rows.part == TRAIN)
     globals_ = rows.globals_[training].astype(np.float64)
     mean, scale = globals_.mean(axis=0), np.maximum(globals_.std(axis=0), 1e-3)
     unfold(tuned, mean, scale)
     keep_blind = _keep_blind(tuned)
-    with deterministic():
-        history = train(
-            tuned,
-            _epochs(rows.take(training), truth[training], mean, scale, complement, settings),
-            TrainingSettings(
-                steps=settings.steps,
-                learning_rate=settings.learning_rate,
-                weight_decay=0.0,
-                evaluate_every=max(settings.steps // 20, 1),
-                patience=settings.patience,
-                anchor=settings.anchor,
-            ),
-            _looks(rows, truth, mean, scale, settings.seed),
-            _position_weights(model),
-            checkpoint,
-            advance,
-        )
+    history = train(
+        tuned,
+        _epochs(rows.take(training), truth[training], mean, scale, complement, settings),
+        TrainingSettings(
+            steps=settings.steps,
+            learning_rate=settings.learning_rate,
+            weight_decay=0.0,
+            evaluate_every=max(settings.steps // 20, 1),
+            patience=settings.patience,
+            anchor=settings.anchor,
+        ),
+        _looks(rows, truth, mean, scale, settings.seed),
+        _position_weights(tuned),
+        checkpoint,
+        advance,
+    )
     keep_blind.remove()
     fold(tuned, mean, scale)
-    return better_of(Pair(model, tuned.eval(), rows, before, truth, threads), card, history)
+    return history
 
 
 def _position_weights(model: Autoencoder) -> np.ndarray:
