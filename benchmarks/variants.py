@@ -66,7 +66,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--end-drop",
         type=float,
         default=7.0,
-        help="Phred that the last cycle loses: 7 makes errors 3 times what qualities say, 9.4 twice",
+        help="Phred that the last cycle loses: 7 makes errors 3 times what qualities say, 9.4 2",
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--threads", type=int, default=2)
