@@ -6,12 +6,18 @@ deletion went silently, whatever its support.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from dbgclean.correct.correctors import Corrector
 from dbgclean.correct.verdicts import ERROR, REAL, UNDECIDED, Verdicts
 from dbgclean.evidence.gap_alternatives import GapAlternatives
 
-__all__ = ["all_gap_errors", "gap_verdicts"]
+if TYPE_CHECKING:
+    from dbgclean.evidence.gather import Evidence
+
+__all__ = ["all_gap_errors", "gap_verdicts", "judge_gaps"]
 
 # Log likelihood ratio (nats) from which a gap is real: far above chance, and there are
 # few places at which gaps recur.
@@ -25,6 +31,20 @@ _STRAND_RISK = 0.02
 def all_gap_errors(gaps: GapAlternatives) -> Verdicts:
     """Nothing is real that is not solid."""
     return Verdicts(np.full(len(gaps), ERROR, np.uint8), np.zeros(len(gaps), np.float32))
+
+
+def judge_gaps(corrector: object, evidence: Evidence) -> Verdicts | None:
+    """Verdicts on a run's gaps; a corrector that judges no base judges no gap.
+
+    Returns
+    -------
+    Verdicts or None
+        None where there are no reads.
+    """
+    if evidence.gaps is None:
+        return None
+    judges = getattr(type(corrector), "judge", None) is not Corrector.judge
+    return (gap_verdicts if judges else all_gap_errors)(evidence.gaps)
 
 
 def gap_verdicts(gaps: GapAlternatives) -> Verdicts:

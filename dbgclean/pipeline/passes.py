@@ -18,7 +18,7 @@ import numpy as np
 
 from dbgclean.correct.corrections import write_corrections
 from dbgclean.correct.correctors import Corrector, Sample, load_corrector
-from dbgclean.correct.gap_verdicts import all_gap_errors, gap_verdicts
+from dbgclean.correct.gap_verdicts import judge_gaps
 from dbgclean.correct.policy import Policy
 from dbgclean.correct.rewrite import Bases, Rewriter
 from dbgclean.correct.verdicts import Verdicts
@@ -283,19 +283,11 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
             assert run.evidence is not None
             judged = column.corrector.judge(run.evidence, sample)
             column.verdicts = run.policy.apply(run.evidence, judged)
-            column.gaps = _judge_gaps(column.corrector, run.evidence, run.policy)
+            gaps = judge_gaps(column.corrector, run.evidence)
+            column.gaps = gaps and run.policy.apply_to_gaps(run.evidence, gaps)
             kept_gaps = None if column.gaps is None else column.gaps.kept
             column.rewriter = Rewriter(run.evidence, column.verdicts.kept, kept_gaps)
     run.columns = columns
-
-
-def _judge_gaps(corrector: Corrector, evidence: Evidence, policy: Policy) -> Verdicts | None:
-    """Verdicts on insertions and deletions; a corrector that judges no base judges no gap."""
-    if evidence.gaps is None:
-        return None
-    judges = getattr(type(corrector), "judge", None) is not Corrector.judge
-    verdicts = (gap_verdicts if judges else all_gap_errors)(evidence.gaps)
-    return policy.apply_to_gaps(evidence, verdicts)
 
 
 def sample_of(run: Run, spectrum: Spectrum) -> Sample:
