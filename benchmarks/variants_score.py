@@ -23,7 +23,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.simulate import kept_alleles
 from dbgclean.report.cost import truth_cost
 from dbgclean.spectrum.table import KmerTable
 
@@ -75,17 +74,17 @@ def allele_rows(truth: Truth, keys: np.ndarray, raw: KmerTable) -> dict[str, dic
     Parameters
     ----------
     keys
-        uint64, canonical k-mers of the corrected reads.
+        uint64, sorted canonical k-mers of the corrected reads.
 
     Returns
     -------
     dict
         ``{"by_kmers": {group: [kept, kept whole, shown]}, "by_reads": {...}}``.
     """
-    kept = np.isin(truth.alleles[:, truth.alleles.shape[1] // 2], keys)
-    # The raw table is large, and only its k-mers of alleles matter: the hash finds them.
-    flat = truth.alleles.ravel()
-    whole = kept_alleles(truth.alleles, keys, flat[raw.find(flat) >= 0])
+    present = _among(truth.alleles, keys)
+    held = raw.find(truth.alleles.ravel()).reshape(present.shape) >= 0
+    kept = present[:, truth.alleles.shape[1] // 2]
+    whole = held.any(axis=1) & (present | ~held).all(axis=1)
     senses = {"by_kmers": shown_by_kmers(truth.alleles, raw)}
     if truth.by_reads is not None:
         senses["by_reads"] = truth.by_reads
@@ -99,6 +98,13 @@ def allele_rows(truth: Truth, keys: np.ndarray, raw: KmerTable) -> dict[str, dic
         }
         for sense, shown in senses.items()
     }
+
+
+def _among(kmers: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Which k-mers stand among sorted keys: bool, of the k-mers' shape."""
+    if len(keys) == 0:
+        return np.zeros(kmers.shape, bool)
+    return keys[np.minimum(np.searchsorted(keys, kmers), len(keys) - 1)] == kmers
 
 
 def score(truth: Truth, raw: KmerTable, table: KmerTable, kmers: KmerTable | None = None) -> dict:
@@ -128,7 +134,7 @@ def score(truth: Truth, raw: KmerTable, table: KmerTable, kmers: KmerTable | Non
         "alleles": allele_rows(truth, table.keys, raw),
     }
     if truth.artefacts is not None:
-        left = np.isin(table.keys, truth.artefacts, assume_unique=True)
+        left = _among(table.keys, truth.artefacts)
         result["artefacts_left"] = int(np.count_nonzero(left))
     if kmers is not None:
         cost = truth_cost(
@@ -144,7 +150,7 @@ def score(truth: Truth, raw: KmerTable, table: KmerTable, kmers: KmerTable | Non
 
 def _new(truth: Truth, raw: KmerTable, table: KmerTable) -> int:
     """False k-mers that no raw read held."""
-    false = table.keys[~np.isin(table.keys, truth.kmers, assume_unique=True)]
+    false = table.keys[~_among(table.keys, truth.kmers)]
     return int(np.count_nonzero(raw.find(false) < 0))
 
 
