@@ -33,7 +33,10 @@ million bases each: depth 8 to 1000 (most 30 to 400), reads of 75 to 250 bases, 
 1 % by quality (full range or eight levels; several declines) or uniform, some without qualities;
 no alleles, heterozygous sites, or sites at 0.5 to 50 %, one per 150 to 1000 bases; half of the
 samples with systematic errors on one strand (0.5 to 3 a kilobase, 0.5 to 15 %, anywhere or behind
-GGC or homopolymers); some with duplicates, chimeras, indels and adapters.
+GGC, homopolymers or a motif drawn for the sample); mates apart or overlapping; some with
+duplicates, chimeras, indels and adapters; one in eight with errors of copying the molecules (5 to
+30 a kilobase, most below 1 %), which both mates show; one in seven as a k-mer set without reads
+(k = 21, 25 or 31), where all that only reads can tell is missing and flagged so.
 
 Genomes: E. coli O157:H7 strain 2159 (first 4 Mb) and random genomes of 30 to 70 % GC with
 repeats, for the weights; phage lambda and human chr20:10.0-10.5 Mb to decide when to stop; human
@@ -74,7 +77,8 @@ allele fraction: alleles kept of those that at least three reads show, solid one
 - An allele that one to three reads show is decided by the qualities of a few bases; at 1 to 2 %
   and 200x part of them is lost, at lower depth more.
 - Systematic errors of high quality that strike both strands look like alleles and are called
-  real.
+  real. So do errors of reverse transcription, amplification or synthesis that many molecules
+  share: in amplicons of a virus most of what is called real at 0.5 to 5 % is of that kind.
 - Paralogue differences rarer than the solid threshold count as alleles.
 - Reads without qualities (FASTA) are judged by counts alone; expect to lose rare alleles.
 - Long reads, RNA and single-cell amplification were not in the training data.

@@ -129,10 +129,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--model", type=Path, default=Path("dbgclean/model/pretrained"))
     parser.add_argument("--results", type=Path, default=Path("benchmarks/results/0.1.0"))
-    parser.add_argument("--conditions", type=int, default=300, help="simulated training samples")
-    parser.add_argument("--held-out", type=int, default=50, help="samples to stop on, and again")
+    parser.add_argument("--conditions", type=int, default=420, help="simulated training samples")
+    parser.add_argument("--held-out", type=int, default=70, help="samples to stop on, and again")
     parser.add_argument("--bases", type=float, nargs=2, default=(2e6, 14e6), help="per sample")
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=12_000)
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument(
         "--allele-cost", type=float, default=1.5, help="an allele lost, in errors kept"

@@ -58,7 +58,7 @@ def test_untrained_network_is_indifferent_where_no_base_was_observed():
 def test_funnel_sizes():
     model = Autoencoder(AutoencoderConfig(positions=31, channels=45, globals_=32))
     linear = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)]
-    assert [layer.out_features for layer in linear] == [96, 64, 62, 64, 124, 4]
+    assert [layer.out_features for layer in linear] == [96, 64, 62, 64, 124, 4, 31]
     assert 150_000 < model.n_parameters < 170_000
 
 
