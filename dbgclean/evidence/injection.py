@@ -76,7 +76,7 @@ def _even(
             return False
         count = np.int64(counts[row])
         low, high = min(low, count), max(high, count)
-    return low >= _LEAST and low >= _EVEN * high
+    return bool(low >= _LEAST and low >= _EVEN * high)
 
 
 @numba.njit(cache=True, nogil=True)

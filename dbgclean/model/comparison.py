@@ -42,8 +42,8 @@ _TEMPERATURE_SPAN, _LARGEST_SHIFT = 1.25, 3.0
 _HAIR = 1e-3
 # A lost allele in errors kept, as the thresholds of the weights that ship were set.
 _ALLELE_COST = 1.5
-# The gain has to be this many standard errors.
-_SURE = 2.0
+# The gain has to be this many standard errors, over at least so many alleles.
+_SURE, _FEWEST_ALLELES = 3.0, 10
 
 
 class LabelledWindows(NamedTuple):
@@ -247,6 +247,8 @@ def _figures(
 def _verdict(figures: dict[str, Any], gain: float) -> tuple[bool, str]:
     """Is the fine-tuned network better, by more than chance, and nowhere worse?"""
     before, after = figures["before"], figures["after"]
+    if figures["rows"]["judge"]["real"] < _FEWEST_ALLELES:
+        return False, "tried on too few held-out alleles to tell"
     if gain < _SURE:
         return False, "not better on held-out places by more than chance"
     if after["cost"] > before["cost"] or after["average_precision"] < before["average_precision"]:

@@ -18,15 +18,16 @@ __all__ = ["write_model"]
 
 _TEXT = """# Model card: {title}
 
-Made by dbgclean {version} from the weights `{started_from}` (SHA-256 {started_from_sha256}),
-on one sample; use it with `--model` on that sample, or on others of the same library and run.
+Made by dbgclean {version} on one sample; use it with `--model` on that sample, or on others of the
+same library and run. It began with the weights `{started_from}`, SHA-256
+`{started_from_sha256}`.
 
 **{verdict}**
 
 ## What it was trained on
 
-{reads:,} reads ({bases:,} bases, depth {depth}), threaded at k = {correction_k}. Nothing of them is
-in this folder. {rounds} rounds of injection at {places:,} places where all k-mers are frequent and
+{reads:,} reads ({bases:,} bases, depth {depth}), threaded at k = {correction_k}; nothing of them is
+in this folder. Rounds of injection: {rounds}, at {places:,} places where all k-mers are frequent,
 evenly so, and where nothing recurs: alleles in 0.4 to 40 % of the fragments (both mates, both
 strands, the reads' own qualities), and recurring errors by the sample's own error rates (by
 quality and substitution; four in five on one strand only). Beside them the sample's own
@@ -68,7 +69,7 @@ _SHOWN = {
     "average_precision": "average precision",
     "log_loss": "log loss (nats)",
     "alleles_kept": "injected alleles kept",
-    "errors_kept": "injected errors kept",
+    "errors_kept": "errors kept",
     "own_kept": "own kept",
     "cost": "cost",
 }
