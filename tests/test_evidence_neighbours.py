@@ -305,3 +305,17 @@ def test_nothing_weak_is_no_trouble():
     assert len(found.row) == len(found.alternatives) == 0
     moves = move_abundances(table, found, np.zeros(0, bool))
     assert moves.table.total == table.total
+
+
+def test_an_allele_that_is_solid_in_part_counts_whole():
+    """Four k-mers fewer than the cutoff are judged with the reads of those that reach it."""
+    k, genome, site = 21, random_sequence(1500, seed=8), 700
+    allele = genome[:site] + other(genome[site]) + genome[site + 1 :]
+    reads = clean_reads(genome, length=80, depth=60)
+    reads += [allele[640:720]] * 4 + [allele[690:770]] * 4
+    table = count_kmers([batch_of(reads)], k)
+    found = neighbour_alternatives(table, fit_spectrum(table))
+    counts = [table.abundance(strings_to_kmers([allele[s : s + k]]))[0] for s in range(680, 701)]
+    assert max(counts) >= choose_cutoffs(fit_spectrum(table))[0] > min(counts)
+    assert len(found.row) < k
+    assert found.alternatives.fragments.tolist() == [8]

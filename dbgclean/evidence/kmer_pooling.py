@@ -5,6 +5,7 @@ the base can have in a k-mer. Place by place the abundances rise where reads beg
 it and fall where they end, so that what they rise by in all is the reads that showed it, as
 long as none begins where another ends. Reads that end near the base have fewer such
 k-mers; how many the lone errors have on average tells how many reads there are to a k-mer.
+An alternative may be solid at some places; what is known of those belongs to its profile.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ class Shown:
         uint8: of the base in the k-mer, counted along ``key``.
     count, depth
         uint32: abundance of the weak k-mer, and of its goal.
+    beside
+        uint32 (n, 2): abundance of the solid k-mers that show the base at the place before
+        and at the one after, 0 where there are none.
     """
 
     kmer: np.ndarray
@@ -55,6 +59,7 @@ class Shown:
     place: np.ndarray
     count: np.ndarray
     depth: np.ndarray
+    beside: np.ndarray
 
 
 def pool_shown(
@@ -143,8 +148,8 @@ def _group(shown: Shown, k: int) -> _Groups:
     fragments, goal_depth, to = np.zeros(n), np.zeros(n), np.zeros(n, np.uint8)
     places = np.zeros(n, np.int64)
     _profile(
-        order, bounds, shown.place, shown.count, shown.depth, shown.to, fragments, goal_depth, to,
-        places,
+        order, bounds, shown.place, shown.count, shown.depth, shown.beside, shown.to, fragments,
+        goal_depth, to, places,
     )  # fmt: skip
     lone = places[fragments == 1]
     share = (lone.sum() + _PRIOR_LONE * k) / (len(lone) + _PRIOR_LONE) / k
@@ -216,12 +221,36 @@ def _likelihoods(
 
 
 @numba.njit(cache=True, nogil=True)
+def _rises(sums: np.ndarray, solid: np.ndarray) -> np.int64:
+    """What a profile rises by in all; solid k-mers between two that are known are no dip."""
+    total, before, last = 0, 0, -1
+    for p in range(WINDOW):
+        # Not their sum: what is deep, but shallow beside its goal, is in both.
+        now = max(sums[p], solid[p])
+        if now == 0 and last >= 0:
+            for q in range(p + 1, WINDOW):
+                if solid[q] > 0:
+                    now = min(solid[last], solid[q])
+                    break
+                if sums[q] > 0:
+                    break
+        if solid[p] > 0:
+            last = p
+        elif sums[p] > 0:
+            last = -1
+        total += max(0, now - before)
+        before = now
+    return np.int64(total)
+
+
+@numba.njit(cache=True, nogil=True)
 def _profile(
     order: np.ndarray,
     bounds: np.ndarray,
     place: np.ndarray,
     count: np.ndarray,
     depth: np.ndarray,
+    beside: np.ndarray,
     to: np.ndarray,
     fragments: np.ndarray,
     goal_depth: np.ndarray,
@@ -230,19 +259,23 @@ def _profile(
 ) -> None:
     """Of each group the reads that begin to show it, its deepest goal, the base that most
     have instead, and at how many places it was seen."""
-    sums = np.zeros(WINDOW, np.int64)
+    sums, solid = np.zeros(WINDOW, np.int64), np.zeros(WINDOW, np.int64)
     votes = np.zeros(4, np.int64)
     for g in range(len(bounds) - 1):
         sums[:] = 0
+        solid[:] = 0
         votes[:] = 0
         for i in range(bounds[g], bounds[g + 1]):
             e = order[i]
-            sums[place[e]] += count[e]
+            p = int(place[e])
+            sums[p] += count[e]
             votes[to[e]] += count[e]
             goal_depth[g] = max(goal_depth[g], np.float64(depth[e]))
-        before = 0
+            if beside[e, 0] > 0:
+                solid[p - 1] = max(solid[p - 1], np.int64(beside[e, 0]))
+            if beside[e, 1] > 0:
+                solid[p + 1] = max(solid[p + 1], np.int64(beside[e, 1]))
+        fragments[g] = _rises(sums, solid)
         for p in range(WINDOW):
-            fragments[g] += max(0, sums[p] - before)
             places[g] += sums[p] > 0
-            before = sums[p]
         out_to[g] = np.argmax(votes)

@@ -18,7 +18,17 @@ from dbgclean.evidence.solid import EMPTY, SolidGraph, find_slot
 from dbgclean.spectrum.kmers import revcomp
 from dbgclean.spectrum.table import KmerIndex, KmerTable, find_row
 
-__all__ = ["FOUND", "MOST_SUBSTITUTIONS", "NONE", "SOLID", "TIE", "Goals", "find_goals", "in_spans"]
+__all__ = [
+    "FOUND",
+    "MOST_SUBSTITUTIONS",
+    "NONE",
+    "SOLID",
+    "TIE",
+    "Goals",
+    "find_goals",
+    "in_spans",
+    "solid_beside",
+]
 
 # What became of a k-mer.
 SOLID, FOUND, TIE, NONE = 0, 1, 2, 3
@@ -98,6 +108,35 @@ def find_goals(
     )  # fmt: skip
     _carry_on(table, graph, goals, threads)
     return goals
+
+
+def solid_beside(
+    table: KmerTable, graph: SolidGraph, at: np.ndarray, threads: int = 1
+) -> np.ndarray:
+    """Abundance of the deepest solid k-mer that overlaps a k-mer by all but one base.
+
+    Parameters
+    ----------
+    at
+        int64 (m,): rows of the table.
+
+    Returns
+    -------
+    ndarray
+        uint32 (m, 2): of those that go on behind it and of those that begin before it,
+        on the strand on which it is canonical; 0 where there is none.
+    """
+    words, shift = _filter_of(table.keys[table.counts >= graph.upper])
+    k, upper = np.int64(table.k), np.int64(graph.upper)
+    beside = np.zeros((len(at), 2), np.uint32)
+    in_spans(
+        lambda start, stop: _beside(
+            table.keys, at, start, stop, k, upper, words, shift, graph.slots, beside
+        ),
+        len(at),
+        threads,
+    )
+    return beside
 
 
 def _filter_of(solid: np.ndarray) -> tuple[np.ndarray, np.uint64]:
@@ -185,6 +224,14 @@ def abundance_of(slots: np.ndarray, key: np.uint64) -> np.int64:
 
 
 @numba.njit(cache=True, nogil=True)
+def _passes(key: np.uint64, words: np.ndarray, shift: np.uint64) -> np.bool_:
+    """May a k-mer be solid? No is certain."""
+    h = _hash(key)
+    wanted = _three_bits(h)
+    return words[np.int64(h >> shift)] & wanted == wanted
+
+
+@numba.njit(cache=True, nogil=True)
 def _best_at(
     forward: np.uint64,
     reverse: np.uint64,
@@ -203,9 +250,7 @@ def _best_at(
         f = forward ^ (np.uint64(change) << here)
         r = reverse ^ (np.uint64(change) << there)
         key = min(f, r)
-        h = _hash(key)
-        wanted = _three_bits(h)
-        if words[np.int64(h >> shift)] & wanted != wanted:
+        if not _passes(key, words, shift):
             continue
         count = abundance_of(slots, key)
         # Of equals the first base in the alphabet.
@@ -333,3 +378,32 @@ def _from_overlaps(
         if fewest <= MOST_SUBSTITUTIONS:
             new_goal[i] = best_goal
             new_state[i] = TIE if rival >= _RIVAL_SHARE * best else FOUND
+
+
+@numba.njit(cache=True, nogil=True)
+def _beside(
+    keys: np.ndarray,
+    at: np.ndarray,
+    start: np.int64,
+    stop: np.int64,
+    k: np.int64,
+    upper: np.int64,
+    words: np.ndarray,
+    shift: np.uint64,
+    slots: np.ndarray,
+    beside: np.ndarray,
+) -> None:
+    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    top = np.uint64(2 * (k - 1))
+    for i in range(start, stop):
+        key = keys[at[i]]
+        other = revcomp(key, k)
+        for side in range(2):
+            kmer, back = (key, other) if side == 0 else (other, key)
+            for base in range(4):
+                f = ((kmer << np.uint64(2)) & keep) | np.uint64(base)
+                r = (back >> np.uint64(2)) | (np.uint64(3 - base) << top)
+                if _passes(min(f, r), words, shift):
+                    count = abundance_of(slots, min(f, r))
+                    if count >= upper and count > beside[i, side]:
+                        beside[i, side] = count

@@ -23,6 +23,7 @@ from dbgclean.evidence.nearest_solid import (
     TIE,
     find_goals,
     in_spans,
+    solid_beside,
     substitutions,
 )
 from dbgclean.evidence.solid import SolidGraph, walk_deepest
@@ -93,7 +94,9 @@ def neighbour_alternatives(table: KmerTable, spectrum: Spectrum, threads: int = 
     at, goal = row[led], goals.goal[row[led]]
     solid = np.flatnonzero(table.counts >= upper)
     its_row = solid[table.select(solid).find(canonical_kmers(goal, table.k))]
-    shown = _describe_all(table, graph, at, goal, its_row, threads)
+    beside = solid_beside(table, graph, at, threads)
+    beside[goals.state[at] == TIE] = 0
+    shown = _describe_all(table, graph, at, goal, its_row, beside, threads)
     alternatives, of_shown, context = pool_shown(shown, table, spectrum, upper, lower)
     of_alternative = np.full((len(row), MOST_SUBSTITUTIONS), -1, np.int32)
     of_alternative[np.flatnonzero(led)[shown.kmer], shown.rank] = of_shown
@@ -119,6 +122,7 @@ def _describe_all(
     at: np.ndarray,
     goal: np.ndarray,
     target: np.ndarray,
+    beside: np.ndarray,
     threads: int,
 ) -> Shown:
     sizes = np.zeros(len(at), np.int64)
@@ -130,18 +134,23 @@ def _describe_all(
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     kmer = np.repeat(np.arange(len(at)), sizes)
     n = len(kmer)
-    key, to, place = np.zeros(n, np.uint64), np.zeros(n, np.uint8), np.zeros(n, np.uint8)
+    key = np.zeros(n, np.uint64)
+    to, place, against = (np.zeros(n, np.uint8) for _ in range(3))
     k = np.int64(table.k)
     in_spans(
         lambda start, stop: _describe(
-            table.keys, at, goal, offsets, start, stop, k, graph.slots, key, to, place
+            table.keys, at, goal, offsets, start, stop, k, graph.slots, key, to, place, against
         ),
         len(at),
         threads,
     )
     rank = np.arange(n) - np.repeat(offsets[:-1], sizes)
     counts = table.counts
-    return Shown(kmer, rank, key, to, place, counts[at[kmer]], counts[target[kmer]])
+    # Going on behind the k-mer takes a base to the place before its own, on one strand.
+    lower = np.where(against[:, None] == 1, beside[kmer][:, ::-1], beside[kmer])
+    lower[place == 0, 0] = 0
+    lower[place == table.k - 1, 1] = 0
+    return Shown(kmer, rank, key, to, place, counts[at[kmer]], counts[target[kmer]], lower)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -203,6 +212,7 @@ def _describe(
     key: np.ndarray,
     to: np.ndarray,
     place: np.ndarray,
+    turned: np.ndarray,
 ) -> None:
     path = np.zeros(2 * FLANK + k, np.uint8)
     onward = np.zeros(FLANK, np.uint8)
@@ -223,4 +233,5 @@ def _describe(
             key[n] = other if against else kmer
             to[n] = 3 - its if against else its
             place[n] = k - 1 - p if against else p
+            turned[n] = against
             n += 1
