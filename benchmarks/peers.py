@@ -180,8 +180,11 @@ def _tidy(path: Path) -> None:
 def _lighter(
     files: Sequence[Path], folder: Path, facts: Facts, threads: int
 ) -> tuple[list[str], list[tuple[Path, int]]]:
-    """Song et al. 2014 (doi:10.1186/s13059-014-0509-9); alpha = 7 / depth, k as for E. coli."""
-    alpha = min(7 / facts.depth, 1.0)
+    """Song et al. 2014 (doi:10.1186/s13059-014-0509-9), k as for E. coli, alpha = 7 / depth.
+
+    At depths below 7 that is above 1, as its own ``-K`` has it; cut off at 1 it corrects nothing.
+    """
+    alpha = 7 / facts.depth
     k = 17 if facts.genome_size < 50_000_000 else 23
     command = [word for path in files for word in ("-r", str(path))]
     command += ["-k", str(k), str(facts.genome_size), f"{alpha:.4g}", "-t", str(threads)]
