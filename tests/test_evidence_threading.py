@@ -97,6 +97,26 @@ def test_substitutions_thread_to_the_genome(places, strand):
     assert (threads.place == ON_PATH).all()
 
 
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_an_error_that_makes_another_copy_of_a_repeat(strand):
+    """first copy   aaaa====A==bbbb    the read has C for A: solid until bbbb begins, and
+    second copy  cccc====C==dddd    what is wrong is its C, not the bases behind it."""
+    flanks = [random_sequence(150, seed=seed) for seed in (21, 22, 23, 24)]
+    left, right = random_sequence(40, seed=25), random_sequence(8, seed=26)
+    first = flanks[0] + left + "A" + right + flanks[1]
+    second = flanks[2] + left + "C" + right + flanks[3]
+    truth = first[130:230]
+    read = truth[:60] + "C" + truth[61:]
+    assert truth[60] == "A"
+    if strand == "-":
+        truth, read = reverse_complement(truth), reverse_complement(read)
+    deep = [copy[i : i + 100] for copy in (first, second) for i in range(0, 250, 2)]
+    threads = threaded(read, qualities=12, deep=deep)
+    assert letters(threads.path) == truth
+    assert threads.states.tolist() == [THREADED]
+    assert (threads.place == ON_PATH).all()
+
+
 def test_a_clean_read_is_clean():
     threads = threaded(piece(0), reverse_complement(piece(700)))
     assert threads.states.tolist() == [CLEAN, CLEAN]
