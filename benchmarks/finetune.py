@@ -165,7 +165,8 @@ def summary(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                     "before": round(float(values["before"].mean()), 4),
                     "after": round(float(values["after"].mean()), 4),
                     "spread": round(spread, 4),
-                    "worse_than_spread": bool(worse > spread),
+                    # What is undecided is no loss in itself: it stays in the reads.
+                    "worse_than_spread": bool(worse > spread and figure != "undecided"),
                 }
             )
     return rows
