@@ -119,9 +119,9 @@ def one(args: argparse.Namespace, truth: Truth, fraction: float, seed: int) -> d
     """One mixture by every corrector."""
     with tempfile.TemporaryDirectory() as folder:
         paths = mix(args.data / "reads", fraction, seed, Path(folder))
-        begun = time.perf_counter()
+        begun = time.perf_counter(), time.process_time()
         run, places = correct_by_ours(paths, args.correctors, args.threads, args.model)
-        result: dict = {"seed": seed, "seconds": timed(begun)}
+        result: dict = {"seed": seed} | timed(begun)
         assert run.raw is not None
         result["raw_false"] = raw_false(run.raw, truth)
         result["reads"] = run.evidence.reads if run.evidence else {}
@@ -154,6 +154,8 @@ def show(fraction: float, result: dict) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run all fractions and seeds."""
     args = parse(argv)
+    versions = known_peers(args.peers)
+    print("peers:", ", ".join(f"{name} ({word})" for name, word in versions.items()) or "none")
     if not (args.data / "reads" / f"twist_{MAJOR}_R1.fastq.gz").exists():
         print(f"{args.data}: no Twist reads there; give --data", file=sys.stderr)
         return 1
@@ -168,7 +170,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.json:
         names = ("fractions", "seeds", "threads", "correctors", "model", "peers")
         settings: dict = {name: getattr(args, name) for name in names}
-        settings["versions"] = known_peers(args.peers)
+        settings["versions"] = versions
         args.json.parent.mkdir(parents=True, exist_ok=True)
         record = {"settings": settings, "fractions": fractions}
         args.json.write_text(json.dumps(record, separators=(",", ":")) + "\n")

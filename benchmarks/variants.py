@@ -141,9 +141,9 @@ def one(args: argparse.Namespace, seed: int) -> dict:
         paths = [str(Path(folder) / f"r{mate}.fastq") for mate in (1, 2)]
         simulate.write_fastq(reads, *paths)
         del reads
-        begun = time.perf_counter()
+        begun = time.perf_counter(), time.process_time()
         run, places = correct_by_ours(paths, args.correctors, args.threads, args.model)
-        result: dict = {"seed": seed, "seconds": timed(begun)}
+        result: dict = {"seed": seed} | timed(begun)
         assert run.raw is not None
         result["raw_false"] = raw_false(run.raw, truth)
         result["reads"] = run.evidence.reads if run.evidence else {}
@@ -161,7 +161,8 @@ def one(args: argparse.Namespace, seed: int) -> dict:
 
 def show(result: dict) -> None:
     """Two lines per corrector."""
-    print(f"seed {result['seed']}: raw false {result['raw_false']}, {result['seconds']} s")
+    seconds = f"ours {result['seconds']} s, {result['cpu_seconds']} s of processor"
+    print(f"seed {result['seed']}: raw false {result['raw_false']}, {seconds}")
     for name, row in result["tools"].items():
         print(f"  {name:12s} false left {row['false_left']}  lost {row['true_lost'][0]}", end="")
         if "kmer_set" in row:
@@ -182,6 +183,8 @@ def show(result: dict) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run all seeds."""
     args = parse(argv)
+    versions = known_peers(args.peers)
+    print("peers:", ", ".join(f"{name} ({word})" for name, word in versions.items()) or "none")
     if not (args.data / "genomes" / K12).exists():
         print(f"{args.data}: no genomes there; give --data", file=sys.stderr)
         return 1
@@ -195,7 +198,7 @@ def main(argv: list[str] | None = None) -> int:
         if name not in ("data", "json", "plot", "no_sweep")
     }
     record = {
-        "settings": settings | {"versions": known_peers(args.peers)},
+        "settings": settings | {"versions": versions},
         "summary": summarise(results),
         "runs": results,
     }

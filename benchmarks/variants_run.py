@@ -131,6 +131,9 @@ def raw_false(raw: KmerTable, truth: Truth) -> list[int]:
     return [int(np.count_nonzero(false >= a)) for a in (1, 2, 3)]
 
 
-def timed(begun: float) -> float:
-    """Seconds since ``begun``, as far as they mean anything."""
-    return round(time.perf_counter() - begun, 1)
+def timed(begun: tuple[float, float]) -> dict[str, float]:
+    """Wall clock and processor seconds since ``(perf_counter(), process_time())``."""
+    return {
+        "seconds": round(time.perf_counter() - begun[0], 1),
+        "cpu_seconds": round(time.process_time() - begun[1], 1),
+    }
