@@ -49,8 +49,10 @@ Lone errors are the bulk of all alternatives; they are thinned out and the rest 
 5-fold in the loss, fully in the figures and the temperature).
 
 Weights, temperature and thresholds follow from the samples above alone, but weight decay, the
-allele cost behind the thresholds and what the encoder is blind to were settled over a handful of
-runs whose K-12 trials had been seen: take those trials as slightly kind to the network.
+allele cost behind the thresholds, what the encoder is blind to and how often molecules are copied
+wrongly were settled over a handful of runs whose K-12 trials had been seen: take those trials as
+slightly kind to the network. The examples were kept from one run to the next while threading
+still changed in small ways, so the command gives weights as good, not the same bytes.
 
 ## Figures
 
@@ -59,7 +61,6 @@ cross-entropy in nats; calibration error over ten bins, P(real) > 0.02):
 
 {held_out}
 
-Gradient boosting sees the same {globals} features (100 trees of scikit-learn, settings not tuned).
 Most real alternatives here are shown by one or two fragments and cannot be told from errors by
 anything, which holds every average precision down.
 
@@ -72,8 +73,8 @@ allele fraction: alleles kept of those that at least three reads show, solid one
 
 - Every figure on alleles is from simulated reads with stylised qualities and systematic errors.
   On real reads only false positives were measured, on two clones.
-- On a mixture without systematic errors the likelihood ratio, which then knows all there is to
-  know, keeps a few alleles more at the same number of errors kept (see the first trial).
+- On a mixture without systematic errors the network adds nothing: the likelihood ratio, which
+  then knows all there is to know, is as good at every threshold (`benchmarks/oracle.py`).
 - An allele that one to three reads show is decided by the qualities of a few bases; at 1 to 2 %
   and 200x part of them is lost, at lower depth more.
 - Systematic errors of high quality that strike both strands look like alleles and are called

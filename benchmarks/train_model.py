@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--model", type=Path, default=Path("dbgclean/model/pretrained"))
-    parser.add_argument("--results", type=Path, default=Path("benchmarks/results/0.1.0"))
+    parser.add_argument("--results", type=Path, default=Path("benchmarks/results/0.2.0"))
     parser.add_argument("--conditions", type=int, default=420, help="simulated training samples")
     parser.add_argument("--held-out", type=int, default=70, help="samples to stop on, and again")
     parser.add_argument("--bases", type=float, nargs=2, default=(2e6, 14e6), help="per sample")

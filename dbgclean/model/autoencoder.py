@@ -91,8 +91,9 @@ class Autoencoder(nn.Module):
     ``positions * channels + globals -> hidden ... -> latent -> ... -> positions x 4``
     by ReLU layers, plus a linear map from each position's channels to its own four
     logits (one set of weights for all positions), plus a logit for the observed
-    base. The last layer and the linear skip start at zero, so that the untrained
-    network copies its input and training only ever has to learn when not to.
+    base, of which the funnel says how large it is. The last layers and the linear skip
+    start at zero, so that the untrained network copies its input and training only ever
+    has to learn when not to.
 
     Parameters
     ----------
@@ -112,7 +113,10 @@ class Autoencoder(nn.Module):
             self.decoder = _funnel([config.latent_size, config.hidden[-1]])
             self.head = nn.Linear(config.hidden[-1], outputs)
             self.skip = nn.Linear(config.channels, 4)
-        for layer in (self.head, self.skip):
+            # How far the k-mer's own base is to be believed is one number, whichever base
+            # it is: left to the head it would be a product of the two, and saturate.
+            self.gate = nn.Linear(config.hidden[-1], config.positions)
+        for layer in (self.head, self.skip, self.gate):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         self.identity = nn.Parameter(torch.full((config.positions,), _COPY_LOGIT))
@@ -142,7 +146,7 @@ class Autoencoder(nn.Module):
         logits = self.head(hidden).view(-1, self.config.positions, 4) + self.skip(windows)
         # Five columns so that code 4 has one, which is then dropped: no base, no bonus.
         copy = nn.functional.one_hot(observed.long(), 5)[..., :4]
-        return logits + copy * self.identity[:, None]
+        return logits + copy * (self.identity + self.gate(hidden))[:, :, None]
 
     def _as_float(self, values: Tensor) -> Tensor:
         if values.dtype == torch.uint8:

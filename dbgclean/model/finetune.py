@@ -151,7 +151,9 @@ def _other_strand(codes: np.ndarray) -> np.ndarray:
 def absorb_temperature(model: Autoencoder) -> None:
     """Divide the last layers by the temperature, so that it is 1 and the chances the same."""
     with torch.no_grad():
-        for parameter in (*model.head.parameters(), *model.skip.parameters(), model.identity):
+        layers = (model.head, model.skip, model.gate)
+        parameters = [parameter for layer in layers for parameter in layer.parameters()]
+        for parameter in (*parameters, model.identity):
             parameter.div_(model.config.temperature)
     with_temperature(model, 1.0)
 
