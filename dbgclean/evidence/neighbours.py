@@ -95,7 +95,8 @@ def neighbour_alternatives(table: KmerTable, spectrum: Spectrum, threads: int = 
     solid = np.flatnonzero(table.counts >= upper)
     its_row = solid[table.select(solid).find(canonical_kmers(goal, table.k))]
     beside = solid_beside(table, graph, at, threads)
-    beside[goals.state[at] == TIE] = 0
+    # k-mers of one arm that overlap share nearly all reads: what is far deeper is another's.
+    beside[(beside > 2 * table.counts[at][:, None] + 2) | (goals.state[at] == TIE)[:, None]] = 0
     shown = _describe_all(table, graph, at, goal, its_row, beside, threads)
     alternatives, of_shown, context = pool_shown(shown, table, spectrum, upper, lower)
     of_alternative = np.full((len(row), MOST_SUBSTITUTIONS), -1, np.int32)
