@@ -28,9 +28,9 @@ def card():
 
 @pytest.fixture(scope="module")
 def mixture():
-    """Evidence of a shallow mixture, alleles at 20 %, and which alternatives are real."""
+    """Evidence of a shallow mixture, alleles at 10 %, and which alternatives are real."""
     genome = simulate.random_genome(60_000, seed=11)
-    sites = simulate.draw_sites(genome, spacing=500, fractions=(0.2,), seed=3)
+    sites = simulate.draw_sites(genome, spacing=500, fractions=(0.1,), seed=3)
     reads = simulate.simulate_reads(genome, depth=DEPTH, sites=sites, seed=4)
     evidence = evidence_of(list(simulate.to_batches(reads)))
     true = simulate.true_kmers(genome, sites, WINDOW)
