@@ -6,7 +6,14 @@ import numpy as np
 
 from dbgclean.spectrum.histogram import Spectrum
 
-__all__ = ["CORRECTION_K", "choose_correction_k", "choose_cutoffs", "enough_depth", "median_depth"]
+__all__ = [
+    "CORRECTION_K",
+    "choose_correction_k",
+    "choose_cutoffs",
+    "depth_cutoffs",
+    "enough_depth",
+    "median_depth",
+]
 
 # More of a read is covered by clean k-mers of this length than by longer ones, and
 # those of a bacterium are still unique.
@@ -73,11 +80,16 @@ def choose_cutoffs(spectrum: Spectrum) -> tuple[int, int]:
     `SolidGraph` takes care of what is deeper. Without a fit the median abundance that
     a base of the reads sees stands in for the peak.
     """
+    upper, lower = depth_cutoffs(spectrum)
+    upper = min(upper, max(_first_genuine(spectrum), _LOWER))
+    return upper, lower if upper > _LOWER else 2
+
+
+def depth_cutoffs(spectrum: Spectrum) -> tuple[int, int]:
+    """Upper and lower cutoff by depth alone: 5 and 3, and less below 15x."""
     peak = spectrum.peak if spectrum.fitted else median_depth(spectrum)
     upper = int(np.clip(round(_UPPER_SHARE * peak), 2, _UPPER))
-    upper = min(upper, max(_first_genuine(spectrum), _LOWER))
-    lower = int(np.clip(round(_LOWER_SHARE * peak), 2, _LOWER)) if upper > _LOWER else 2
-    return upper, lower
+    return upper, min(upper, int(np.clip(round(_LOWER_SHARE * peak), 2, _LOWER)))
 
 
 def _first_genuine(spectrum: Spectrum) -> int:

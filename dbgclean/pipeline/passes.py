@@ -26,7 +26,7 @@ from dbgclean.errors import InputError
 from dbgclean.evidence.cutoffs import (
     CORRECTION_K,
     choose_correction_k,
-    choose_cutoffs,
+    depth_cutoffs,
     median_depth,
 )
 from dbgclean.evidence.gather import Evidence, gather
@@ -293,13 +293,12 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
 def sample_of(run: Run, spectrum: Spectrum) -> Sample:
     """What correctors are told of the run.
 
-    k-mers of corrected reads stand by themselves from one below the cutoff of the first
-    threading pass (longer k-mers are seen less often than those that reads are threaded
-    at); from that of the second pass where the sample is shallow, or its depth so uneven
-    that no spectrum fits.
+    k-mers of corrected reads stand by themselves from one below the upper cutoff by depth
+    (longer k-mers are seen less often than those that reads are threaded at); from the
+    lower one where the sample is shallow, or its depth so uneven that no spectrum fits.
     """
     spectrum = run.spectrum or spectrum
-    upper, lower = choose_cutoffs(spectrum)
+    upper, lower = depth_cutoffs(spectrum)
     even = spectrum.fitted and upper > lower + 1
     options = run.options
     return Sample(
