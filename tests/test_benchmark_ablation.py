@@ -10,6 +10,7 @@ from benchmarks import ablation_judges as judging
 from benchmarks.train_data import Examples
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.windows import CHANNELS, GLOBALS
+from dbgclean.model.autoencoder import torch_threads
 
 _LIKELIHOOD = GLOBALS.index("likelihood")
 
@@ -37,6 +38,13 @@ def examples(n=600, seed=1):
 
 
 ROWS, STOP = examples(), examples(seed=2)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As the benchmark itself runs: threads of tiny networks only wait for each other."""
+    with torch_threads(1):
+        yield
 
 
 def test_blank_takes_away_what_is_named_and_no_more():
