@@ -91,8 +91,8 @@ def test_cutoffs_follow_the_depth(peak, cutoffs):
     [
         ([9, 20, 60, 200, 600], (5, 3)),  # errors outnumber true k-mers up to 4
         ([9, 20, 60, 600, 600], (4, 3)),
-        ([9, 20, 600, 600, 600], (3, 2)),
-        ([9, 600, 600, 600, 600], (3, 2)),
+        ([9, 20, 600, 600, 600], (3, 3)),
+        ([9, 600, 600, 600, 600], (3, 3)),
     ],
 )
 def test_cutoffs_where_true_kmers_outnumber_errors(genome, cutoffs):

@@ -76,13 +76,14 @@ def choose_cutoffs(spectrum: Spectrum) -> tuple[int, int]:
 
     5 and 3 where a base is covered 15 times or more; less where it is shallower, and
     where the fitted parts say that the genome's own k-mers outnumber errors earlier: in
-    a diploid of 20x, half of the alleles stand at 8 and some below 5. The fork rule of
-    `SolidGraph` takes care of what is deeper. Without a fit the median abundance that
+    a diploid of 20x, half of the alleles stand at 8 and some below 5. Both are 3 then:
+    what was seen twice is as often an error twice (benchmarks/accuracy.py, diploid). The
+    fork rule of `SolidGraph` takes care of what is deeper. Without a fit the median abundance that
     a base of the reads sees stands in for the peak.
     """
     upper, lower = depth_cutoffs(spectrum)
     upper = min(upper, max(_first_genuine(spectrum), _LOWER))
-    return upper, lower if upper > _LOWER else 2
+    return upper, min(lower, upper)
 
 
 def depth_cutoffs(spectrum: Spectrum) -> tuple[int, int]:
