@@ -113,12 +113,12 @@ def write_corrections(
         packed.write(("\t".join(COLUMNS) + "\n").encode())
         if evidence is None or verdicts is None:
             return
-        for block in _alternative_rows(evidence, verdicts):
+        for block in alternative_rows(evidence, verdicts):
             packed.write(block.encode())
         packed.write(_change_rows(evidence, gaps).encode())
 
 
-def _alternative_rows(evidence: Evidence, verdicts: Verdicts) -> Iterator[str]:
+def alternative_rows(evidence: Evidence, verdicts: Verdicts) -> Iterator[str]:
     a = evidence.alternatives
     why = reasons(evidence, verdicts)
     for start in range(0, len(a), _CHUNK):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dbgclean._files import BgzfWriter, atomic_path
-from dbgclean.correct.corrections import COLUMNS, _alternative_rows
+from dbgclean.correct.corrections import COLUMNS, alternative_rows
 from dbgclean.correct.kmer_moves import ALONE, LEFT, Moves
 from dbgclean.correct.verdicts import Verdicts
 from dbgclean.evidence.neighbours import KmerEvidence
@@ -55,7 +55,7 @@ def write_kmer_corrections(
         packed.write(("\t".join(COLUMNS) + "\n").encode())
         if evidence is None or verdicts is None or moves is None:
             return
-        for block in _alternative_rows(evidence, verdicts):
+        for block in alternative_rows(evidence, verdicts):
             packed.write(block.encode())
         for block in _kmer_rows(table, evidence, moves, left):
             packed.write(block.encode())

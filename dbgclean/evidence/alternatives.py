@@ -181,13 +181,13 @@ def pool_edits(
         np.log(error), quality_ranks(profile), to, support, mean_quality, co_edited, chosen,
     )  # fmt: skip
     keys = key[starts] if n else np.zeros(0, np.uint64)
-    depth, to_depth = _site_depths(keys, to, table.select(table.counts >= min_depth))
+    depth, to_depth = site_depths(keys, to, table.select(table.counts >= min_depth))
     scale = mean_length / max(1.0, mean_length - table.k + 1)
     depth, to_depth = depth * scale, to_depth * scale
     likelihood, fraction = np.zeros(n), np.zeros(n)
     weight = evidence_weights(error, edits.mate, edits.mate_quality)
     _likelihoods(order, bounds, weight, chosen, depth.sum(1), likelihood, fraction)
-    siblings = _siblings(keys, support[:, 0])
+    siblings = sibling_fragments(keys, support[:, 0])
     base = ((keys >> np.uint64(2 * FLANK)) & np.uint64(3)).astype(np.uint8)
     expected = (depth.sum(1) + support[:, 0]) * mean_rates(rates, profile)[to, base]
     return Alternatives(
@@ -196,7 +196,7 @@ def pool_edits(
     )  # fmt: skip
 
 
-def _siblings(keys: np.ndarray, fragments: np.ndarray) -> np.ndarray:
+def sibling_fragments(keys: np.ndarray, fragments: np.ndarray) -> np.ndarray:
     """Fragments of the other alternatives whose window differs in the middle base only."""
     site = keys & ~np.uint64(3 << (2 * FLANK))
     _, inverse = np.unique(site, return_inverse=True)
@@ -343,7 +343,7 @@ def _depth_kernel(
                 to_depth[i] = along + against
 
 
-def _site_depths(
+def site_depths(
     keys: np.ndarray, to: np.ndarray, table: KmerTable
 ) -> tuple[np.ndarray, np.ndarray]:
     """Deepest k-mer through each site for every base but the alternative's own."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from dbgclean.evidence.alternatives import COLUMNS, Alternatives, _siblings, _site_depths
+from dbgclean.evidence.alternatives import COLUMNS, Alternatives, sibling_fragments, site_depths
 from dbgclean.evidence.cutoffs import median_depth
 from dbgclean.evidence.edits import N_QUALITIES, WINDOW
 from dbgclean.evidence.sample import SampleContext, describe_sample
@@ -71,7 +71,7 @@ def pool_shown(
     """
     groups = _group(shown, table.k)
     keys, to, fragments = groups.keys, groups.to, groups.fragments
-    depth, to_depth = _site_depths(keys, to, table.select(table.counts >= lower))
+    depth, to_depth = site_depths(keys, to, table.select(table.counts >= lower))
     # The window may run past a dead end, where there is no k-mer to ask.
     to_depth = np.maximum(to_depth, groups.goal_depth) * groups.reads_per_kmer
     total = np.maximum(depth.sum(1) * groups.reads_per_kmer, to_depth)
@@ -90,7 +90,7 @@ def pool_shown(
         support=support,
         depth=np.stack([total / 2, total / 2], axis=1),
         to_depth=to_depth,
-        siblings=_siblings(keys, fragments),
+        siblings=sibling_fragments(keys, fragments),
         likelihood=likelihood,
         fraction=fraction,
         expected=(total + fragments) * rates[to, base],

@@ -79,7 +79,7 @@ def full_run(
     with ExitStack() as stack:
         progress = progress or stack.enter_context(Progress(quiet=True))
         run = open_run(reads, options, progress)
-        true = _Truth(truth, options.k) if truth else None
+        true = Truth(truth, options.k) if truth else None
         out = stack.enter_context(OutputFolder(folder, force))
         table = count(run, graph=True)
         names = [*CONTROLS] if controls else []
@@ -88,7 +88,7 @@ def full_run(
         judge(run, table, names)
         del table
         _write_reads(run, out)
-        report = _analyse(run, out, true)
+        report = analyse(run, out, true)
         chosen = run.chosen
         write_corrections(
             out.path("corrections.tsv.gz"), run.evidence, chosen.verdicts, chosen.gaps
@@ -110,7 +110,7 @@ def _write_reads(run: Run, out: OutputFolder) -> None:
         rewrite(run, lambda group, batch: writers[group].write(batch), graph=True)
 
 
-class _Truth:
+class Truth:
     """k-mers of the truth and the bubbles of its graph."""
 
     def __init__(self, path: str, k: int) -> None:
@@ -157,7 +157,7 @@ def _arm_kmers(graph: UnitigGraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return canonical_kmers(keys, k), offsets, np.cumsum(bubble)
 
 
-def _analyse(run: Run, out: OutputFolder, truth: _Truth | None) -> dict[str, Any]:
+def analyse(run: Run, out: OutputFolder, truth: Truth | None) -> dict[str, Any]:
     """Graphs of all columns, the chosen one written; the report."""
     assert run.raw is not None
     assert run.spectrum is not None
@@ -258,7 +258,7 @@ def _alleles(run: Run) -> dict[str, Any] | None:
     return {"kept": counts["real"], "undecided": counts["undecided"]}
 
 
-def _truth(run: Run, truth: _Truth | None) -> dict[str, Any] | None:
+def _truth(run: Run, truth: Truth | None) -> dict[str, Any] | None:
     if truth is None:
         return None
     assert run.raw is not None

@@ -19,7 +19,7 @@ from dbgclean.correct.policy import Policy
 from dbgclean.errors import InputError
 from dbgclean.evidence.neighbours import KmerEvidence, neighbour_alternatives
 from dbgclean.log import Progress
-from dbgclean.pipeline.full import _analyse, _Truth
+from dbgclean.pipeline.full import Truth, analyse
 from dbgclean.pipeline.options import Options, policy_of
 from dbgclean.pipeline.passes import CONTROLS, Column, Run, sample_of
 from dbgclean.report import write_outputs
@@ -92,12 +92,12 @@ def kmer_set_run(
         out = stack.enter_context(OutputFolder(folder, force))
         progress.start(f"Reading {Path(path).name}")
         table = _read(path, k)
-        true = _Truth(truth, table.k) if truth else None
+        true = Truth(truth, table.k) if truth else None
         names = [*CONTROLS] if controls else []
         if options.corrector not in names:
             names.append(options.corrector)
         run = correct_kmers(table, options, names, policy, progress)
-        report = _analyse(run, out, true)
+        report = analyse(run, out, true)
         report |= {
             "config": {name: v for name, v in report["config"].items() if name not in _OF_READS},
             "inputs": [_input(path, table)],
