@@ -23,7 +23,7 @@ from dbgclean.spectrum.kmers import kmers_to_strings
 if TYPE_CHECKING:
     from dbgclean.evidence.gather import Evidence
 
-__all__ = ["COLUMNS", "reasons", "refusals", "write_corrections"]
+__all__ = ["COLUMNS", "alternative_rows", "reasons", "refusals", "write_corrections"]
 
 COLUMNS = (
     "kind",

@@ -25,7 +25,14 @@ from dbgclean.evidence.rates import (
 from dbgclean.spectrum.kmers import revcomp
 from dbgclean.spectrum.table import KmerTable, find_row
 
-__all__ = ["LOW_QUALITY", "Alternatives", "pool_edits"]
+__all__ = [
+    "COLUMNS",
+    "LOW_QUALITY",
+    "Alternatives",
+    "pool_edits",
+    "sibling_fragments",
+    "site_depths",
+]
 
 # Columns of Alternatives.support.
 COLUMNS = (

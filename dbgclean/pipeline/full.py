@@ -35,7 +35,7 @@ from dbgclean.spectrum.formats import write_kmer_fasta
 from dbgclean.spectrum.kmers import canonical_kmers
 from dbgclean.spectrum.table import KmerTable
 
-__all__ = ["EXAMPLE", "full_run"]
+__all__ = ["EXAMPLE", "Truth", "analyse", "full_run"]
 
 EXAMPLE = Path(__file__).parent.parent / "example"
 
