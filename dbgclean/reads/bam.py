@@ -25,7 +25,13 @@ from dbgclean.errors import InputError
 from dbgclean.reads.batch import MAX_QUALITY, BatchBuilder, ReadBatch, next_step
 from dbgclean.reads.statistics import ReadStatistics
 
-__all__ = ["alignment_batches", "is_name_grouped"]
+__all__ = [
+    "RecordGatherer",
+    "alignment_batches",
+    "explain_failure",
+    "is_name_grouped",
+    "quiet_htslib",
+]
 
 _SKIPPED = pysam.FSECONDARY | pysam.FSUPPLEMENTARY | pysam.FQCFAIL | pysam.FDUP
 _SKIP_ORDER = (
@@ -41,7 +47,7 @@ _ENDS = pysam.FREAD1 | pysam.FREAD2
 _SUFFIXES = {pysam.FREAD1: "/1", pysam.FREAD2: "/2"}
 
 
-class _Gatherer:
+class RecordGatherer:
     """Turns records into reads and gathers them for the next batch."""
 
     def __init__(self, path: str) -> None:
@@ -151,7 +157,7 @@ def alignment_batches(
     InputError
         If the file is truncated, damaged, or cannot be read without a reference.
     """
-    reads = _Gatherer(path)
+    reads = RecordGatherer(path)
     usable = reads.usable(_records(path, reference, threads))
     records = _first_mate_first(usable) if grouped else usable
     step = 1
@@ -177,7 +183,7 @@ def is_name_grouped(path: str, reference: str | None = None) -> bool:
     InputError
         If the file holds no usable read, or cannot be read.
     """
-    reads = _Gatherer(path)
+    reads = RecordGatherer(path)
     reads.add(list(islice(_first_mate_first(reads.usable(_records(path, reference, 1))), 2)))
     if not len(reads):
         left_out = reads.statistics.skipped
@@ -209,7 +215,7 @@ def _first_mate_first(records: Iterable[pysam.AlignedSegment]) -> Iterator[pysam
 
 
 def _sorted_by_coordinate(path: str) -> bool:
-    with _quiet(), pysam.AlignmentFile(path, "r", check_sq=False) as file:
+    with quiet_htslib(), pysam.AlignmentFile(path, "r", check_sq=False) as file:
         return file.header.to_dict().get("HD", {}).get("SO") == "coordinate"
 
 
@@ -219,7 +225,7 @@ def _records(path: str, reference: str | None, threads: int) -> Iterator[pysam.A
         message = f"{reference}: no such reference; give the FASTA that {path} was written against"
         raise InputError(message)
     read = 0
-    with _quiet():
+    with quiet_htslib():
         try:
             with pysam.AlignmentFile(
                 path, "r", check_sq=False, reference_filename=reference, threads=threads
@@ -228,11 +234,19 @@ def _records(path: str, reference: str | None, threads: int) -> Iterator[pysam.A
                     yield record
                     read += 1
         except (OSError, ValueError) as error:
-            raise _explained(path, reference, read, error) from error
+            raise explain_failure(path, reference, read, error) from error
 
 
-def _explained(path: str, reference: str | None, read: int, error: Exception) -> InputError:
-    """Return why a BAM or CRAM file cannot be read on, as one line for the user."""
+def explain_failure(path: str, reference: str | None, read: int, error: Exception) -> InputError:
+    """Return why a BAM or CRAM file cannot be read on, as one line for the user.
+
+    Parameters
+    ----------
+    read : int
+        Records that were read before; 0 if it failed on opening.
+    error : Exception
+        What pysam raised.
+    """
     with open(path, "rb") as file:
         is_cram = file.read(4) == b"CRAM"
     after = f"after record {read:,}" if read else "at its start"
@@ -252,7 +266,7 @@ def _explained(path: str, reference: str | None, read: int, error: Exception) ->
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_htslib() -> Iterator[None]:
     """Keep htslib from writing its own words to stderr: the exception says it."""
     before = pysam.set_verbosity(0)
     try:
