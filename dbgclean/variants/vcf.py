@@ -1,0 +1,342 @@
+"""Alleles as VCF 4.3: what is a variant passes, what is not says why.
+
+Written as text, so that the bytes depend on nothing but the table (htslib's writer adds
+lines of its own, which change with its version); indexed by pysam.
+
+References
+----------
+The Variant Call Format Specification, VCFv4.3 and BCFv2.2. Danecek et al., The variant call
+format and VCFtools. Bioinformatics 27:2156, 2011. doi:10.1093/bioinformatics/btr330.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dbgclean._files import BgzfWriter, atomic_path
+from dbgclean.variants.allele_table import CLASSES, KINDS, VARIANT, ZYGOSITIES, AlleleTable
+from dbgclean.variants.signs import FILTERS
+from dbgclean.variants.tables import strand_bias
+
+__all__ = ["vcf_rows", "write_vcf"]
+
+# Of a record that is no variant and has no filter of its own, by its class.
+_FILTER_OF = ("PASS", "NotReal", "Repeat", "Undecided")
+
+_TIP = KINDS.index("tip")
+_SEVERAL = 2  # fragments that a rejected allele must have to be written
+_MOST = 10_000.0  # of QUAL: beyond it the figure means nothing
+_TABIX_ENDS = 1 << 29  # positions beyond it need the other index
+
+# key, Number, Type, Description, values.
+_Info = tuple[str, str, str, str, Callable[[AlleleTable], np.ndarray]]
+
+
+def _named(name: str, names: tuple[str, ...]) -> Callable[[AlleleTable], np.ndarray]:
+    lookup = np.array(names, object)
+    return lambda table: lookup[getattr(table, name)]
+
+
+def _column(name: str) -> Callable[[AlleleTable], np.ndarray]:
+    return lambda table: getattr(table, name)
+
+
+_INFO: tuple[_Info, ...] = (
+    ("DBG_P", "A", "Float", "Probability that the allele is real, by the corrector",
+     _column("posterior")),
+    ("DBG_CLASS", "1", "String", "What the allele is taken for: " + ", ".join(CLASSES),
+     _named("klass", CLASSES)),
+    ("DBG_KIND", "1", "String", "Kind of allele", _named("kind", KINDS)),
+    ("DBG_ZYG", "1", "String", "Zygosity: heterozygous, homozygous or low-frequency",
+     _named("zygosity", ZYGOSITIES)),
+    ("DBG_ORIGIN", "1", "String", "Against the normal: somatic, germline, error or undecided",
+     _column("origin")),
+    ("SOMATIC", "0", "Flag", "Not in the matched normal", lambda t: t.origin == "somatic"),
+    ("DBG_NAD", "1", "Integer", "Fragments of the normal that show the allele",
+     _column("normal_alt")),
+    ("DBG_NDP", "1", "Integer", "Fragments of the normal over the place",
+     _column("normal_depth")),
+    ("DBG_LLR", "A", "Float", "Log likelihood ratio of a real allele to errors, nats",
+     _column("likelihood")),
+    ("DBG_EXP", "A", "Float", "Fragments that errors of this kind let expect here",
+     _column("expected")),
+    ("DBG_SB", "A", "Float", "Strand bias: Phred-scaled p of Fisher's exact test", strand_bias),
+    ("DBG_BQ", "A", "Float", "Mean base quality of the alternative bases", _column("quality")),
+    ("DBG_BQMAX", "A", "Float", "Best base quality of the alternative bases",
+     _column("best_quality")),
+    ("DBG_LOWQ", "A", "Integer", "Supporting fragments with a base quality below 15",
+     _column("low_quality")),
+    ("DBG_MQ", "R", "Float", "Mean mapping quality of reads that show ref, and alt",
+     lambda t: np.stack([t.ref_mapping_quality, t.mapping_quality], 1)),
+    ("DBG_UNIQ", "A", "Integer", "Supporting fragments with a mapping quality of 20 or more",
+     _column("mapped_nowhere_else")),
+    ("DBG_CLIP", "A", "Integer", "Supporting fragments whose base the aligner had clipped off",
+     _column("clipped")),
+    ("DBG_CYC", "A", "Integer", "Distinct places in the read, strand and cycle, of the support",
+     _column("cycles")),
+    ("DBG_ENDD", "A", "Float", "Mean distance to the nearer end of the read",
+     _column("end_distance")),
+    ("DBG_NEAR", "A", "Integer", "Supporting fragments within 10 bases of the end of a read",
+     _column("near_end")),
+    ("DBG_AGREE", "A", "Integer", "Supporting fragments whose mate shows the allele too",
+     _column("agreed")),
+    ("DBG_DENY", "A", "Integer", "Supporting fragments whose mate shows something else",
+     _column("denied")),
+    ("DBG_OTHER", "A", "Float", "Other alleles that the supporting reads show, mean",
+     _column("others")),
+    ("DBG_COPIES", "1", "Integer", "Times that the k-mer over the place stands in the region",
+     _column("copies")),
+    ("DBG_RUN", "1", "Integer", "Length of the homopolymer or tandem repeat at the place",
+     _column("run")),
+    ("DBG_DR", "1", "Float", "Depth over the median depth of the region",
+     _column("depth_ratio")),
+)  # fmt: skip
+
+_FORMAT = (
+    ("GT", "1", "String", "Genotype"),
+    ("GQ", "1", "Integer", "Phred-scaled odds of the genotype against the next best, at most 99"),
+    ("DP", "1", "Integer", "Fragments over the place, whatever they show"),
+    ("AD", "R", "Integer", "Fragments that show ref, and alt"),
+    ("ADF", "R", "Integer", "The same, read on the forward strand"),
+    ("ADR", "R", "Integer", "The same, read on the reverse strand"),
+    ("AF", "A", "Float", "Allele fraction: fragments that show alt over DP"),
+    ("PL", "G", "Integer", "Phred-scaled likelihoods of the genotypes, best 0"),
+    ("PS", "1", "Integer", "Phase set: position of the first allele of the block"),
+)
+
+
+def write_vcf(
+    path: str | os.PathLike[str],
+    table: AlleleTable,
+    *,
+    contig_lengths: Mapping[str, int],
+    sample: str,
+    version: str,
+    command: str,
+    reference_name: str,
+) -> None:
+    """Write alleles as VCF 4.3, sorted, one alternative a line as ``bcftools norm -m-`` does.
+
+    What is no variant has a FILTER; `vcf_rows` says which rows are written. Alleles are
+    trimmed of bases that both sides share; to be left-aligned is the table's part, which
+    knew the reference. No dates: the same table gives the same bytes.
+
+    Parameters
+    ----------
+    path
+        With the suffix ``.gz`` the file is BGZF and a tabix index is written beside it
+        (``.tbi``; ``.csi`` where a position is beyond 2**29, which tabix cannot hold).
+    contig_lengths
+        Name to length in bases, in the header's order; records are sorted by it.
+    sample
+        Name of the sample column.
+    version, command, reference_name
+        For the header's ``source``, ``dbgcleanCommand`` and ``reference`` lines.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    ValueError
+        If a row's contig is not in ``contig_lengths``, or its ref or alt is no word of
+        A, C, G, T and N.
+    """
+    import pysam
+
+    rank = {name: i for i, name in enumerate(contig_lengths)}
+    if missing := set(table.contigs) - rank.keys():
+        msg = f"contigs without a length: {', '.join(sorted(missing))}"
+        raise ValueError(msg)
+    chosen = table.select(vcf_rows(table))
+    header = _header(chosen, contig_lengths, sample, version, command, reference_name)
+    records = sorted(_records(chosen, rank), key=lambda record: record[:4])
+    text = header + "".join(record[4] for record in records)
+    if Path(path).suffix != ".gz":
+        with atomic_path(path) as part:
+            Path(part).write_text(text, encoding="utf-8")
+        return
+    far = bool(records) and max(record[1] for record in records) >= _TABIX_ENDS
+    with atomic_path(path) as part, atomic_path(f"{path}.{'csi' if far else 'tbi'}") as index:
+        with open(part, "wb") as raw, BgzfWriter(raw) as packed:
+            packed.write(text.encode())
+        pysam.tabix_index(str(part), preset="vcf", force=True, csi=far, index=str(index))
+
+
+def vcf_rows(table: AlleleTable) -> np.ndarray:
+    """Rows that the VCF holds, bool (n,).
+
+    All variants; of what was rejected or left undecided, what two fragments or more show;
+    no tips, which end nowhere on the reference.
+    """
+    wanted = (table.klass == VARIANT) | (table.alt_fragments >= _SEVERAL)
+    return wanted & (table.kind != _TIP) & (table.ref != table.alt)
+
+
+def _header(
+    table: AlleleTable,
+    contig_lengths: Mapping[str, int],
+    sample: str,
+    version: str,
+    command: str,
+    reference_name: str,
+) -> str:
+    lines = ["##fileformat=VCFv4.3", f"##source=dbgclean {_one_line(version)}"]
+    lines += [f"##dbgcleanCommand={_one_line(command)}"] if command else []
+    lines += [f"##reference={_one_line(reference_name)}"] if reference_name else []
+    lines += [f"##contig=<ID={name},length={n}>" for name, n in contig_lengths.items()]
+    lines.append('##FILTER=<ID=PASS,Description="All filters passed">')
+    for name, words in _described_filters(table).items():
+        lines.append(f'##FILTER=<ID={name},Description="{_quoted(words)}">')
+    for key, number, kind, words, _ in _INFO:
+        lines.append(f'##INFO=<ID={key},Number={number},Type={kind},Description="{words}">')
+    for key, number, kind, words in _FORMAT:
+        lines.append(f'##FORMAT=<ID={key},Number={number},Type={kind},Description="{words}">')
+    name = re.sub(r"\s+", "_", sample.strip()) or "sample"
+    lines.append(f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{name}")
+    return "\n".join(lines) + "\n"
+
+
+def _described_filters(table: AlleleTable) -> dict[str, str]:
+    """Every filter that can occur or does, with its description; sorted by name."""
+    known = dict(FILTERS)
+    for names in table.filters:
+        for name in names:
+            known.setdefault(name, name.replace("_", " "))
+    return dict(sorted(known.items()))
+
+
+def _one_line(text: str) -> str:
+    # "<" at the start would make it a structured line.
+    return " ".join(str(text).split()).lstrip("<")
+
+
+def _quoted(text: str) -> str:
+    return _one_line(text).replace("\\", "\\\\").replace('"', '\\"')
+
+
+_Record = tuple[int, int, str, str, str]
+
+
+def _records(table: AlleleTable, rank: Mapping[str, int]) -> Iterable[_Record]:
+    """Rank of the contig, position, ref, alt, and the line."""
+    infos = _info_texts(table)
+    samples = _sample_texts(table)
+    quality = _quality(table)
+    for row in range(len(table)):
+        contig = table.contigs[table.contig[row]]
+        ref, alt = table.ref[row], table.alt[row]
+        if not (re.fullmatch("[ACGTN]+", ref) and re.fullmatch("[ACGTN]+", alt)):
+            msg = f"{contig}:{table.position[row] + 1}: alleles {ref!r} and {alt!r} are no words"
+            raise ValueError(msg)
+        shift, ref, alt = _parsimonious(ref, alt)
+        position = int(table.position[row]) + shift + 1
+        fields = (
+            contig, str(position), ".", ref, alt, quality[row], _filter(table, row),
+            infos[row], ":".join(key for key, *_ in _FORMAT), samples[row],
+        )  # fmt: skip
+        yield rank[contig], position, ref, alt, "\t".join(fields) + "\n"
+
+
+def _parsimonious(ref: str, alt: str) -> tuple[int, str, str]:
+    """How far the position moves, and the alleles without the bases that both share."""
+    end = 0
+    while end < min(len(ref), len(alt)) - 1 and ref[-1 - end] == alt[-1 - end]:
+        end += 1
+    ref, alt = ref[: len(ref) - end], alt[: len(alt) - end]
+    start = 0
+    while start < min(len(ref), len(alt)) - 1 and ref[start] == alt[start]:
+        start += 1
+    return start, ref[start:], alt[start:]
+
+
+def _filter(table: AlleleTable, row: int) -> str:
+    return ";".join(table.filters[row]) or _FILTER_OF[table.klass[row]]
+
+
+def _quality(table: AlleleTable) -> list[str]:
+    """QUAL: the classifier's, else of the corrector's P(real)."""
+    wrong = np.clip(1.0 - table.posterior.astype(float), 1e-6, 1.0)
+    score = np.where(np.isnan(table.quality_score), -10 * np.log10(wrong), table.quality_score)
+    return [_float(value) for value in np.clip(score, 0, _MOST) + 0.0]
+
+
+def _float(value: float) -> str:
+    return f"{value:.5g}" if np.isfinite(value) else "."
+
+
+def _text(value: Any) -> str:
+    """One INFO value; '' where it is not known."""
+    if isinstance(value, list):
+        return ",".join(map(_float, value)) if np.isfinite(value).any() else ""
+    if isinstance(value, float):
+        return _float(value) if np.isfinite(value) else ""
+    return str(value)
+
+
+def _info_texts(table: AlleleTable) -> list[str]:
+    columns = [(key, kind, values(table).tolist()) for key, _, kind, _, values in _INFO]
+    texts = []
+    for row in range(len(table)):
+        parts = []
+        for key, kind, values in columns:
+            value = values[row]
+            if kind == "Flag":
+                parts += [key] if value else []
+            elif kind == "Integer" and value < 0:
+                continue
+            elif text := _text(value):
+                parts.append(f"{key}={text}")
+        texts.append(";".join(parts))
+    return texts
+
+
+def _sample_texts(table: AlleleTable) -> list[str]:
+    likelihoods = np.rint(-10 * table.genotype_likelihoods)
+    likelihoods = np.clip(likelihoods, 0, 2**31 - 1)
+    pairs = (
+        (table.ref_fragments, table.alt_fragments),
+        (table.ref_forward, table.alt_forward),
+        (table.ref_reverse, table.alt_reverse),
+    )
+    fractions = table.fraction
+    texts = []
+    for row in range(len(table)):
+        genotype = str(table.genotype[row]) or "./."
+        phred = _genotype_phred(genotype, likelihoods[row])
+        counts = [f"{ref[row]},{alt[row]}" for ref, alt in pairs]
+        phased = int(table.phase_set[row])
+        fields = (
+            genotype,
+            _genotype_quality(genotype, phred),
+            str(table.depth[row]),
+            *counts,
+            _float(float(fractions[row])),
+            ",".join(map(str, phred)) or ".",
+            str(phased) if phased > 0 else ".",
+        )
+        texts.append(":".join(fields))
+    return texts
+
+
+def _genotype_phred(genotype: str, three: np.ndarray) -> list[int]:
+    """PL of a haploid or diploid genotype; none where it is not known."""
+    ploidy = 1 + len(re.findall(r"[/|]", genotype))
+    if np.isnan(three).any() or ploidy > 2:
+        return []
+    kept = three if ploidy == 2 else three[[0, 2]]
+    return [int(value) for value in kept - kept.min()]
+
+
+def _genotype_quality(genotype: str, phred: list[int]) -> str:
+    alleles = re.split(r"[/|]", genotype)
+    if not phred or "." in alleles:
+        return "."
+    called = sum(allele != "0" for allele in alleles)
+    others = [value for i, value in enumerate(phred) if i != called]
+    return str(max(0, min(99, min(others) - phred[called])))
