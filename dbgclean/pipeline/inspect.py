@@ -1,0 +1,239 @@
+"""Variant or error: the regions of a BAM, window by window, from reads to report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dbgclean._files import OutputFolder
+from dbgclean.errors import InputError
+from dbgclean.log import Progress
+from dbgclean.pipeline.inspect_inputs import (
+    InspectInputs,
+    InspectOptions,
+    check_corrector,
+    open_inputs,
+)
+from dbgclean.pipeline.inspect_report import KmerVerdicts, build_report, write_files
+from dbgclean.variants.allele_table import AlleleTable, concatenate_alleles
+from dbgclean.variants.region_reads import Alignments, RegionReads, fetch_reads
+from dbgclean.variants.regions import Region, Window
+
+if TYPE_CHECKING:
+    from dbgclean.variants.evidence import WindowEvidence
+
+__all__ = ["InspectOptions", "inspect"]
+
+# Reads reach over a window's ends; the reference follows them this far at most (a spliced
+# alignment may lead anywhere).
+_REACH = 400
+_CONSENSUS = "bubble-contig"
+# Of the k-mers that are written; windows thread their reads at a k of their own.
+_KMER_K = 25
+
+
+@dataclass
+class _Found:
+    """Evidence of the windows so far."""
+
+    tables: list[AlleleTable] = field(default_factory=list)
+    offsets: list[np.ndarray] = field(default_factory=list)
+    molecules: list[np.ndarray] = field(default_factory=list)
+    shows_alt: list[np.ndarray] = field(default_factory=list)
+    kmers: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)
+    states: dict[str, int] = field(default_factory=dict)
+    contigs: dict[str, int] = field(default_factory=dict)
+    without_reference: int = 0
+
+    def add(self, evidence: WindowEvidence, reads: RegionReads, table: AlleleTable) -> None:
+        """Take a window in; ``table`` is its alleles, with the normal's counts if there is one."""
+        offsets, fragment, shows_alt = evidence.reads_of
+        self.tables.append(table)
+        self.offsets.append(np.diff(offsets))
+        self.molecules.append(reads.fragment_keys[fragment])
+        self.shows_alt.append(shows_alt)
+        self.kmers.append(evidence.kmers)
+        for name, number in evidence.reads.items():
+            self.states[name] = self.states.get(name, 0) + number
+
+    def reads_of(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Fragments over each allele, numbered alike in all windows."""
+        counts = np.concatenate([np.zeros(1, np.int64), *self.offsets])
+        keys = np.concatenate([np.zeros(0, np.uint64), *self.molecules])
+        _, number = np.unique(keys, return_inverse=True)
+        shows = np.concatenate([np.zeros(0, bool), *self.shows_alt])
+        return np.cumsum(counts), number.reshape(-1).astype(np.int64), shows
+
+    def kmer_verdicts(self) -> KmerVerdicts:
+        """k-mers of all windows; one that any window keeps is kept."""
+        keys, counts, kept = (np.concatenate([part[i] for part in self.kmers]) for i in range(3))
+        unique, row = np.unique(keys, return_inverse=True)
+        row = row.reshape(-1)
+        total = np.bincount(row, weights=counts, minlength=len(unique))
+        stands = np.zeros(len(unique), bool)
+        stands[row[kept.astype(bool)]] = True
+        return KmerVerdicts(_KMER_K, unique, total.astype(np.uint32), stands)
+
+
+def inspect(
+    bam: str,
+    regions: Sequence[str],
+    bed: str | None,
+    output: str,
+    *,
+    reference: str | None = None,
+    normal: str | None = None,
+    options: InspectOptions | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Judge the alleles in regions of a BAM or CRAM file and write it all into a folder.
+
+    Parameters
+    ----------
+    bam
+        Sorted and indexed.
+    regions, bed
+        See `dbgclean.variants.regions.parse_regions`.
+    output
+        Folder; appears under its name only when everything in it is whole.
+    reference
+        FASTA; without it the consensus of the reads takes its place, and no VCF is written.
+    normal
+        BAM or CRAM of the matched normal.
+    force
+        Write into a folder that holds something.
+
+    Returns
+    -------
+    dict
+        The report, as in ``report.json``.
+
+    Raises
+    ------
+    DbgcleanError
+        For anything wrong with inputs, options or output; nothing is left behind.
+    """
+    options = options or InspectOptions()
+    with ExitStack() as stack:
+        progress = progress or stack.enter_context(Progress(quiet=True))
+        check_corrector(options)
+        inputs = open_inputs(stack, bam, regions, bed, reference, normal, options, progress)
+        out = stack.enter_context(OutputFolder(output, force))
+        found = _look(inputs)
+        table = _judge(found, options, somatic=normal is not None)
+        progress.start("Writing the report")
+        report = build_report(inputs, table, found.states)
+        write_files(out, inputs, table, found.kmer_verdicts(), report)
+        out.commit()
+    return report
+
+
+def _look(inputs: InspectInputs) -> _Found:
+    """Gather the evidence of every window."""
+    found = _Found()
+    for survey in inputs.surveys:
+        inputs.progress.start(f"Inspecting {survey.region}", total=len(survey.windows))
+        for window in inputs.progress.iterate(survey.windows):
+            reads = _fetch(inputs.sample, window, inputs)
+            if len(reads):
+                _look_at(inputs, window, reads, found)
+    if not found.tables:
+        msg = _nothing_seen(inputs, found)
+        raise InputError(msg)
+    return found
+
+
+def _nothing_seen(inputs: InspectInputs, found: _Found) -> str:
+    shown = ", ".join(str(survey.region) for survey in inputs.surveys[:3])
+    if inputs.reference is not None and found.without_reference:
+        return (
+            f"{inputs.reference.path}: holds no ACGT in {shown}; give the reference that the "
+            "reads were aligned to, or a region that it covers"
+        )
+    return f"{inputs.sample.path}: the reads in {shown} have no consensus; give --reference"
+
+
+def _fetch(alignments: Alignments, window: Window, inputs: InspectInputs) -> RegionReads:
+    return fetch_reads(
+        alignments, window.padded, min_mapping_quality=inputs.options.min_mapping_quality
+    )
+
+
+def _look_at(inputs: InspectInputs, window: Window, reads: RegionReads, found: _Found) -> None:
+    """One window: its own reference, or what its reads agree on."""
+    from dbgclean.variants.evidence import consensus
+
+    if inputs.reference is not None:
+        origin = _origin(window, reads, inputs.sample.contigs[window.core.contig])
+        bases = inputs.reference.fetch(origin.contig, origin.start, origin.end)
+        if not set(bases) & set("ACGT"):
+            found.without_reference += 1
+            return
+        _gather(inputs, window, reads, bases, (origin, window.core), found)
+        return
+    for _, bases in consensus(reads):
+        name = f"{_CONSENSUS}-{len(found.contigs) + 1}"
+        found.contigs[name] = len(bases)
+        whole = Region(name, 0, len(bases))
+        _gather(inputs, window, reads, bases, (whole, whole), found)
+
+
+def _origin(window: Window, reads: RegionReads, length: int) -> Region:
+    """Where the window's reference lies: the window, and on to its reads' ends."""
+    widest = window.padded.widened(_REACH, length)
+    start = min(window.padded.start, int((reads.start - reads.clip_left).min()))
+    end = max(window.padded.end, int((reads.end + reads.clip_right).max()))
+    return Region(window.core.contig, max(widest.start, start), min(widest.end, end))
+
+
+def _gather(
+    inputs: InspectInputs,
+    window: Window,
+    reads: RegionReads,
+    bases: str,
+    places: tuple[Region, Region],
+    found: _Found,
+) -> None:
+    """Evidence of a window against ``bases``; the normal's counts of its alleles."""
+    from dbgclean.variants.evidence import count_alleles, gather_window
+
+    options = inputs.options
+    origin, core = places
+    evidence = gather_window(
+        reads,
+        bases,
+        origin,
+        core,
+        corrector=options.corrector,
+        model=options.model,
+        threads=options.threads,
+        seed=options.seed,
+        min_fraction=options.min_fraction,
+    )
+    table = evidence.alleles
+    if inputs.normal is not None:
+        others = _fetch(inputs.normal, window, inputs)
+        alt, depth = count_alleles(others, bases, origin, table)
+        table = replace(table, normal_alt=alt, normal_depth=depth)
+    found.add(evidence, reads, table)
+
+
+def _judge(found: _Found, options: InspectOptions, *, somatic: bool) -> AlleleTable:
+    """All alleles as one table, classified."""
+    from dbgclean.variants.classify import Rules, classify
+
+    names = list(dict.fromkeys(name for table in found.tables for name in table.contigs))
+    table = concatenate_alleles([_renamed(table, names) for table in found.tables])
+    rules = Rules(ploidy=options.ploidy, min_fraction=options.min_fraction)
+    return classify(table, found.reads_of(), rules, somatic=somatic)
+
+
+def _renamed(table: AlleleTable, names: list[str]) -> AlleleTable:
+    """The table over the contigs ``names``."""
+    rows = np.array([names.index(name) for name in table.contigs], np.int32)
+    return replace(table, contig=rows[table.contig].astype(np.int32), contigs=names)

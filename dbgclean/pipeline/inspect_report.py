@@ -1,0 +1,157 @@
+"""What an inspection leaves: the report and the files of its folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dbgclean import __version__
+from dbgclean._files import OutputFolder
+from dbgclean.pipeline.inspect_inputs import InspectInputs, InspectOptions
+from dbgclean.variants.allele_table import CLASSES, AlleleTable
+from dbgclean.variants.tables import alleles_to_rows, summarise, write_alleles, write_kmers
+from dbgclean.variants.vcf import write_vcf
+
+__all__ = ["KmerVerdicts", "build_report", "write_files"]
+
+SCHEMA_VERSION = (0, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KmerVerdicts:
+    """k-mers of the inspected reads, and which the verdicts keep.
+
+    Attributes
+    ----------
+    k
+        Length.
+    keys
+        uint64 (n,): canonical, sorted.
+    counts
+        uint32 (n,): abundances in the reads.
+    kept
+        bool (n,).
+    """
+
+    k: int
+    keys: np.ndarray
+    counts: np.ndarray
+    kept: np.ndarray
+
+
+def _command(inputs: InspectInputs) -> str:
+    """The call, as far as it decides the result."""
+    words = ["dbgclean inspect", Path(inputs.sample.path).name]
+    words += [f"-r {survey.region}" for survey in inputs.surveys]
+    files = {"reference": inputs.reference, "normal": inputs.normal}
+    words += [f"--{name} {Path(file.path).name}" for name, file in files.items() if file]
+    given, usual = inputs.options.to_dict(), InspectOptions().to_dict()
+    options = {"min_fraction": "min-vaf", "min_mapping_quality": "min-mapping-quality"}
+    words += [
+        f"--{options.get(name, name)} {value}"
+        for name, value in given.items()
+        if value != usual[name]
+    ]
+    return " ".join(words)
+
+
+def build_report(
+    inputs: InspectInputs, table: AlleleTable, states: dict[str, int]
+) -> dict[str, Any]:
+    """The report, as in ``report.json``: plain and without times, hosts or threads.
+
+    Parameters
+    ----------
+    table
+        All alleles, classified.
+    states
+        Reads by how they lie on the graph.
+    """
+    reference, normal = inputs.reference, inputs.normal
+    return {
+        "tag": "dbgclean inspect",
+        "schema_version": list(SCHEMA_VERSION),
+        "version": __version__,
+        "config": {
+            **inputs.options.to_dict(),
+            "reference": Path(reference.path).name if reference else None,
+            "normal": Path(normal.path).name if normal else None,
+            "command": _command(inputs),
+        },
+        "inputs": [_input(inputs)],
+        "regions": _regions(inputs, table),
+        "reads": states,
+        "summary": summarise(table),
+        "alleles": alleles_to_rows(table),
+    }
+
+
+def _input(inputs: InspectInputs) -> dict[str, Any]:
+    """Records of the sample, over all regions."""
+    counts = {
+        name: sum(survey.statistics[name] for survey in inputs.surveys)
+        for name in inputs.surveys[0].statistics
+    }
+    return {"files": [Path(inputs.sample.path).name], "sample": inputs.sample.sample, **counts}
+
+
+def _regions(inputs: InspectInputs, table: AlleleTable) -> list[dict[str, Any]]:
+    """Each region, its reads, and its alleles by class."""
+    rows = []
+    for survey in inputs.surveys:
+        region = survey.region
+        inside = np.zeros(len(table), bool)
+        if region.contig in table.contigs:
+            inside = table.contig == table.contigs.index(region.contig)
+            inside &= (table.position >= region.start) & (table.position < region.end)
+        classes = np.bincount(table.klass[inside], minlength=len(CLASSES))
+        rows.append(
+            {
+                "contig": region.contig,
+                "start": region.start,
+                "end": region.end,
+                "reads": survey.reads,
+                "depth": round(float(survey.weights.sum()) / len(region), 1),
+                "windows": len(survey.windows),
+                **{name: int(n) for name, n in zip(CLASSES, classes, strict=True)},
+            }
+        )
+    return rows
+
+
+def write_files(
+    out: OutputFolder,
+    inputs: InspectInputs,
+    table: AlleleTable,
+    kmers: KmerVerdicts,
+    report: dict[str, Any],
+) -> None:
+    """Write all files of the folder; a VCF only where there is a reference.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be written.
+    """
+    from dbgclean.report.inspect_page import write_inspect_page
+
+    write_alleles(out.path("alleles.tsv.gz"), table)
+    if inputs.reference is not None:
+        write_vcf(
+            out.path("variants.vcf.gz"),
+            table,
+            contig_lengths=inputs.sample.contigs,
+            sample=inputs.sample.sample,
+            version=__version__,
+            command=report["config"]["command"],
+            reference_name=Path(inputs.reference.path).name,
+        )
+    kept, removed = out.path("kmers.kept.fa.gz"), out.path("kmers.removed.fa.gz")
+    write_kmers(kept, removed, kmers.keys, kmers.counts, kmers.kept, kmers.k)
+    text = json.dumps(report, indent=1, allow_nan=False) + "\n"
+    out.path("report.json").write_text(text, encoding="utf-8")
+    write_inspect_page(out.path("report.html"), report)
