@@ -11,7 +11,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from operator import attrgetter
@@ -205,9 +205,13 @@ def open_alignments(
             )
         except (OSError, ValueError) as error:
             raise explain_failure(path, reference, 0, error) from error
-    with file:
+    try:
         _check_index(path, file)
         yield Alignments(path, reference, file)
+    finally:
+        # pysam refuses to close a file that it failed to read; that was said already.
+        with suppress(OSError):
+            file.close()
 
 
 def _check_format(path: str) -> None:
