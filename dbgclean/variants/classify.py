@@ -1,0 +1,295 @@
+"""Classes: variant, error, repeat or undecided; genotypes, phase, filters and reasons.
+
+Whether an allele is real is the corrector's verdict. Two things are added to it here. At
+the fractions that one copy or both of a genome give, the likelihoods of the genotypes say
+so too, and more clearly than anything can of a few fragments. And an allele can be real
+and yet no variant of this place: reads of another copy of a repeat are no errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dbgclean.correct import verdicts
+from dbgclean.correct.policy import below_fraction
+from dbgclean.variants.allele_table import (
+    ERROR,
+    KINDS,
+    REPEAT,
+    UNDECIDED,
+    VARIANT,
+    ZYGOSITIES,
+    AlleleTable,
+)
+from dbgclean.variants.genotype import (
+    HETEROZYGOUS,
+    HOMOZYGOUS,
+    REFERENCE,
+    best_genotype,
+    fits_one_copy,
+    fragment_error,
+    genotype_likelihoods,
+    genotype_posteriors,
+)
+from dbgclean.variants.phase import phase_alleles
+from dbgclean.variants.reasons import explain, explain_origins
+from dbgclean.variants.signs import FILTERS, Rules, Signs, find_signs
+from dbgclean.variants.somatic import ORIGINS, judge_origins
+
+__all__ = ["FILTERS", "Rules", "classify"]
+
+_SNV, _TIP = KINDS.index("snv"), KINDS.index("tip")
+_HET, _HOM, _LOW = (ZYGOSITIES.index(z) for z in ("heterozygous", "homozygous", "low-frequency"))
+# Share of the fragments that show one of two copies: less where the allele is no base,
+# because reads that end within it show nothing of it.
+_SHARE_OF_BASE, _SHARE_OF_GAP = 0.5, 0.4
+# log10 P(0/0) from which the genotype says by itself that there is an allele: Q20.
+_SURELY_NOT_REFERENCE = -2.0
+# P(variant) is at most this where a sign that the corrector does not see speaks against it.
+_CAPS = {VARIANT: 1.0, UNDECIDED: 0.5, REPEAT: 0.1, ERROR: 0.05}
+_LARGEST_QUALITY = 999.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Genotypes:
+    """Of every allele: likelihoods, the best one, and whether one copy or both explain it."""
+
+    likelihoods: np.ndarray
+    log_reference: np.ndarray
+    best: np.ndarray
+    of_a_copy: np.ndarray
+
+
+def classify(
+    table: AlleleTable,
+    reads_of: tuple[np.ndarray, np.ndarray, np.ndarray],
+    rules: Rules | None = None,
+    *,
+    somatic: bool = False,
+) -> AlleleTable:
+    """Say what every allele is.
+
+    Parameters
+    ----------
+    table
+        With counts, likelihoods, posteriors and verdicts.
+    reads_of
+        ``offsets`` int64 (n + 1,), ``fragment`` int64, ``shows_alt`` bool: per allele the
+        fragments over its place that show it, or the reference.
+    somatic
+        Judge ``normal_alt`` and ``normal_depth``, too: fills ``origin``.
+
+    Returns
+    -------
+    AlleleTable
+        The same alleles with ``klass``, ``zygosity``, ``genotype``, ``phase_set``,
+        ``genotype_likelihoods``, ``quality_score``, ``filters``, ``reasons`` and ``origin``.
+        An allele on one of two copies is "0/1" even if the other copy holds yet another
+        allele; the two are then "0|1" and "1|0". So is one of low frequency, at any
+        ploidy: both are in the sample. Of one copy, the genotypes are "0" and "1".
+
+    Raises
+    ------
+    ValueError
+        If the ploidy is not 1 or 2.
+    """
+    rules = rules or Rules()
+    signs = find_signs(table, rules)
+    genotypes = _genotypes(table, np.zeros(len(table), np.int64), rules)
+    klass = _classes(table, signs, genotypes, rules)
+    rivals = _rivals(table, klass == VARIANT)
+    genotypes = _genotypes(table, _rival_fragments(table, rivals), rules)
+    klass = _classes(table, signs, genotypes, rules)
+    zygosity = _zygosities(klass, genotypes, rules)
+    het = (klass == VARIANT) & (zygosity == _HET)
+    phase = phase_alleles(table.contig, table.position, reads_of, het, rivals[het[rivals].all(1)])
+    table = replace(
+        table,
+        klass=klass,
+        zygosity=zygosity,
+        genotype_likelihoods=genotypes.likelihoods,
+        genotype=_genotype_texts(klass, zygosity, phase.copy, rules.ploidy),
+        phase_set=phase.phase_set,
+        quality_score=_quality_scores(table, klass, genotypes),
+        filters=_filters(table, klass, signs, rules),
+    )
+    table = replace(table, reasons=explain(table, signs, rules))
+    return _with_origins(table) if somatic else table
+
+
+def _genotypes(table: AlleleTable, rival_fragments: np.ndarray, rules: Rules) -> _Genotypes:
+    alt, other = table.alt_fragments, table.ref_fragments + rival_fragments
+    likelihoods = genotype_likelihoods(
+        alt,
+        other,
+        fragment_error(table.quality, table.mapping_quality),
+        fragment_error(table.quality, table.ref_mapping_quality),
+        rules.ploidy,
+    )
+    best = best_genotype(likelihoods)
+    share = np.where(table.kind == _SNV, _SHARE_OF_BASE, _SHARE_OF_GAP)
+    enough = fits_one_copy(alt, alt + other, share) >= rules.one_copy_risk
+    log_reference = genotype_posteriors(likelihoods)[:, REFERENCE]
+    of_a_copy = (best == HOMOZYGOUS) | ((best == HETEROZYGOUS) & enough)
+    return _Genotypes(
+        likelihoods, log_reference, best, of_a_copy & (log_reference <= _SURELY_NOT_REFERENCE)
+    )
+
+
+def _classes(table: AlleleTable, signs: Signs, genotypes: _Genotypes, rules: Rules) -> np.ndarray:
+    """See the module: what is believed is a variant unless signs speak against it.
+
+    One sign of an artefact leaves a real verdict undecided, two outweigh it; without that
+    verdict one is enough. At the fraction of a copy, two signs of a repeat make one (as
+    few alleles of a duplication have only one); at others, one.
+    """
+    real = table.verdict == verdicts.REAL
+    believed = real | genotypes.of_a_copy
+    klass = np.full(len(table), ERROR, np.uint8)
+    klass[table.verdict == verdicts.UNDECIDED] = UNDECIDED
+    klass[believed] = VARIANT
+    few = table.alt_fragments < rules.min_fragments
+    if rules.min_fraction > 0:
+        few |= below_fraction(table.alt_fragments, table.depth, rules.min_fraction)
+    klass[believed & (few | (table.kind == _TIP))] = UNDECIDED
+    against = signs.artefacts
+    klass[believed & (against == 1) & real] = UNDECIDED
+    klass[believed & (against >= 1 + real)] = ERROR
+    needed = np.where(genotypes.of_a_copy, 2, 1)
+    klass[believed & (signs.repeats >= needed) & (klass != ERROR)] = REPEAT
+    return klass
+
+
+def _rivals(table: AlleleTable, believed: np.ndarray) -> np.ndarray:
+    """Pairs of alleles that cannot stand on one copy, int64 (m, 2), first < second.
+
+    Bases that both replace or delete; the base before a gap, which VCF writes down, is
+    touched by neither. Two insertions in one place exclude each other, too.
+    """
+    rows = np.flatnonzero(believed & (table.kind != _TIP))
+    spans = [_touched(table, row) for row in rows.tolist()]
+    pairs = []
+    for i in range(len(rows)):
+        for j in range(i + 1, len(rows)):
+            if table.contig[rows[j]] != table.contig[rows[i]]:
+                break
+            if table.position[rows[j]] >= max(spans[i][1], table.position[rows[i]] + 1):
+                break
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                pairs.append((rows[i], rows[j]))
+    return np.array(pairs, np.int64).reshape(-1, 2)
+
+
+def _touched(table: AlleleTable, row: int) -> tuple[float, float]:
+    """First and last touched place; an insertion lies between two bases."""
+    position, ref, alt = int(table.position[row]), table.ref[row], table.alt[row]
+    shared = 1 if len(ref) != len(alt) and ref[:1] == alt[:1] else 0
+    if len(ref) == shared:
+        return position + 0.5, position + 0.6
+    return float(position + shared), float(position + len(ref))
+
+
+def _rival_fragments(table: AlleleTable, rivals: np.ndarray) -> np.ndarray:
+    """Fragments that show an allele which excludes this one, int64 (n,); within the depth."""
+    count = np.zeros(len(table), np.int64)
+    alt = table.alt_fragments
+    np.add.at(count, rivals[:, 0], alt[rivals[:, 1]])
+    np.add.at(count, rivals[:, 1], alt[rivals[:, 0]])
+    return np.clip(count, 0, np.maximum(table.depth - alt - table.ref_fragments, 0))
+
+
+def _zygosities(klass: np.ndarray, genotypes: _Genotypes, rules: Rules) -> np.ndarray:
+    zygosity = np.zeros(len(klass), np.uint8)
+    variant = klass == VARIANT
+    zygosity[variant] = _LOW
+    zygosity[variant & genotypes.of_a_copy & (genotypes.best == HETEROZYGOUS)] = _HET
+    zygosity[variant & genotypes.of_a_copy & (genotypes.best == HOMOZYGOUS)] = _HOM
+    return zygosity
+
+
+def _genotype_texts(
+    klass: np.ndarray, zygosity: np.ndarray, copy: np.ndarray, ploidy: int
+) -> np.ndarray:
+    texts = np.full(len(klass), "./." if ploidy == 2 else ".", object)
+    texts[klass == ERROR] = "0/0" if ploidy == 2 else "0"
+    texts[(zygosity == _HET) | (zygosity == _LOW)] = "0/1"
+    texts[zygosity == _HOM] = "1/1" if ploidy == 2 else "1"
+    texts[(zygosity == _HET) & (copy == 1)] = "0|1"
+    texts[(zygosity == _HET) & (copy == 0)] = "1|0"
+    return texts
+
+
+def _quality_scores(table: AlleleTable, klass: np.ndarray, genotypes: _Genotypes) -> np.ndarray:
+    """Phred of P(no variant): the better of the two witnesses, capped for what is rejected."""
+    wrong = np.log10(np.clip(1 - table.posterior.astype(float), 1e-6, 1.0))
+    wrong = np.where(genotypes.of_a_copy, np.minimum(wrong, genotypes.log_reference), wrong)
+    caps = np.array([_CAPS[k] for k in range(len(_CAPS))])
+    least = np.log10(np.maximum(1 - caps, 1e-99))
+    return np.clip(-10 * np.maximum(wrong, least[klass]), 0, _LARGEST_QUALITY) + 0.0
+
+
+def _filters(table: AlleleTable, klass: np.ndarray, signs: Signs, rules: Rules) -> np.ndarray:
+    """Names of `FILTERS`, in its order; none for a variant, at least one for all others."""
+    no_variant = klass != VARIANT
+    fraction = np.zeros(len(table), bool)
+    if rules.min_fraction > 0:
+        fraction = below_fraction(table.alt_fragments, table.depth, rules.min_fraction)
+    holds = {
+        "NotReal": klass == ERROR,
+        "Undecided": klass == UNDECIDED,
+        "Repeat": klass == REPEAT,
+        "StrandBias": signs.one_strand,
+        "LowQual": signs.poor_bases,
+        "LowMapQ": signs.poor_mapping,
+        "ReadEnd": signs.read_ends,
+        "SameCycle": signs.one_place,
+        "MatesDisagree": signs.mates_deny,
+        "Homopolymer": signs.long_run,
+        "FewFragments": table.alt_fragments < rules.min_fragments,
+        "LowFraction": fraction,
+        "InNormal": np.zeros(len(table), bool),
+        "OpenEnd": table.kind == _TIP,
+    }
+    held = np.stack([holds[name] & no_variant for name in FILTERS], axis=1).tolist()
+    known: dict[tuple[bool, ...], tuple[str, ...]] = {}
+    result = np.empty(len(table), object)
+    for row, flags in enumerate(map(tuple, held)):
+        if flags not in known:
+            known[flags] = tuple(name for name, flag in zip(FILTERS, flags, strict=True) if flag)
+        result[row] = known[flags]
+    return result
+
+
+def _with_origins(table: AlleleTable) -> AlleleTable:
+    """Somatic, germline, error or undecided.
+
+    Somatic is only what the tumour itself shows to be a variant. What is no more frequent
+    in the tumour than in the normal, and too rare there for an allele, is an error in both.
+    """
+    origins = judge_origins(
+        table.alt_fragments, table.depth, table.normal_alt, table.normal_depth, table.expected
+    )
+    words = explain_origins(table, origins)
+    origin = np.array(ORIGINS, object)[origins.origin]
+    doubted = (table.klass != VARIANT) & (origin != "germline")
+    origin[doubted] = np.where(table.klass[doubted] == ERROR, "error", "undecided")
+    recurring = (table.klass == VARIANT) & (origin == "error")
+    reasons, filters = table.reasons.copy(), table.filters.copy()
+    for row, word in enumerate(words):
+        reasons[row] = (*table.reasons[row], word)
+    for row in np.flatnonzero(recurring).tolist():
+        filters[row] = ("NotReal", "InNormal")
+    score = np.minimum(table.quality_score, -10 * np.log10(1 - _CAPS[ERROR]))
+    return replace(
+        table,
+        origin=origin,
+        reasons=reasons,
+        filters=filters,
+        klass=np.where(recurring, ERROR, table.klass).astype(np.uint8),
+        zygosity=np.where(recurring, 0, table.zygosity).astype(np.uint8),
+        genotype=np.where(recurring, "0/0", table.genotype),
+        phase_set=np.where(recurring, 0, table.phase_set),
+        quality_score=np.where(recurring, score, table.quality_score),
+    )

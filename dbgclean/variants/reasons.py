@@ -1,0 +1,177 @@
+"""Why an allele is taken for what it is, in words that a person can check against the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from dbgclean.variants.allele_table import (
+    ERROR,
+    KINDS,
+    REPEAT,
+    VARIANT,
+    ZYGOSITIES,
+    AlleleTable,
+)
+from dbgclean.variants.genotype import genotype_quality
+from dbgclean.variants.signs import Rules, Signs
+from dbgclean.variants.somatic import Origins
+
+__all__ = ["explain", "explain_origins"]
+
+_TIP = KINDS.index("tip")
+_LOW_FREQUENCY = ZYGOSITIES.index("low-frequency")
+_GAPS = ("insertion", "deletion")
+_COLUMNS = (
+    "kind", "alt_forward", "alt_reverse", "ref_forward", "ref_reverse", "depth", "quality",
+    "low_quality", "mapping_quality", "ref_mapping_quality", "mapped_nowhere_else", "near_end",
+    "denied", "others", "copies", "run", "depth_ratio", "expected", "posterior", "klass",
+    "zygosity", "genotype", "alt_fragments",
+)  # fmt: skip
+
+# Columns as lists of plain numbers: taken out one by one, row after row.
+_Lists = dict[str, list[Any]]
+
+
+def explain(table: AlleleTable, signs: Signs, rules: Rules) -> np.ndarray:
+    """Reasons of every allele: object (n,) of tuple of str, none of them empty.
+
+    The first says what was seen; the others what speaks against the allele, or for it.
+
+    Parameters
+    ----------
+    table
+        With ``klass``, ``zygosity``, ``genotype``, ``genotype_likelihoods`` and ``phase_set``.
+    signs
+        See `dbgclean.variants.signs.find_signs`.
+    """
+    lists: _Lists = {name: getattr(table, name).tolist() for name in _COLUMNS}
+    lists |= {name: getattr(signs, name).tolist() for name in Signs.__dataclass_fields__}
+    lists["genotype_quality"] = genotype_quality(table.genotype_likelihoods).tolist()
+    lists["neighbours"] = _neighbours(table).tolist()
+    result = np.empty(len(table), object)
+    for row in range(len(table)):
+        result[row] = tuple(_explain_row(lists, row, rules))
+    return result
+
+
+def _neighbours(table: AlleleTable) -> np.ndarray:
+    """Other alleles of the same phased block, int64 (n,)."""
+    _, block, size = np.unique(
+        np.stack([table.contig, table.phase_set]), axis=1, return_inverse=True, return_counts=True
+    )
+    return np.where(table.phase_set > 0, size[block.reshape(-1)] - 1, 0)
+
+
+def _explain_row(c: _Lists, i: int, rules: Rules) -> Iterator[str]:
+    yield _seen(c, i)
+    klass = c["klass"][i]
+    if klass == VARIANT:
+        yield from _why_variant(c, i)
+        return
+    if c["kind"][i] == _TIP:
+        yield "the reads leave the reference and do not come back"
+    artefacts, repeats = list(_artefacts(c, i)), list(_repeats(c, i))
+    yield from repeats + artefacts if klass == REPEAT else artefacts + repeats
+    if c["alt_fragments"][i] < rules.min_fragments:
+        yield f"fewer than {rules.min_fragments} fragments"
+    if klass == ERROR and c["expected"][i] >= 0.5:
+        yield f"errors of this kind let expect {c['expected'][i]:.1f} here"
+    yield f"P(real) {_probability(c['posterior'][i])}"
+
+
+def _seen(c: _Lists, i: int) -> str:
+    """Fragments, strands and quality: "24 of 51 fragments, both strands (13/11), mean Q34"."""
+    n, forward, reverse = c["alt_fragments"][i], c["alt_forward"][i], c["alt_reverse"][i]
+    text = f"{n} of {c['depth'][i]} fragments"
+    if forward and reverse:
+        text += f", both strands ({forward}/{reverse})"
+    elif n:
+        text += f", {'all ' if n > 1 else ''}on the {'forward' if forward else 'reverse'} strand"
+    if c["quality"][i] == c["quality"][i]:
+        text += f", {'mean ' if n > 1 else ''}Q{c['quality'][i]:.0f}"
+    return text
+
+
+def _why_variant(c: _Lists, i: int) -> Iterator[str]:
+    if c["zygosity"][i] == _LOW_FREQUENCY:
+        yield (
+            "too few for one copy of two"
+            if c["ref_forward"][i] + c["ref_reverse"][i]
+            else ("neither one copy of two nor both")
+        )
+    else:
+        yield f"genotype {c['genotype'][i]} (GQ {c['genotype_quality'][i]:.0f})"
+    yield f"P(real) {_probability(c['posterior'][i])}"
+    if c["neighbours"][i]:
+        n = c["neighbours"][i]
+        yield f"in phase with {n} neighbouring {'allele' if n == 1 else 'alleles'}"
+
+
+def _artefacts(c: _Lists, i: int) -> Iterator[str]:
+    n = c["alt_fragments"][i]
+    if c["low_quality"][i] and (c["poor_bases"][i] or c["klass"][i] == ERROR):
+        bases = "alternative base" if n == 1 else "alternative bases"
+        yield f"{c['low_quality'][i]} of {n} {bases} below Q15"
+    if c["one_strand"][i]:
+        strand = "forward" if c["alt_forward"][i] > c["alt_reverse"][i] else "reverse"
+        most = max(c["alt_forward"][i], c["alt_reverse"][i])
+        share = "all" if most == n else f"{most} of {n}"
+        reference = f"{c['ref_forward'][i]}/{c['ref_reverse'][i]}"
+        yield f"{share} on the {strand} strand, the reference on both ({reference})"
+    if c["one_place"][i]:
+        yield "all at the same cycle"
+    if c["read_ends"][i]:
+        yield f"{c['near_end'][i]} of {n} within 10 bases of a read's end"
+    if c["mates_deny"][i]:
+        yield f"the mates of {c['denied'][i]} show something else"
+    if c["long_run"][i]:
+        yield f"beside a repeat of {c['run'][i]} bases, where such gaps recur"
+
+
+def _repeats(c: _Lists, i: int) -> Iterator[str]:
+    n = c["alt_fragments"][i]
+    if c["worse_mapping"][i]:
+        yield (
+            f"mapping quality {c['mapping_quality'][i]:.0f}, of the reads that show the "
+            f"reference {c['ref_mapping_quality'][i]:.0f}"
+        )
+    elif c["poor_mapping"][i]:
+        yield f"{c['mapped_nowhere_else'][i]} of {n} fragments map nowhere else"
+    if c["several_copies"][i]:
+        yield f"the k-mer here stands {c['copies'][i]} times in the region"
+    if c["too_deep"][i]:
+        yield f"depth {c['depth_ratio'][i]:.1f} times the region's"
+    if c["many_others"][i]:
+        yield f"the reads show {c['others'][i]:.1f} other alleles each"
+
+
+def _probability(p: float) -> str:
+    """Two digits, without claiming certainty."""
+    if p > 0.99:
+        return "above 0.99"
+    return f"{p:.2f}" if p >= 0.01 else "below 0.01"
+
+
+def explain_origins(table: AlleleTable, origins: Origins) -> np.ndarray:
+    """What the matched normal shows: object (n,) of str."""
+    result = np.empty(len(table), object)
+    columns = zip(
+        table.normal_alt.tolist(),
+        table.normal_depth.tolist(),
+        origins.by_contamination.tolist(),
+        origins.probability.tolist(),
+        strict=True,
+    )
+    for row, (n, depth, shown, (somatic, germline, error)) in enumerate(columns):
+        if depth < 0:
+            result[row] = "the normal says nothing here"
+            continue
+        result[row] = f"{n} of {depth} fragments of the normal"
+        if shown:
+            result[row] += ": tumour cells in the normal, or errors, or an allele of it"
+        elif max(somatic, germline, error) < 0.95 or (not n and germline > 1e-3):
+            result[row] += ": too few to tell"
+    return result

@@ -1,0 +1,203 @@
+"""What speaks against an allele although the corrector may believe it: artefacts and repeats.
+
+Every sign compares the reads that show the allele with those beside them that do not, or
+with what chance allows; a count that is large because the place is deep is no sign.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy import stats
+
+from dbgclean.variants.allele_table import KINDS, AlleleTable
+from dbgclean.variants.tables import strand_bias
+
+__all__ = ["FILTERS", "Rules", "Signs", "find_signs"]
+
+FILTERS = {
+    "NotReal": "The corrector takes it for a sequencing error",
+    "Undecided": "Neither a variant nor an error beyond doubt",
+    "Repeat": "Reads of another copy of a repeat, or of a paralogue",
+    "StrandBias": "On one strand, where the reference is on both",
+    "LowQual": "The alternative bases are of low quality",
+    "LowMapQ": "The supporting reads map poorly, or elsewhere as well",
+    "ReadEnd": "The supporting bases lie at the ends of reads",
+    "SameCycle": "The supporting bases lie at one place of the read",
+    "MatesDisagree": "Overlapping mates show something else",
+    "Homopolymer": "An insertion or deletion no more frequent than its homopolymer lets expect",
+    "FewFragments": "Fewer fragments than asked for",
+    "LowFraction": "Credibly below the fraction asked for",
+    "InNormal": "As frequent in the matched normal, and too rare there for an allele",
+    "OpenEnd": "The reads leave the reference and do not come back",
+}
+"""Names for a VCF's FILTER, and what they mean; a variant has none."""
+
+_INDELS = (KINDS.index("insertion"), KINDS.index("deletion"))
+_TIP = KINDS.index("tip")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Thresholds of the classes, each with its meaning.
+
+    Attributes
+    ----------
+    ploidy
+        Copies of the genome in a cell, 1 or 2: which genotypes there are.
+    min_fraction
+        Alleles credibly below this fraction (the upper end of the one-sided 95 % interval
+        is) are left undecided; 0: no rule.
+    min_fragments
+        Fewer supporting fragments make no variant.
+    strand_risk
+        p of Fisher's exact test on strand against allele below which an allele that is
+        nearly all on one strand is biased. One true allele in a thousand.
+    strand_share
+        Share of the support on one strand that is "nearly all".
+    low_quality
+        Share of the alternative bases below Q15 from which they are poor as a whole.
+    near_end
+        Share of the support within 10 bases of a read's end from which it lies at ends,
+        where chance does not explain it.
+    end_chance
+        Share that chance puts there: 20 bases of a read of 70.
+    mapping_quality
+        Mean mapping quality, and
+    unique
+        share of fragments mapped nowhere else, below which the place is in doubt.
+    mapping_drop
+        Mean mapping quality by which the supporting reads fall behind those that show the
+        reference, from which they come from somewhere else.
+    depth_ratio
+        Depth over the region's median from which copies lie on top of one another: two
+        copies more than a diploid genome has give 2.
+    others
+        Other alleles in the supporting reads, mean, from which the reads are of another
+        copy: in a human genome one is expected every ten reads of 100 bases.
+    long_run
+        Length of a homopolymer or tandem repeat in which insertions and deletions recur.
+    run_fraction
+        Fraction that an insertion or deletion must have there.
+    one_copy_risk
+        P of so few fragments from one copy of two, below which an allele is called
+        low-frequency, and not heterozygous.
+    contradiction
+        Share of the overlapping mates that show something else.
+    """
+
+    ploidy: int = 2
+    min_fraction: float = 0.0
+    min_fragments: int = 2
+    strand_risk: float = 1e-3
+    strand_share: float = 0.9
+    low_quality: float = 0.5
+    near_end: float = 0.8
+    end_chance: float = 0.3
+    mapping_quality: float = 20.0
+    unique: float = 0.5
+    mapping_drop: float = 15.0
+    depth_ratio: float = 1.6
+    others: float = 2.0
+    long_run: int = 8
+    run_fraction: float = 0.2
+    one_copy_risk: float = 1e-3
+    contradiction: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signs:
+    """bool (n,) each.
+
+    Attributes
+    ----------
+    one_strand, poor_bases, read_ends, one_place, mates_deny, long_run
+        Artefacts of sequencing.
+    poor_mapping
+        The reads may belong elsewhere.
+    worse_mapping, several_copies, too_deep, many_others
+        They do: see `Rules`.
+    """
+
+    one_strand: np.ndarray
+    poor_bases: np.ndarray
+    read_ends: np.ndarray
+    one_place: np.ndarray
+    mates_deny: np.ndarray
+    long_run: np.ndarray
+    poor_mapping: np.ndarray
+    worse_mapping: np.ndarray
+    several_copies: np.ndarray
+    too_deep: np.ndarray
+    many_others: np.ndarray
+
+    @property
+    def artefacts(self) -> np.ndarray:
+        """How many signs of an artefact, int64 (n,)."""
+        return np.stack([getattr(self, name) for name in _ARTEFACTS]).sum(0)
+
+    @property
+    def repeats(self) -> np.ndarray:
+        """How many signs of another copy, int64 (n,)."""
+        return np.stack([getattr(self, name) for name in _REPEATS]).sum(0)
+
+    def select(self, rows: np.ndarray) -> Signs:
+        """Some of the rows."""
+        return Signs(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+
+_ARTEFACTS = ("one_strand", "poor_bases", "read_ends", "one_place", "mates_deny", "long_run")
+_REPEATS = ("poor_mapping", "worse_mapping", "several_copies", "too_deep", "many_others")
+
+
+def find_signs(table: AlleleTable, rules: Rules) -> Signs:
+    """The signs of every allele; what is not known is no sign."""
+    n = table.alt_fragments
+    some = np.maximum(n, 1)
+    with np.errstate(invalid="ignore"):  # comparisons with NaN: not known
+        poor = (table.low_quality > rules.low_quality * some) | (table.quality < 15)
+        worse = table.ref_mapping_quality - table.mapping_quality >= rules.mapping_drop
+        unmapped = table.mapping_quality < rules.mapping_quality
+        deep = table.depth_ratio >= rules.depth_ratio
+        others = table.others >= rules.others
+    unmapped |= table.mapped_nowhere_else < rules.unique * some
+    return Signs(
+        one_strand=_one_strand(table, rules),
+        poor_bases=poor & (n > 0),
+        read_ends=_read_ends(table, rules),
+        one_place=(table.cycles == 1) & (n >= 3),
+        mates_deny=_mates_deny(table, rules),
+        long_run=_long_run(table, rules),
+        poor_mapping=unmapped & (n > 0),
+        worse_mapping=worse,
+        several_copies=table.copies > 1,
+        too_deep=deep,
+        many_others=others,
+    )
+
+
+def _one_strand(table: AlleleTable, rules: Rules) -> np.ndarray:
+    n = table.alt_fragments
+    most = np.maximum(table.alt_forward, table.alt_reverse)
+    p = 10.0 ** (-strand_bias(table) / 10)
+    return (n > 1) & (most >= rules.strand_share * n) & (p < rules.strand_risk)
+
+
+def _read_ends(table: AlleleTable, rules: Rules) -> np.ndarray:
+    n = table.alt_fragments
+    chance = stats.binom.sf(table.near_end - 1, n, rules.end_chance)
+    return (n > 1) & (table.near_end >= rules.near_end * n) & (chance < 0.01)
+
+
+def _mates_deny(table: AlleleTable, rules: Rules) -> np.ndarray:
+    said = table.agreed + table.denied
+    return (table.denied > 1) & (table.denied > rules.contradiction * said)
+
+
+def _long_run(table: AlleleTable, rules: Rules) -> np.ndarray:
+    """Where polymerases slip, only what is frequent or far above the slips is an allele."""
+    slips = np.isin(table.kind, _INDELS) & (table.run >= rules.long_run)
+    expected = np.nan_to_num(table.expected)
+    explained = stats.poisson.sf(table.alt_fragments - 1, np.maximum(expected, 1e-9)) > 1e-3
+    return slips & ((table.fraction < rules.run_fraction) | explained)
