@@ -162,7 +162,7 @@ def _row(
         return {"missing": done}
     folder = done.vcf.parent
     normed = normalise(done.vcf, reference, folder / "calls.norm.vcf.gz")
-    wanted, calls = load_calls(truth, contig, *span), load_calls(normed, contig, *span)
+    wanted, calls = (load_calls(one, contig, *span, genotyped=True) for one in (truth, normed))
     kept = [one for one in calls if called(one, name)]
     with pysam.FastaFile(str(reference)) as fasta:
 

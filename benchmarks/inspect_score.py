@@ -100,10 +100,13 @@ def normalise(vcf: Path, reference: Path, out: Path) -> Path:
     return out
 
 
-def load_calls(vcf: Path, contig: str, first: int, last: int) -> list[Call]:
-    """Alleles of one sample that the genotype carries, or that have none, in a span.
+def load_calls(
+    vcf: Path, contig: str, first: int, last: int, genotyped: bool = False
+) -> list[Call]:
+    """Alleles of one sample in a span of one contig.
 
-    A genotype of 0/0 is a caller's word that the allele is not there: left out.
+    With ``genotyped``, alleles that the genotype does not carry are left out: a caller of
+    germline alleles says 0/0 where there is nothing. Of pooled samples it says nothing.
     """
     calls = []
     for line in _bcftools("view", "-H", vcf).splitlines():
@@ -117,7 +120,7 @@ def load_calls(vcf: Path, contig: str, first: int, last: int) -> list[Call]:
             sample = dict(zip(fields[8].split(":"), fields[9].split(":"), strict=False))
         genotype = sample.get("GT", "./.").replace("|", "/").split("/")
         dosage = None if "." in genotype else genotype.count("1")
-        if dosage == 0 and fields[6] in ("PASS", "."):
+        if genotyped and dosage == 0:
             continue
         quality = 0.0 if fields[5] == "." else float(fields[5])
         calls.append(
