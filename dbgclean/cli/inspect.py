@@ -17,7 +17,7 @@ import logging
 from typing import Any
 
 from dbgclean.cli import add_output, add_seed, add_threads
-from dbgclean.cli._options import allele_fraction, copy_number
+from dbgclean.cli._options import allele_fraction
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +69,11 @@ def _add_judging(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--ploidy",
-        type=copy_number,
+        type=int,
+        choices=(1, 2),
         default=2,
         metavar="N",
-        help="copies of each contig, for genotypes. Default: %(default)s",
+        help="copies of each contig, for genotypes: 1 or 2. Default: %(default)s",
     )
     parser.add_argument(
         "--min-vaf",

@@ -22,6 +22,7 @@ __all__ = ["Reference"]
 logger = logging.getLogger(__name__)
 
 _BGZF_EXTRA = b"BC\x02\x00"
+_LARGE = 100_000_000
 
 
 class Reference:
@@ -78,7 +79,9 @@ class Reference:
 
     def _index(self) -> tuple[str, str | None]:
         """Make an index in a temporary folder; return its paths."""
-        logger.info("%s: has no index; one is made for this run (samtools faidx)", self.path)
+        # Worth a word only where it takes a while.
+        level = logging.INFO if os.path.getsize(self.path) > _LARGE else logging.DEBUG
+        logger.log(level, "%s: has no index; one is made (samtools faidx)", self.path)
         folder = self._folder.enter_context(tempfile.TemporaryDirectory(prefix="dbgclean-"))
         fai = str(Path(folder, "index.fai"))
         gzi = str(Path(folder, "index.gzi")) if detect_compression(self.path) else None
