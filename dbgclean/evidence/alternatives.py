@@ -8,6 +8,7 @@ the site's depth comes from the abundances of the k-mers through it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numba
@@ -148,6 +149,7 @@ def pool_edits(
     mean_length: float,
     min_depth: int = 1,
     peak: float = 0.0,
+    depths: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> Alternatives:
     """Pool the edits of a whole run.
 
@@ -163,6 +165,9 @@ def pool_edits(
         k-mers rarer than this say nothing about depth.
     peak
         Reads over a base of the sample; 0 where it is not known.
+    depths
+        Where it is known which reads lie over a site: ``depth`` and ``to_depth`` of
+        alternatives, told by one edit (its row) of each. By default `site_depths`.
     """
     order = np.argsort(edits.key, kind="stable")
     key = edits.key[order]
@@ -188,9 +193,12 @@ def pool_edits(
         np.log(error), quality_ranks(profile), to, support, mean_quality, co_edited, chosen,
     )  # fmt: skip
     keys = key[starts] if n else np.zeros(0, np.uint64)
-    depth, to_depth = site_depths(keys, to, table.select(table.counts >= min_depth))
-    scale = mean_length / max(1.0, mean_length - table.k + 1)
-    depth, to_depth = depth * scale, to_depth * scale
+    if depths is not None:
+        depth, to_depth = depths(order[starts])
+    else:
+        depth, to_depth = site_depths(keys, to, table.select(table.counts >= min_depth))
+        scale = mean_length / max(1.0, mean_length - table.k + 1)
+        depth, to_depth = depth * scale, to_depth * scale
     likelihood, fraction = np.zeros(n), np.zeros(n)
     weight = evidence_weights(error, edits.mate, edits.mate_quality)
     _likelihoods(order, bounds, weight, chosen, depth.sum(1), likelihood, fraction)

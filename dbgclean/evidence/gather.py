@@ -42,6 +42,7 @@ __all__ = [
     "Evidence",
     "OtherChanges",
     "gather",
+    "other_changes",
 ]
 
 # Changes that are no substitutions: drop a base the path does not have, put missing
@@ -131,7 +132,7 @@ class _Gathered:
 
     def add(self, batch: ReadBatch, threads: Threads, graph: SolidGraph) -> None:
         self.edits.append(collect_edits(batch, threads, graph, self.n_reads))
-        changes = _other_changes(batch, threads, self.n_reads)
+        changes = other_changes(batch, threads, self.n_reads)
         self.changes.append(changes)
         longer = np.where(changes.kind == INSERT, -changes.size, changes.kind == DELETE)
         self.gaps.add(batch, threads, graph, self.n_reads, changes, longer)
@@ -206,7 +207,7 @@ def gather(
     )
 
 
-def _other_changes(batch: ReadBatch, threads: Threads, first_read: int) -> OtherChanges:
+def other_changes(batch: ReadBatch, threads: Threads, first_read: int) -> OtherChanges:
     """Deletions, masks, filled Ns and insertions of one batch in reading order."""
     unknown = (batch.codes > 3) & (threads.path < 4) & (threads.place == ON_PATH)
     masked = (threads.place == MASKED) & (batch.codes < 4)
