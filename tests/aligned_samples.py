@@ -1,5 +1,6 @@
 """Simulated reads with known alleles as BAM files: placed as an aligner would, by their truth."""
 
+from array import array
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,8 @@ def haplotype(reference, alleles):
 
 def cigar_of(places):
     """(start, CIGAR) of bases that lie at these places of the reference."""
+    if places[0] >= 0 and places[-1] - places[0] == len(places) - 1 and places.min() >= 0:
+        return int(places[0]), [(0, len(places))]
     first, last = np.flatnonzero(places >= 0)[[0, -1]]
     words = [(4, int(first))] if first else []
     before = int(places[first]) - 1
@@ -112,11 +115,12 @@ def write_bam(
         }
     )
     records = []
-    number = int(depth * (last - first) / (2 * length))
+    lowest, highest = max(0, first - insert), min(last, len(reference) - insert)
+    number = int(depth * (highest - lowest) / (2 * length))
     for rows, members in draw_molecules(alleles, number, rng).items():
         bases, places = haplotype(reference, [alleles[i] for i in rows])
         for member in members:
-            left = int(rng.integers(max(0, first - insert // 2), min(last, len(bases) - insert)))
+            left = int(rng.integers(lowest, min(highest, len(bases) - insert)))
             right = left + insert - length
             for start, is_right in ((left, False), (right, True)):
                 part = slice(start, start + length)
@@ -138,12 +142,12 @@ def write_bam(
 def _fill(record, bases, places, low, rng):
     """Where a read lies, and what was read of it."""
     text = np.frombuffer(bases.encode(), np.uint8).copy()
-    quals = np.where(rng.random(len(text)) < low, 12, 37)
+    quals = np.where(rng.random(len(text)) < low, 12, 37).astype(np.uint8)
     wrong = rng.random(len(text)) < 10.0 ** (-quals / 10)
     text[wrong] = rng.choice(np.frombuffer(b"ACGT", np.uint8), int(wrong.sum()))
     record.reference_id = 0
     record.reference_start, record.cigartuples = cigar_of(places)
     record.mapping_quality = 60
     record.query_sequence = text.tobytes().decode()
-    record.query_qualities = pysam.qualitystring_to_array("".join(chr(33 + q) for q in quals))
+    record.query_qualities = array("B", quals.tobytes())
     record.set_tag("RG", "1")

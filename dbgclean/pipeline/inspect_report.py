@@ -154,4 +154,4 @@ def write_files(
     write_kmers(kept, removed, kmers.keys, kmers.counts, kmers.kept, kmers.k)
     text = json.dumps(report, indent=1, allow_nan=False) + "\n"
     out.path("report.json").write_text(text, encoding="utf-8")
-    write_inspect_page(out.path("report.html"), report)
+    write_inspect_page(out.path("report.html"), report, sample=inputs.sample.sample)
