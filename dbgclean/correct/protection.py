@@ -21,7 +21,7 @@ from dbgclean.evidence.gap_alternatives import GapAlternatives
 from dbgclean.evidence.gap_places import FLANK as GAP_FLANK
 from dbgclean.evidence.gap_places import REACH, describe_gaps
 from dbgclean.evidence.gaps import GAP, ON_PATH
-from dbgclean.evidence.solid import EMPTY
+from dbgclean.evidence.lookup import no_nodes
 from dbgclean.reads.protected import ProtectedContig, ProtectedList
 from dbgclean.spectrum.kmers import canonical_kmers, reverse_complements
 
@@ -200,7 +200,7 @@ def _gap_keys(contigs: list[ProtectedContig]) -> tuple[np.ndarray, np.ndarray]:
         np.array(value, np.int64), codes, np.zeros(total, np.uint8),
         np.array(offsets, np.int64), np.concatenate([np.zeros(0, np.uint8), *path]),
         np.full(total, ON_PATH, np.uint8), np.zeros(total + 1, np.uint8),
-        np.full((16, 2), EMPTY, np.uint64), np.int64(WINDOW), keys, rows,
+        no_nodes(), np.int64(WINDOW), keys, rows,
     )  # fmt: skip
     filed = rows[:, 0] != 0
     return keys[filed], np.array(owner, np.int64)[filed]

@@ -15,7 +15,15 @@ import numpy as np
 
 from dbgclean.evidence.beam import Beam, extend
 from dbgclean.evidence.gaps import DISPUTED, MAX_GAP, ON_PATH, OUTSIDE, jump, mask_seams
-from dbgclean.evidence.solid import payload_of, successors
+from dbgclean.evidence.lookup import (
+    COUNT_SHIFT,
+    NOWHERE,
+    Nodes,
+    follow,
+    payload_at,
+    payload_of,
+    successors,
+)
 from dbgclean.spectrum.kmers import revcomp
 
 __all__ = [
@@ -41,7 +49,7 @@ _STEP_BACK = 40
 
 @numba.njit(cache=True, nogil=True)
 def look_up(
-    observed: np.ndarray, length: np.int64, slots: np.ndarray, k: np.int64, payloads: np.ndarray
+    observed: np.ndarray, length: np.int64, nodes: Nodes, k: np.int64, payloads: np.ndarray
 ) -> None:
     """Payload of the k-mer starting at each base; 0 where weak or holding an N."""
     keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
@@ -49,6 +57,7 @@ def look_up(
     forward = np.uint64(0)
     reverse = np.uint64(0)
     filled = 0
+    row = NOWHERE
     for i in range(length):
         c = observed[i]
         if c > 3:
@@ -58,9 +67,8 @@ def look_up(
             reverse = (reverse >> np.uint64(2)) | (np.uint64(3 - c) << top)
             filled += 1
         if i >= k - 1:
-            payloads[i - k + 1] = (
-                payload_of(slots, forward, reverse) if filled >= k else np.uint64(0)
-            )
+            row = follow(nodes, row, min(forward, reverse)) if filled >= k else NOWHERE
+            payloads[i - k + 1] = payload_at(nodes, row, forward > reverse)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -77,7 +85,7 @@ def _longest_run(
     best_first, best_last = np.int64(-1), np.int64(-2)
     first = np.int64(-1)
     for i in range(low, high - k + 1):
-        solid = np.int64(payloads[i] >> np.uint64(16)) >= cutoff
+        solid = np.int64(payloads[i] >> COUNT_SHIFT) >= cutoff
         if solid and first >= 0:
             step = np.uint64(observed[i + k - 1])
             linked = (successors(payloads[i - 1], level) >> step) & np.uint64(1)
@@ -107,7 +115,7 @@ def _extend_twice(
     start: np.int64,
     end: np.int64,
     level: np.int64,
-    slots: np.ndarray,
+    nodes: Nodes,
     k: np.int64,
     costs: np.ndarray,
     beam: Beam,
@@ -124,7 +132,7 @@ def _extend_twice(
     for attempt in range(2):
         path, disputed = rows[4 + 2 * attempt], rows[5 + 2 * attempt]
         reached, foreign = extend(
-            observed, qualities, start, end, forward, reverse, max(level, attempt), slots, k,
+            observed, qualities, start, end, forward, reverse, max(level, attempt), nodes, k,
             costs, beam, path, disputed,
         )  # fmt: skip
         if attempt == 0:
@@ -145,7 +153,7 @@ def _carry(
     start: np.int64,
     end: np.int64,
     level: np.int64,
-    slots: np.ndarray,
+    nodes: Nodes,
     k: np.int64,
     costs: np.ndarray,
     beam: Beam,
@@ -155,13 +163,13 @@ def _carry(
     """Extend, and where that breaks off, over a gap; a deletion is left in ``missing``."""
     missing[1] = 0
     reached, foreign = _extend_twice(
-        observed, qualities, start, end, level, slots, k, costs, beam, rows
+        observed, qualities, start, end, level, nodes, k, costs, beam, rows
     )
     if reached == end:
         return reached, foreign
     inserted = np.zeros(MAX_GAP, np.uint8)
     got, at, size = jump(
-        observed, qualities, start, reached, end, level, slots, k, costs, beam,
+        observed, qualities, start, reached, end, level, nodes, k, costs, beam,
         rows[4], rows[5], rows[6], rows[7], inserted,
     )  # fmt: skip
     if got == reached:
@@ -227,7 +235,7 @@ def _thread_from(
     high: np.int64,
     length: np.int64,
     level: np.int64,
-    slots: np.ndarray,
+    nodes: Nodes,
     k: np.int64,
     costs: np.ndarray,
     beam: Beam,
@@ -250,7 +258,7 @@ def _thread_from(
         start = near + k if side == 0 else length - near
         end = high if side == 0 else length - low
         reached, foreign = _carry(
-            rows[2 * side], rows[2 * side + 1], start, end, level, slots, k, costs, beam, rows,
+            rows[2 * side], rows[2 * side + 1], start, end, level, nodes, k, costs, beam, rows,
             missing,
         )  # fmt: skip
         if side == 1:
@@ -272,7 +280,7 @@ def _thread_from(
 
 @numba.njit(cache=True, nogil=True)
 def _near_anchor(
-    rows: np.ndarray, length: np.int64, slots: np.ndarray, k: np.int64, upper: np.int64
+    rows: np.ndarray, length: np.int64, nodes: Nodes, k: np.int64, upper: np.int64
 ) -> np.int64:
     """Start of a k-mer that is solid after one substitution, made in row 8; -1 if none.
 
@@ -297,7 +305,7 @@ def _near_anchor(
                 x = np.uint64(change)
                 f = kmer ^ (x << shift)
                 r = other ^ (x << back)
-                if np.int64(payload_of(slots, f, r) >> np.uint64(16)) >= upper:
+                if np.int64(payload_of(nodes, f, r) >> COUNT_SHIFT) >= upper:
                     hits += 1
                     where, what = i, np.int64(own ^ x)
         if hits == 1:
@@ -311,7 +319,7 @@ def _near_anchor(
 def _anchor(
     length: np.int64,
     payloads: np.ndarray,
-    slots: np.ndarray,
+    nodes: Nodes,
     k: np.int64,
     upper: np.int64,
     rows: np.ndarray,
@@ -326,7 +334,7 @@ def _anchor(
     # A lone k-mer without a solid edge is no anchor at the lower cutoff.
     if last > first or (first >= 0 and successors(payloads[first], one) != np.uint64(0)):
         return first, last, one, none
-    start = _near_anchor(rows, length, slots, k, upper)
+    start = _near_anchor(rows, length, nodes, k, upper)
     for i in range(start, start + k):
         if start >= 0 and rows[8, i] != rows[0, i]:
             return start, start, zero, i
@@ -344,7 +352,7 @@ def _put(rows: np.ndarray, place: np.int64, length: np.int64, base: np.uint8) ->
 def thread_read(
     length: np.int64,
     payloads: np.ndarray,
-    slots: np.ndarray,
+    nodes: Nodes,
     k: np.int64,
     upper: np.int64,
     costs: np.ndarray,
@@ -358,12 +366,12 @@ def thread_read(
     the right first. Returns the read's state and how many deletions were left in
     ``found``.
     """
-    look_up(rows[0], length, slots, k, payloads)
+    look_up(rows[0], length, nodes, k, payloads)
     rows[8, :length] = rows[0, :length]
     rows[9, :length] = OUTSIDE
     rows[10, :length] = 0
     zero = np.int64(0)
-    first, last, level, put = _anchor(length, payloads, slots, k, upper, rows)
+    first, last, level, put = _anchor(length, payloads, nodes, k, upper, rows)
     if first < 0:
         return np.uint8(NO_ANCHOR), zero
     if first == 0 and last == length - k and level == 0 and put < 0:
@@ -386,7 +394,7 @@ def thread_read(
             if first < 0:
                 continue
         low, high, more, n_found = _thread_from(
-            payloads, first, last, a, b, length, level, slots, k, costs, beam, rows, found, n_found
+            payloads, first, last, a, b, length, level, nodes, k, costs, beam, rows, found, n_found
         )
         foreign = foreign or more
         if put >= 0:
@@ -398,5 +406,5 @@ def thread_read(
         todo[n + 1, 0], todo[n + 1, 1] = a, low
         n += 2
     if state == PARTIAL:
-        mask_seams(rows[8], rows[9], rows[10], length, payloads, slots, k)
+        mask_seams(rows[8], rows[9], rows[10], length, payloads, nodes, k)
     return np.uint8(state | FOREIGN) if foreign else np.uint8(state), n_found

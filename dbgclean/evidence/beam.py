@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from dbgclean.evidence.solid import payload_of, successors
+from dbgclean.evidence.lookup import COUNT_SHIFT, NOWHERE, Nodes, follow, payload_at, successors
+from dbgclean.evidence.unowned import unowned
 
-__all__ = ["BEAM_WIDTH", "Beam", "extend", "new_beam"]
+__all__ = ["BEAM_WIDTH", "Beam", "extend", "new_beam", "unowned_beam"]
 
 BEAM_WIDTH = 24
 _CANDIDATES = 4 * BEAM_WIDTH
@@ -46,7 +47,8 @@ class Beam(NamedTuple):
     """Scratch arrays of one worker, sized by its longest read.
 
     Back pointers have shape (longest, BEAM_WIDTH), uint8; the live states and the
-    candidates of the next step hold the k-mer on both strands and the cost.
+    candidates of the next step hold the k-mer on both strands, the cost, and the
+    row of a node that theirs is likely to stand beside.
     """
 
     parent: np.ndarray
@@ -55,9 +57,12 @@ class Beam(NamedTuple):
     forward: np.ndarray
     reverse: np.ndarray
     cost: np.ndarray
+    row: np.ndarray
+    depth: np.ndarray
     c_forward: np.ndarray
     c_reverse: np.ndarray
     c_cost: np.ndarray
+    c_row: np.ndarray
     c_parent: np.ndarray
     c_base: np.ndarray
     c_rival: np.ndarray
@@ -73,13 +78,28 @@ def new_beam(longest: int) -> Beam:
         forward=np.zeros(BEAM_WIDTH, np.uint64),
         reverse=np.zeros(BEAM_WIDTH, np.uint64),
         cost=np.zeros(BEAM_WIDTH, np.float64),
+        row=np.zeros(BEAM_WIDTH, np.int64),
+        depth=np.zeros(4, np.float64),
         c_forward=np.zeros(_CANDIDATES, np.uint64),
         c_reverse=np.zeros(_CANDIDATES, np.uint64),
         c_cost=np.zeros(_CANDIDATES, np.float64),
+        c_row=np.zeros(_CANDIDATES, np.int64),
         c_parent=np.zeros(_CANDIDATES, np.uint8),
         c_base=np.zeros(_CANDIDATES, np.uint8),
         c_rival=np.zeros(_CANDIDATES, np.uint8),
     )
+
+
+@numba.njit(cache=True, nogil=True)
+def unowned_beam(beam: Beam) -> Beam:
+    """The same scratch for the time of a kernel, see `dbgclean.evidence.unowned`."""
+    b = beam
+    return Beam(
+        unowned(b.parent), unowned(b.base), unowned(b.rival), unowned(b.forward),
+        unowned(b.reverse), unowned(b.cost), unowned(b.row), unowned(b.depth),
+        unowned(b.c_forward), unowned(b.c_reverse), unowned(b.c_cost), unowned(b.c_row),
+        unowned(b.c_parent), unowned(b.c_base), unowned(b.c_rival),
+    )  # fmt: skip
 
 
 @numba.njit(cache=True, nogil=True)
@@ -89,6 +109,7 @@ def _offer(
     forward: np.uint64,
     reverse: np.uint64,
     cost: np.float64,
+    row: np.int64,
     parent: np.int64,
     base: np.int64,
 ) -> np.int64:
@@ -108,6 +129,7 @@ def _offer(
     beam.c_forward[n] = forward
     beam.c_reverse[n] = reverse
     beam.c_cost[n] = cost
+    beam.c_row[n] = row
     beam.c_parent[n] = parent
     beam.c_base[n] = base
     beam.c_rival[n] = _NONE
@@ -121,8 +143,9 @@ def _branch(
     n: np.int64,
     observed: np.int64,
     edit_cost: np.float64,
+    row: np.int64,
     bits: np.uint64,
-    slots: np.ndarray,
+    nodes: Nodes,
     k: np.int64,
 ) -> np.int64:
     """Offer the successors of one state; a fork charges the log share of each arm."""
@@ -130,14 +153,15 @@ def _branch(
     top = np.uint64(2 * (k - 1))
     forward, reverse = beam.forward[state], beam.reverse[state]
     forked = (bits & (bits - np.uint64(1))) != np.uint64(0)
-    depth = np.zeros(4, np.float64)
+    depth = beam.depth
     total = 0.0
     if forked:
         for b in range(4):
             if (bits >> np.uint64(b)) & np.uint64(1):
                 f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
                 r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
-                depth[b] = np.float64(payload_of(slots, f, r) >> np.uint64(16))
+                there = follow(nodes, row, min(f, r))
+                depth[b] = np.float64(payload_at(nodes, there, False) >> COUNT_SHIFT)
                 total += depth[b]
     for b in range(4):
         if not (bits >> np.uint64(b)) & np.uint64(1):
@@ -151,8 +175,39 @@ def _branch(
             cost += _RARE_COST
         f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
         r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
-        n = _offer(beam, n, f, r, cost, state, b)
+        n = _offer(beam, n, f, r, cost, row, state, b)
     return n
+
+
+@numba.njit(cache=True, nogil=True)
+def _only_way(
+    beam: Beam,
+    step: np.int64,
+    observed: np.int64,
+    edit_cost: np.float64,
+    row: np.int64,
+    bits: np.uint64,
+    k: np.int64,
+) -> np.int64:
+    """Move the only live state along its only successor, if it has one.
+
+    What `_branch` and `_survivors` would come to; most steps of most reads are of this
+    kind. Returns 0 where there is no successor, else -1.
+    """
+    if bits == np.uint64(0):
+        return np.int64(0)
+    base = np.int64((bits >> np.uint64(1)) - (bits >> np.uint64(3)))
+    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    top = np.uint64(2 * (k - 1))
+    beam.forward[0] = ((beam.forward[0] << np.uint64(2)) | np.uint64(base)) & keep
+    beam.reverse[0] = (beam.reverse[0] >> np.uint64(2)) | (np.uint64(3 - base) << top)
+    if base != observed:
+        beam.cost[0] += edit_cost
+    beam.row[0] = row
+    beam.parent[step, 0] = 0
+    beam.base[step, 0] = base
+    beam.rival[step, 0] = _NONE
+    return np.int64(-1)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -173,6 +228,7 @@ def _survivors(beam: Beam, n: np.int64, step: np.int64) -> np.int64:
         beam.forward[kept] = beam.c_forward[pick]
         beam.reverse[kept] = beam.c_reverse[pick]
         beam.cost[kept] = beam.c_cost[pick]
+        beam.row[kept] = beam.c_row[pick]
         beam.parent[step, kept] = beam.c_parent[pick]
         beam.base[step, kept] = beam.c_base[pick]
         beam.rival[step, kept] = beam.c_rival[pick]
@@ -274,7 +330,7 @@ def extend(
     forward: np.uint64,
     reverse: np.uint64,
     level: np.int64,
-    slots: np.ndarray,
+    nodes: Nodes,
     k: np.int64,
     edit_costs: np.ndarray,
     beam: Beam,
@@ -307,6 +363,7 @@ def extend(
     beam.forward[0] = forward
     beam.reverse[0] = reverse
     beam.cost[0] = 0.0
+    beam.row[0] = NOWHERE
     live = np.int64(1)
     reached = start
     for step in range(start, end):
@@ -314,12 +371,17 @@ def extend(
         edit_cost = edit_costs[qualities[step]] if seen < 4 else _UNKNOWN_COST
         n = np.int64(0)
         for state in range(live):
-            payload = payload_of(slots, beam.forward[state], beam.reverse[state])
-            bits = successors(payload, level)
-            n = _branch(beam, state, n, seen, edit_cost, bits, slots, k)
+            forward, reverse = beam.forward[state], beam.reverse[state]
+            row = follow(nodes, beam.row[state], min(forward, reverse))
+            bits = successors(payload_at(nodes, row, forward > reverse), level)
+            if live == 1 and bits & (bits - np.uint64(1)) == np.uint64(0):
+                n = _only_way(beam, step, seen, edit_cost, row, bits, k)
+            else:
+                n = _branch(beam, state, n, seen, edit_cost, row, bits, nodes, k)
         if n == 0:
             break
-        live = _survivors(beam, n, step)
+        if n > 0:
+            live = _survivors(beam, n, step)
         reached = step + 1
     if reached == start:
         return start, False

@@ -16,8 +16,9 @@ import numba
 import numpy as np
 
 from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH, OUTSIDE
+from dbgclean.evidence.lookup import Nodes, walk_deepest
 from dbgclean.evidence.mates import mates_of
-from dbgclean.evidence.solid import SolidGraph, walk_deepest
+from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.threading import Threads, default_quality
 from dbgclean.spectrum.kmers import revcomp
 
@@ -155,7 +156,7 @@ def collect_edits(
     out.quality[:] = np.minimum(quals[where], N_QUALITIES - 1)
     out.disputed[:] = threads.place[where] != ON_PATH
     _describe(
-        where, reads, codes, quals, batch.offsets, threads.path, threads.place, graph.slots,
+        where, reads, codes, quals, batch.offsets, threads.path, threads.place, graph.nodes,
         np.int64(graph.k), out.key, out.to, out.strand, out.co_edits, out.qualities,
     )  # fmt: skip
     if batch.paired:
@@ -171,7 +172,7 @@ def _onward(
     first: np.int64,
     last: np.int64,
     backwards: np.bool_,
-    slots: np.ndarray,
+    nodes: Nodes,
     k: np.int64,
     onward: np.ndarray,
 ) -> None:
@@ -183,7 +184,7 @@ def _onward(
     for i in range(k):
         c = 3 - path[first + k - 1 - i] if backwards else path[last - k + 1 + i]
         forward = (forward << np.uint64(2)) | np.uint64(c)
-    walk_deepest(forward, revcomp(forward, k), np.int64(1), slots, k, onward)
+    walk_deepest(forward, revcomp(forward, k), np.int64(1), nodes, k, onward)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -192,19 +193,19 @@ def _window(
     first: np.int64,
     last: np.int64,
     path: np.ndarray,
-    slots: np.ndarray,
+    nodes: Nodes,
     k: np.int64,
     onward: np.ndarray,
     window: np.ndarray,
 ) -> None:
     """Path bases around ``at``; past a dead end A before and T after, each other's complement."""
     if at - first < FLANK:
-        _onward(path, first, last, True, slots, k, onward)
+        _onward(path, first, last, True, nodes, k, onward)
         for i in range(FLANK - (at - first)):
             c = onward[i]
             window[FLANK - (at - first) - 1 - i] = 3 - c if c < 4 else 0
     if last - at < FLANK:
-        _onward(path, first, last, False, slots, k, onward)
+        _onward(path, first, last, False, nodes, k, onward)
         for i in range(FLANK - (last - at)):
             c = onward[i]
             window[FLANK + (last - at) + 1 + i] = c if c < 4 else 3
@@ -227,7 +228,7 @@ def _describe(
     offsets: np.ndarray,
     path: np.ndarray,
     place: np.ndarray,
-    slots: np.ndarray,
+    nodes: Nodes,
     k: np.int64,
     key: np.ndarray,
     to: np.ndarray,
@@ -246,7 +247,7 @@ def _describe(
         last = at
         while last + 1 < stop and _continues(place[last + 1], path[last + 1]):
             last += 1
-        _window(at, first, last, path, slots, k, onward, window)
+        _window(at, first, last, path, nodes, k, onward, window)
         window[FLANK] = codes[at]
         kmer = np.uint64(0)
         for i in range(WINDOW):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dbgclean.evidence.threading import Threads
     from dbgclean.reads import ReadBatch
 
-__all__ = ["GapAlternatives", "GapCollector"]
+__all__ = ["GapAlternatives", "GapCollector", "gap_likelihood"]
 
 # A gap seen in this many fragments is no longer surely an error; but in a homopolymer
 # of this length errors recur all the time.
@@ -133,7 +133,7 @@ class GapCollector:
         signed = np.where(size[is_head] > 0, extra[head[is_head]], size[is_head])
         describe_gaps(
             at[is_head], local[is_head], signed, value[is_head], batch.codes, quals,
-            batch.offsets, threads.path, threads.place, missing, graph.slots,
+            batch.offsets, threads.path, threads.place, missing, graph.nodes,
             np.int64(graph.k), keys, rows,
         )  # fmt: skip
         in_group = local[is_head] + batch.first_read
@@ -191,7 +191,7 @@ class GapCollector:
             total(rows[:, 3]) / np.maximum(1, total(np.ones(len(group)))),
             depth,
             rate,
-            _likelihood(fragments, depth, rate),
+            gap_likelihood(fragments, depth, rate),
             of_gap[heads],
         )
 
@@ -214,7 +214,7 @@ class GapCollector:
         return np.clip(rate, 1e-8, 0.5)
 
 
-def _likelihood(n: np.ndarray, depth: np.ndarray, rate: np.ndarray) -> np.ndarray:
+def gap_likelihood(n: np.ndarray, depth: np.ndarray, rate: np.ndarray) -> np.ndarray:
     """n ln[(f + (1 - f) e) / e] + D ln[(1 - f) / (1 - e)] at f = n / (n + D)."""
     f = np.minimum(n / np.maximum(n + depth, 1), 0.99)
     value = n * np.log((f + (1 - f) * rate) / rate) + depth * np.log((1 - f) / (1 - rate))

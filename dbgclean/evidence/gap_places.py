@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from dbgclean.evidence.gaps import MASKED, MAX_GAP, OUTSIDE
-from dbgclean.evidence.solid import payload_of
+from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, payload_of
 from dbgclean.spectrum.kmers import revcomp
 
 __all__ = ["FLANK", "REACH", "RUNS", "describe_gaps", "homopolymers"]
@@ -84,7 +84,7 @@ def _shift(
 @numba.njit(cache=True, nogil=True)
 def _depth(
     left: np.ndarray, right: np.ndarray, n_left: np.int64, n_right: np.int64, a: np.int64,
-    b: np.int64, own: np.ndarray, n_own: np.int64, slots: np.ndarray, k: np.int64,
+    b: np.int64, own: np.ndarray, n_own: np.int64, nodes: Nodes, k: np.int64,
 ) -> np.int64:  # fmt: skip
     """Deepest path k-mer that spans all places of the gap; 0 if none does."""
     n_left, n_right = min(n_left, k - 1), min(n_right, k - 1)
@@ -102,7 +102,7 @@ def _depth(
         kmer = np.uint64(0)
         for i in range(start, start + k):
             kmer = (kmer << np.uint64(2)) | np.uint64(whole[i])
-        here = np.int64(payload_of(slots, kmer, revcomp(kmer, k)) >> np.uint64(16))
+        here = np.int64(payload_of(nodes, kmer, revcomp(kmer, k)) >> COUNT_SHIFT)
         deepest = max(deepest, here)
     return deepest
 
@@ -137,7 +137,7 @@ def describe_gaps(
     path: np.ndarray,
     place: np.ndarray,
     missing: np.ndarray,
-    slots: np.ndarray,
+    nodes: Nodes,
     k: np.int64,
     keys: np.ndarray,
     rows: np.ndarray,
@@ -202,5 +202,5 @@ def describe_gaps(
                 count += 1
         rows[g, 3] = total // max(1, count)
         rows[g, 4] = _depth(
-            left, right, n_left, n_right, a, b, own, n if size[g] < 0 else np.int64(0), slots, k
+            left, right, n_left, n_right, a, b, own, n if size[g] < 0 else np.int64(0), nodes, k
         )

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from dbgclean.evidence.beam import Beam, extend
-from dbgclean.evidence.solid import payload_of, successors, walk_deepest
+from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, payload_of, successors, walk_deepest
 from dbgclean.spectrum.kmers import revcomp
 
 __all__ = ["DISPUTED", "GAP", "MASKED", "MAX_GAP", "ON_PATH", "OUTSIDE", "jump", "mask_seams"]
@@ -72,7 +72,7 @@ def jump(
     reached: np.int64,
     end: np.int64,
     level: np.int64,
-    slots: np.ndarray,
+    nodes: Nodes,
     k: np.int64,
     costs: np.ndarray,
     beam: Beam,
@@ -109,7 +109,7 @@ def jump(
             last = np.uint64(0)
             for i in range(at - k, at):
                 last = (last << np.uint64(2)) | np.uint64(path[i])
-            if walk_deepest(last, revcomp(last, k), level, slots, k, walked[:gap]) < gap:
+            if walk_deepest(last, revcomp(last, k), level, nodes, k, walked[:gap]) < gap:
                 continue
             work[k : k + gap] = walked[:gap]
         shift = gap if size < 0 else 0
@@ -117,7 +117,7 @@ def jump(
         for i in range(shift, shift + k):
             forward = (forward << np.uint64(2)) | np.uint64(work[i])
         got, foreign = extend(
-            observed, qualities, resume, end, forward, revcomp(forward, k), level, slots, k,
+            observed, qualities, resume, end, forward, revcomp(forward, k), level, nodes, k,
             costs, beam, trial, trial_ambiguous,
         )  # fmt: skip
         if got < end or foreign:
@@ -141,7 +141,7 @@ def jump(
 @numba.njit(cache=True, nogil=True)
 def _depth_beyond(
     path: np.ndarray, place: np.ndarray, at: np.int64, step: np.int64, length: np.int64,
-    slots: np.ndarray, k: np.int64,
+    nodes: Nodes, k: np.int64,
 ) -> np.int64:  # fmt: skip
     """Depth at which the path that ends at base ``at`` (going by ``step``) goes on."""
     forward = np.uint64(0)
@@ -154,13 +154,13 @@ def _depth_beyond(
     keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
     top = np.uint64(2 * (k - 1))
     reverse = revcomp(forward, k)
-    bits = successors(payload_of(slots, forward, reverse), 0)
+    bits = successors(payload_of(nodes, forward, reverse), 0)
     deepest = np.uint64(0)
     for b in range(4):
         if (bits >> np.uint64(b)) & np.uint64(1):
             f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
             r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
-            deepest = max(deepest, payload_of(slots, f, r) >> np.uint64(16))
+            deepest = max(deepest, payload_of(nodes, f, r) >> COUNT_SHIFT)
     return np.int64(deepest)
 
 
@@ -182,7 +182,7 @@ def _nobody_else(
         return False
     allowed = np.uint64(2 if depth >= _PAIR_SEAM_DEPTH else 0)
     for i in range(max(0, first - k + 1), min(last, length - k) + 1):
-        if payloads[i] >> np.uint64(16) > allowed:
+        if payloads[i] >> COUNT_SHIFT > allowed:
             return False
     return True
 
@@ -201,12 +201,12 @@ def _joined_by_nobody_else(
     allowed = np.uint64(2 if depth >= _PAIR_SEAM_DEPTH else 0)
     first, last = max(0, seam - k + 1), min(seam - 1, length - k)
     for _ in range(_SEAM_OVERLAP):
-        if first < last and payloads[first] >> np.uint64(16) > allowed:
+        if first < last and payloads[first] >> COUNT_SHIFT > allowed:
             first += 1
-        if first < last and payloads[last] >> np.uint64(16) > allowed:
+        if first < last and payloads[last] >> COUNT_SHIFT > allowed:
             last -= 1
     for i in range(first, last + 1):
-        if payloads[i] >> np.uint64(16) > allowed:
+        if payloads[i] >> COUNT_SHIFT > allowed:
             return False
     return first <= last
 
@@ -218,7 +218,7 @@ def mask_seams(
     starts: np.ndarray,
     length: np.int64,
     payloads: np.ndarray,
-    slots: np.ndarray,
+    nodes: Nodes,
     k: np.int64,
 ) -> None:
     """Mark as MASKED what follows a seam that only this fragment has.
@@ -241,16 +241,16 @@ def mask_seams(
                 last += 1
             depth = np.int64(0)
             if i > 0:
-                depth = _depth_beyond(path, place, i - 1, ahead, length, slots, k)
+                depth = _depth_beyond(path, place, i - 1, ahead, length, nodes, k)
             if last + 1 < length:
-                beyond = _depth_beyond(path, place, last + 1, back, length, slots, k)
+                beyond = _depth_beyond(path, place, last + 1, back, length, nodes, k)
                 depth = max(depth, beyond)
             if _nobody_else(depth, payloads, i, last, length, k):
                 place[i : last + 1] = MASKED
             i = last
         elif starts[i] and i > 0 and place[i - 1] != OUTSIDE:
             # Two paths meet here: one masked base keeps them apart.
-            depth = _depth_beyond(path, place, i - 1, ahead, length, slots, k)
+            depth = _depth_beyond(path, place, i - 1, ahead, length, nodes, k)
             if _joined_by_nobody_else(depth, payloads, i, length, k):
                 place[i] = MASKED
         i += 1

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from dbgclean.evidence.solid import EMPTY, SolidGraph, find_slot
+from dbgclean.evidence.lookup import Nodes, abundance_of
+from dbgclean.evidence.solid import SolidGraph
 from dbgclean.spectrum.kmers import revcomp
 from dbgclean.spectrum.table import KmerIndex, KmerTable, find_row
 
@@ -40,7 +41,6 @@ _RIVAL_SHARE = 0.5
 # all in one word, so that asking costs one miss; one question in two hundred passes in vain.
 _FILTER_BITS = 4
 _MULTIPLIER = np.uint64(0xC2B2AE3D27D4EB4F)
-_COUNT_SHIFT = np.uint64(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def find_goals(
     in_spans(
         lambda start, stop: _one_substitution(
             table.keys, table.counts, start, stop, k, upper, float(min_share), words, shift,
-            graph.slots, goals.state, goals.goal,
+            graph.nodes, goals.state, goals.goal,
         ),
         len(table),
         threads,
@@ -131,7 +131,7 @@ def solid_beside(
     beside = np.zeros((len(at), 2), np.uint32)
     in_spans(
         lambda start, stop: _beside(
-            table.keys, at, start, stop, k, upper, words, shift, graph.slots, beside
+            table.keys, at, start, stop, k, upper, words, shift, graph.nodes, beside
         ),
         len(at),
         threads,
@@ -182,7 +182,7 @@ def _one_round(
     in_spans(
         lambda start, stop: _from_overlaps(
             left, start, stop, table.keys, table.counts, k, upper, index.slots, index.rows,
-            index.mask, graph.slots, goals.state, goals.goal, state, goal,
+            index.mask, graph.nodes, goals.state, goals.goal, state, goal,
         ),
         len(left),
         threads,
@@ -215,15 +215,6 @@ def _fill_filter(solid: np.ndarray, words: np.ndarray, shift: np.uint64) -> None
 
 
 @numba.njit(cache=True, nogil=True)
-def abundance_of(slots: np.ndarray, key: np.uint64) -> np.int64:
-    """Abundance of a canonical k-mer in the solid graph's hash; 0 where it is not."""
-    at = find_slot(slots, key)
-    if slots[at, 0] == EMPTY:
-        return np.int64(0)
-    return np.int64(slots[at, 1] >> _COUNT_SHIFT)
-
-
-@numba.njit(cache=True, nogil=True)
 def _passes(key: np.uint64, words: np.ndarray, shift: np.uint64) -> np.bool_:
     """May a k-mer be solid? No is certain."""
     h = _hash(key)
@@ -240,7 +231,7 @@ def _best_at(
     upper: np.int64,
     words: np.ndarray,
     shift: np.uint64,
-    slots: np.ndarray,
+    nodes: Nodes,
 ) -> tuple[np.int64, np.uint64]:
     """The most abundant solid k-mer with another base at ``place`` (0 is the last base)."""
     here, there = np.uint64(2 * place), np.uint64(2 * (k - 1 - place))
@@ -252,7 +243,7 @@ def _best_at(
         key = min(f, r)
         if not _passes(key, words, shift):
             continue
-        count = abundance_of(slots, key)
+        count = abundance_of(nodes, key)
         # Of equals the first base in the alphabet.
         first = count == best and (f >> here) & np.uint64(3) < (best_kmer >> here) & np.uint64(3)
         if count >= upper and (count > best or first):
@@ -271,7 +262,7 @@ def _one_substitution(
     min_share: float,
     words: np.ndarray,
     shift: np.uint64,
-    slots: np.ndarray,
+    nodes: Nodes,
     state: np.ndarray,
     goal: np.ndarray,
 ) -> None:
@@ -282,7 +273,7 @@ def _one_substitution(
         best, rival = np.int64(0), np.int64(0)
         goal[i] = forward
         for place in range(k):
-            found, kmer = _best_at(forward, reverse, place, k, upper, words, shift, slots)
+            found, kmer = _best_at(forward, reverse, place, k, upper, words, shift, nodes)
             if found > best:
                 best, rival = found, best
                 goal[i] = kmer
@@ -315,7 +306,7 @@ def substitutions(a: np.uint64, b: np.uint64) -> np.int64:
 
 @numba.njit(cache=True, nogil=True)
 def _moved_on(
-    goal: np.uint64, kmer: np.uint64, k: np.int64, upper: np.int64, slots: np.ndarray
+    goal: np.uint64, kmer: np.uint64, k: np.int64, upper: np.int64, nodes: Nodes
 ) -> tuple[np.int64, np.uint64]:
     """The solid k-mer after ``goal``: with the base that ``kmer`` ends in, or the deepest."""
     keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
@@ -323,7 +314,7 @@ def _moved_on(
     best, best_kmer = np.int64(0), kmer
     for step in range(4):
         f = onward | ((kmer + np.uint64(step)) & np.uint64(3))
-        count = abundance_of(slots, min(f, revcomp(f, k)))
+        count = abundance_of(nodes, min(f, revcomp(f, k)))
         if count >= upper and count > best:
             best, best_kmer = count, f
             if step == 0:
@@ -343,7 +334,7 @@ def _from_overlaps(
     index_slots: np.ndarray,
     index_rows: np.ndarray,
     index_mask: np.uint64,
-    slots: np.ndarray,
+    nodes: Nodes,
     state: np.ndarray,
     goal: np.ndarray,
     new_state: np.ndarray,
@@ -364,7 +355,7 @@ def _from_overlaps(
                 if row < 0 or state[row] != FOUND:
                     continue
                 its = goal[row] if before < mirror else revcomp(goal[row], k)
-                count, found = _moved_on(its, kmer, k, upper, slots)
+                count, found = _moved_on(its, kmer, k, upper, nodes)
                 far = substitutions(found, kmer)
                 if count <= counts[left[i]] or far > min(fewest, MOST_SUBSTITUTIONS):
                     continue
@@ -390,7 +381,7 @@ def _beside(
     upper: np.int64,
     words: np.ndarray,
     shift: np.uint64,
-    slots: np.ndarray,
+    nodes: Nodes,
     beside: np.ndarray,
 ) -> None:
     keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
@@ -404,6 +395,6 @@ def _beside(
                 f = ((kmer << np.uint64(2)) & keep) | np.uint64(base)
                 r = (back >> np.uint64(2)) | (np.uint64(3 - base) << top)
                 if _passes(min(f, r), words, shift):
-                    count = abundance_of(slots, min(f, r))
+                    count = abundance_of(nodes, min(f, r))
                     if count >= upper and count > beside[i, side]:
                         beside[i, side] = count

@@ -17,6 +17,7 @@ from dbgclean.evidence.cutoffs import choose_cutoffs
 from dbgclean.evidence.edits import FLANK, WINDOW, Edits
 from dbgclean.evidence.gather import Evidence, OtherChanges
 from dbgclean.evidence.kmer_pooling import Shown, pool_shown
+from dbgclean.evidence.lookup import Nodes, walk_deepest
 from dbgclean.evidence.nearest_solid import (
     FOUND,
     MOST_SUBSTITUTIONS,
@@ -26,7 +27,7 @@ from dbgclean.evidence.nearest_solid import (
     solid_beside,
     substitutions,
 )
-from dbgclean.evidence.solid import SolidGraph, walk_deepest
+from dbgclean.evidence.solid import SolidGraph
 from dbgclean.spectrum.histogram import Spectrum
 from dbgclean.spectrum.kmers import canonical_kmers, revcomp
 from dbgclean.spectrum.table import KmerTable
@@ -140,7 +141,7 @@ def _describe_all(
     k = np.int64(table.k)
     in_spans(
         lambda start, stop: _describe(
-            table.keys, at, goal, offsets, start, stop, k, graph.slots, key, to, place, against
+            table.keys, at, goal, offsets, start, stop, k, graph.nodes, key, to, place, against
         ),
         len(at),
         threads,
@@ -172,7 +173,7 @@ def _flanked(
     kmer: np.uint64,
     goal: np.uint64,
     k: np.int64,
-    slots: np.ndarray,
+    nodes: Nodes,
     onward: np.ndarray,
     path: np.ndarray,
 ) -> None:
@@ -190,12 +191,12 @@ def _flanked(
     back = revcomp(goal, k)
     needed = max(0, FLANK - (int(k) - 1 - last))
     onward[:] = 4
-    walk_deepest(goal, back, np.int64(1), slots, k, onward[:needed])
+    walk_deepest(goal, back, np.int64(1), nodes, k, onward[:needed])
     for i in range(needed):
         path[FLANK + k + i] = onward[i] if onward[i] < 4 else 3
     needed = max(0, FLANK - first)
     onward[:] = 4
-    walk_deepest(back, goal, np.int64(1), slots, k, onward[:needed])
+    walk_deepest(back, goal, np.int64(1), nodes, k, onward[:needed])
     for i in range(needed):
         path[FLANK - 1 - i] = 3 - onward[i] if onward[i] < 4 else 0
 
@@ -209,7 +210,7 @@ def _describe(
     start: np.int64,
     stop: np.int64,
     k: np.int64,
-    slots: np.ndarray,
+    nodes: Nodes,
     key: np.ndarray,
     to: np.ndarray,
     place: np.ndarray,
@@ -219,7 +220,7 @@ def _describe(
     onward = np.zeros(FLANK, np.uint8)
     for i in range(start, stop):
         n = offsets[i]
-        _flanked(keys[at[i]], goal[i], k, slots, onward, path)
+        _flanked(keys[at[i]], goal[i], k, nodes, onward, path)
         for p in range(k):
             base = (keys[at[i]] >> np.uint64(2 * (k - 1 - p))) & np.uint64(3)
             its = path[FLANK + p]

@@ -31,8 +31,10 @@ from dbgclean.evidence.anchors import (
     other_strand,
     thread_read,
 )
-from dbgclean.evidence.beam import Beam, new_beam
+from dbgclean.evidence.beam import Beam, new_beam, unowned_beam
+from dbgclean.evidence.lookup import Nodes, unowned_nodes
 from dbgclean.evidence.solid import SolidGraph
+from dbgclean.evidence.unowned import unowned
 
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
@@ -101,9 +103,10 @@ def thread_batch(batch: ReadBatch, graph: SolidGraph, threads: int = 1) -> Threa
     def work(span: tuple[int, int]) -> np.ndarray:
         missing = np.zeros((2 * (span[1] - span[0]), 3), np.int64)
         n = _thread_reads(
-            codes, quals, offsets, span[0], span[1], graph.slots, np.int64(graph.k),
+            codes, quals, offsets, span[0], span[1], graph.nodes, np.int64(graph.k),
             np.int64(graph.upper), costs, new_beam(longest),
-            np.zeros((ROWS, max(1, longest)), np.uint8), path, place, states, missing,
+            np.zeros((ROWS, max(1, longest)), np.uint8), np.zeros(max(1, longest), np.uint64),
+            np.zeros((2, 3), np.int64), path, place, states, missing,
         )  # fmt: skip
         return missing[:n].copy()
 
@@ -149,19 +152,21 @@ def _thread_reads(
     offsets: np.ndarray,
     begin: np.int64,
     end: np.int64,
-    slots: np.ndarray,
+    nodes: Nodes,
     k: np.int64,
     upper: np.int64,
     costs: np.ndarray,
     beam: Beam,
     rows: np.ndarray,
+    payloads: np.ndarray,
+    gaps: np.ndarray,
     path: np.ndarray,
     place: np.ndarray,
     states: np.ndarray,
     missing: np.ndarray,
 ) -> np.int64:
-    payloads = np.zeros(rows.shape[1], np.uint64)
-    found = np.zeros((2, 3), np.int64)
+    graph, scratch, lines = unowned_nodes(nodes), unowned_beam(beam), unowned(rows)
+    prices, starts, found = unowned(costs), unowned(payloads), unowned(gaps)
     n_missing = 0
     for read in range(begin, end):
         start = offsets[read]
@@ -169,16 +174,16 @@ def _thread_reads(
         if length < k:
             states[read] = TOO_SHORT
             continue
-        turned = _orient(codes, quals, start, length, rows)
-        state, n = thread_read(length, payloads, slots, k, upper, costs, beam, rows, found)
+        turned = _orient(codes, quals, start, length, lines)
+        state, n = thread_read(length, starts, graph, k, upper, prices, scratch, lines, found)
         states[read] = state
         if state == NO_ANCHOR:
             continue
         for i in range(length):
             j = length - 1 - i if turned else i
-            c = rows[8, j]
+            c = lines[8, j]
             path[start + i] = 3 - c if turned and c < 4 else c
-            place[start + i] = rows[9, j]
+            place[start + i] = lines[9, j]
         for m in range(n):
             if turned:
                 other_strand(found[m], length)
