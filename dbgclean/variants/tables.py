@@ -230,11 +230,15 @@ def summarise(table: AlleleTable, limit: int = LISTED) -> dict[str, Any]:
     -------
     dict
         ``alleles``; ``classes``, ``kinds``, ``zygosities``, ``origins`` and ``filters``
-        (name to number; kinds and zygosities of the variants alone);
+        (name to number; kinds and zygosities of the variants alone); ``filter_words``,
+        what the filters mean;
         ``phased_variants``; ``median_depth`` over the alleles; ``listed`` and
         ``counted_only``, alleles that a page lists and that it only counts.
     """
     variants = table.klass == VARIANT
+    # Not above: the signs, too, ask for `strand_bias`.
+    from dbgclean.variants.signs import FILTERS
+
     listed = len(listed_rows(table, limit))
     filters: dict[str, int] = {}
     for names in table.filters:
@@ -250,6 +254,7 @@ def summarise(table: AlleleTable, limit: int = LISTED) -> dict[str, Any]:
         "zygosities": zygosities,
         "origins": {str(o): int(n) for o, n in zip(origins, numbers, strict=True) if o},
         "filters": dict(sorted(filters.items())),
+        "filter_words": {name: FILTERS[name] for name in sorted(filters) if name in FILTERS},
         "phased_variants": int(np.count_nonzero(table.phase_set[variants])),
         "median_depth": float(np.median(table.depth)) if len(table) else None,
         "listed": listed,

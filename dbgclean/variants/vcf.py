@@ -32,6 +32,7 @@ _FILTER_OF = ("PASS", "NotReal", "Repeat", "Undecided")
 _TIP = KINDS.index("tip")
 _SEVERAL = 2  # fragments that a rejected allele must have to be written
 _MOST = 10_000.0  # of QUAL: beyond it the figure means nothing
+_MOST_PHRED = 99_999  # of PL: a genotype that cannot be
 _TABIX_ENDS = 1 << 29  # positions beyond it need the other index
 
 # key, Number, Type, Description, values.
@@ -298,7 +299,7 @@ def _info_texts(table: AlleleTable) -> list[str]:
 
 def _sample_texts(table: AlleleTable) -> list[str]:
     likelihoods = np.rint(-10 * table.genotype_likelihoods)
-    likelihoods = np.clip(likelihoods, 0, 2**31 - 1)
+    likelihoods = np.clip(likelihoods, 0, _MOST_PHRED)
     pairs = (
         (table.ref_fragments, table.alt_fragments),
         (table.ref_forward, table.alt_forward),
