@@ -113,13 +113,20 @@ def quality_profile(batch: ReadBatch, threads: Threads) -> np.ndarray:
 
     What the error rates are shares of; bases are on the read's own strand.
     """
-    on_path = np.flatnonzero((threads.place == ON_PATH) & (threads.path < 4))
-    cell = threads.path[on_path].astype(np.int64) * N_QUALITIES
-    if batch.quals is None:
-        cell += default_quality
-    else:
-        cell += np.minimum(batch.quals[on_path], N_QUALITIES - 1)
-    return np.bincount(cell, minlength=4 * N_QUALITIES).reshape(4, N_QUALITIES)
+    profile = np.zeros((4, N_QUALITIES), np.int64)
+    quals = np.zeros(0, np.uint8) if batch.quals is None else batch.quals
+    _add_profile(threads.path, threads.place, quals, profile)
+    return profile
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_profile(
+    path: np.ndarray, place: np.ndarray, quals: np.ndarray, profile: np.ndarray
+) -> None:
+    for i in range(len(path)):
+        if place[i] == ON_PATH and path[i] < 4:
+            quality = quals[i] if len(quals) else np.uint8(default_quality)
+            profile[path[i], min(quality, np.uint8(N_QUALITIES - 1))] += 1
 
 
 def collect_edits(
@@ -137,9 +144,8 @@ def collect_edits(
     An N on a path is no alternative: it is filled in when reads are rewritten.
     """
     codes = batch.codes
-    differs = (threads.path != codes) & (codes < 4) & (threads.path != GAP)
-    differs &= (threads.place != OUTSIDE) & (threads.place != MASKED)
-    where = np.flatnonzero(differs)
+    where = np.zeros(_edited(codes, threads.path, threads.place, np.zeros(0, np.int64)), np.int64)
+    _edited(codes, threads.path, threads.place, where)
     out = Edits.empty(len(where))
     if len(where) == 0:
         return out
@@ -164,6 +170,21 @@ def collect_edits(
             reads, codes, quals, batch.offsets, out.key, out.strand, out.mate, out.mate_quality
         )
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _edited(codes: np.ndarray, path: np.ndarray, place: np.ndarray, where: np.ndarray) -> np.int64:
+    """Count the bases that differ from their path; list as many as ``where`` has room for."""
+    n = 0
+    for i in range(len(codes)):
+        if path[i] == codes[i] or codes[i] > 3 or path[i] == GAP:
+            continue
+        if place[i] == OUTSIDE or place[i] == MASKED:
+            continue
+        if n < len(where):
+            where[n] = i
+        n += 1
+    return np.int64(n)
 
 
 @numba.njit(cache=True, nogil=True)

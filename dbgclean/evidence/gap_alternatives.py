@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dbgclean.evidence.threading import Threads
     from dbgclean.reads import ReadBatch
 
-__all__ = ["GapAlternatives", "GapCollector", "gap_likelihood"]
+__all__ = ["GapAlternatives", "GapCollector", "GapPart", "describe_batch", "gap_likelihood"]
 
 # A gap seen in this many fragments is no longer surely an error; but in a homopolymer
 # of this length errors recur all the time.
@@ -82,6 +82,81 @@ class GapAlternatives:
         return len(self.flanks)
 
 
+@dataclass(frozen=True, slots=True)
+class GapPart:
+    """The gaps of one batch.
+
+    Attributes
+    ----------
+    keys
+        uint64 (n, 2): as `dbgclean.evidence.gap_places.describe_gaps` fills them.
+    rows
+        int64 (n, 6): the same, and the fragment.
+    heads
+        int64, for each change of the batch: the gap that it belongs to, or -1.
+    runs
+        int64 (RUNS,): homopolymers in the reads by their length.
+    """
+
+    keys: np.ndarray
+    rows: np.ndarray
+    heads: np.ndarray
+    runs: np.ndarray
+
+
+def describe_batch(
+    batch: ReadBatch,
+    threads: Threads,
+    graph: SolidGraph,
+    first_read: int,
+    changes: OtherChanges,
+    size: np.ndarray,
+) -> GapPart:
+    """Describe the gaps of one batch.
+
+    Parameters
+    ----------
+    first_read
+        Number of the batch's first read in the run.
+    changes
+        Of the batch.
+    size
+        int64, for each of them: 1 for a base that the read has more than its path,
+        minus the bases that it has less, 0 for what is no gap.
+    """
+    read, position, value = changes.read, changes.position, changes.value
+    runs = np.zeros(RUNS, np.int64)
+    homopolymers(batch.codes, batch.offsets, runs)
+    follows = np.zeros(len(read), bool)
+    follows[1:] = (size[1:] == 1) & (size[:-1] == 1) & (read[1:] == read[:-1])
+    follows[1:] &= position[1:] == position[:-1] + 1
+    head = np.cumsum(~follows) - 1
+    is_head = np.flatnonzero(~follows & (size != 0))
+    extra = np.bincount(head, weights=np.maximum(size, 0), minlength=1).astype(np.int64)
+    missing = np.zeros(len(batch.codes) + 1, np.uint8)
+    local = read - first_read
+    at = batch.offsets[local] + position
+    missing[at[size < 0]] = 1
+    quals = batch.quals
+    if quals is None:
+        quals = np.full(len(batch.codes), 20, np.uint8)
+    n = len(is_head)
+    keys, rows = np.zeros((n, 2), np.uint64), np.zeros((n, 5), np.int64)
+    signed = np.where(size[is_head] > 0, extra[head[is_head]], size[is_head])
+    describe_gaps(
+        at[is_head], local[is_head], signed, value[is_head], batch.codes, quals,
+        batch.offsets, threads.path, threads.place, missing, graph.nodes,
+        np.int64(graph.k), keys, rows,
+    )  # fmt: skip
+    in_group = local[is_head] + batch.first_read
+    fragment = read[is_head] - (in_group & 1 if batch.paired else 0)
+    of = np.full(len(read), -1, np.int64)
+    of[is_head] = np.arange(n)
+    gap = size != 0
+    of[gap] = of[np.flatnonzero(~follows)[head[gap]]]
+    return GapPart(keys, np.column_stack([rows, fragment]), of, runs)
+
+
 @dataclass
 class GapCollector:
     """Gathers the gaps of a run, batch by batch."""
@@ -92,60 +167,13 @@ class GapCollector:
     _runs: np.ndarray = field(default_factory=lambda: np.zeros(RUNS, np.int64))
     _n: int = 0
 
-    def add(
-        self,
-        batch: ReadBatch,
-        threads: Threads,
-        graph: SolidGraph,
-        first_read: int,
-        changes: OtherChanges,
-        size: np.ndarray,
-    ) -> None:
-        """Describe the gaps of one batch.
-
-        Parameters
-        ----------
-        first_read
-            Number of the batch's first read in the run.
-        changes
-            Of the batch.
-        size
-            int64, for each of them: 1 for a base that the read has more than its path,
-            minus the bases that it has less, 0 for what is no gap.
-        """
-        read, position, value = changes.read, changes.position, changes.value
-        homopolymers(batch.codes, batch.offsets, self._runs)
-        follows = np.zeros(len(read), bool)
-        follows[1:] = (size[1:] == 1) & (size[:-1] == 1) & (read[1:] == read[:-1])
-        follows[1:] &= position[1:] == position[:-1] + 1
-        head = np.cumsum(~follows) - 1
-        is_head = np.flatnonzero(~follows & (size != 0))
-        extra = np.bincount(head, weights=np.maximum(size, 0), minlength=1).astype(np.int64)
-        missing = np.zeros(len(batch.codes) + 1, np.uint8)
-        local = read - first_read
-        at = batch.offsets[local] + position
-        missing[at[size < 0]] = 1
-        quals = batch.quals
-        if quals is None:
-            quals = np.full(len(batch.codes), 20, np.uint8)
-        n = len(is_head)
-        keys, rows = np.zeros((n, 2), np.uint64), np.zeros((n, 5), np.int64)
-        signed = np.where(size[is_head] > 0, extra[head[is_head]], size[is_head])
-        describe_gaps(
-            at[is_head], local[is_head], signed, value[is_head], batch.codes, quals,
-            batch.offsets, threads.path, threads.place, missing, graph.nodes,
-            np.int64(graph.k), keys, rows,
-        )  # fmt: skip
-        in_group = local[is_head] + batch.first_read
-        fragment = read[is_head] - (in_group & 1 if batch.paired else 0)
-        self._keys.append(keys)
-        self._rows.append(np.column_stack([rows, fragment]))
-        of = np.full(len(read), -1, np.int64)
-        of[is_head] = np.arange(self._n, self._n + n)
-        gap = size != 0
-        of[gap] = of[np.flatnonzero(~follows)[head[gap]]]
-        self._heads.append(of)
-        self._n += n
+    def add(self, part: GapPart) -> None:
+        """Take the gaps of the next batch."""
+        self._keys.append(part.keys)
+        self._rows.append(part.rows)
+        self._heads.append(np.where(part.heads < 0, -1, part.heads + self._n))
+        self._runs += part.runs
+        self._n += len(part.keys)
 
     def pool(self, scale: float, peak: float) -> GapAlternatives:
         """One row per alternative.

@@ -5,16 +5,22 @@ What the pass leaves behind is proportional to what would change, not to the rea
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numba
 import numpy as np
 
 from dbgclean.evidence.alternatives import LOW_QUALITY, Alternatives, pool_edits
 from dbgclean.evidence.cutoffs import choose_cutoffs, enough_depth, median_depth
 from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
-from dbgclean.evidence.gap_alternatives import GapAlternatives, GapCollector
+from dbgclean.evidence.gap_alternatives import (
+    GapAlternatives,
+    GapCollector,
+    GapPart,
+    describe_batch,
+)
 from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH
 from dbgclean.evidence.sample import SampleContext, describe_sample
 from dbgclean.evidence.solid import SolidGraph
@@ -28,6 +34,7 @@ from dbgclean.evidence.threading import (
     Threads,
     thread_batch,
 )
+from dbgclean.reads.prefetch import map_in_order
 from dbgclean.spectrum.histogram import Spectrum
 from dbgclean.spectrum.table import KmerTable
 
@@ -119,6 +126,37 @@ class Evidence:
     gaps: GapAlternatives | None = field(default=None, kw_only=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one batch adds."""
+
+    edits: Edits
+    changes: OtherChanges
+    gaps: GapPart
+    states: np.ndarray
+    profile: np.ndarray
+    n_reads: int
+    n_bases: int
+    has_qualities: bool
+
+
+def _look_at(batch: ReadBatch, graph: SolidGraph, first_read: int) -> _Part:
+    """Thread the reads of one batch, ``first_read`` being the number of its first."""
+    threads = thread_batch(batch, graph)
+    changes = other_changes(batch, threads, first_read)
+    longer = np.where(changes.kind == INSERT, -changes.size, changes.kind == DELETE)
+    return _Part(
+        collect_edits(batch, threads, graph, first_read),
+        changes,
+        describe_batch(batch, threads, graph, first_read, changes, longer),
+        np.bincount(threads.states, minlength=16),
+        quality_profile(batch, threads),
+        len(batch),
+        len(batch.codes),
+        batch.quals is not None,
+    )
+
+
 @dataclass
 class _Gathered:
     edits: list[Edits] = field(default_factory=list)
@@ -130,17 +168,15 @@ class _Gathered:
     n_bases: int = 0
     has_qualities: bool = False
 
-    def add(self, batch: ReadBatch, threads: Threads, graph: SolidGraph) -> None:
-        self.edits.append(collect_edits(batch, threads, graph, self.n_reads))
-        changes = other_changes(batch, threads, self.n_reads)
-        self.changes.append(changes)
-        longer = np.where(changes.kind == INSERT, -changes.size, changes.kind == DELETE)
-        self.gaps.add(batch, threads, graph, self.n_reads, changes, longer)
-        self.states += np.bincount(threads.states, minlength=16)
-        self.profile += quality_profile(batch, threads)
-        self.n_reads += len(batch)
-        self.n_bases += len(batch.codes)
-        self.has_qualities |= batch.quals is not None
+    def add(self, part: _Part) -> None:
+        self.edits.append(part.edits)
+        self.changes.append(part.changes)
+        self.gaps.add(part.gaps)
+        self.states += part.states
+        self.profile += part.profile
+        self.n_reads += part.n_reads
+        self.n_bases += part.n_bases
+        self.has_qualities |= part.has_qualities
 
     def read_states(self) -> dict[str, int]:
         plain = self.states[:FOREIGN] + self.states[FOREIGN:]
@@ -152,6 +188,14 @@ class _Gathered:
             "too_short": int(plain[TOO_SHORT]),
             "foreign_part": int(self.states[FOREIGN:].sum()),
         }
+
+
+def _numbered(batches: Iterable[ReadBatch]) -> Iterator[tuple[int, ReadBatch]]:
+    """Each batch with the number of its first read in the run."""
+    first = 0
+    for batch in batches:
+        yield first, batch
+        first += len(batch)
 
 
 def gather(
@@ -178,8 +222,9 @@ def gather(
     enough = enough_depth(spectrum)
     graph = SolidGraph.build(table, upper, lower, threads=threads, enough=enough)
     found = _Gathered()
-    for batch in batches:
-        found.add(batch, thread_batch(batch, graph, threads), graph)
+    parts = map_in_order(lambda b: _look_at(b[1], graph, b[0]), _numbered(batches), threads)
+    for part in parts:
+        found.add(part)
     edits = Edits.concatenate(found.edits)
     found.edits.clear()
     mean_length = found.n_bases / max(1, found.n_reads)
@@ -209,17 +254,14 @@ def gather(
 
 def other_changes(batch: ReadBatch, threads: Threads, first_read: int) -> OtherChanges:
     """Deletions, masks, filled Ns and insertions of one batch in reading order."""
-    unknown = (batch.codes > 3) & (threads.path < 4) & (threads.place == ON_PATH)
-    masked = (threads.place == MASKED) & (batch.codes < 4)
-    kind = np.zeros(len(batch.codes), np.uint8)
-    kind[threads.path == GAP] = DELETE
-    kind[masked] = MASK
-    kind[unknown] = FILL
-    where = np.flatnonzero(kind)
+    arrays = batch.codes, threads.path, threads.place
+    n = _changed(*arrays, np.zeros(0, np.int64), np.zeros(0, np.uint8))
+    where, kind = np.zeros(n, np.int64), np.zeros(n, np.uint8)
+    _changed(*arrays, where, kind)
     missing = threads.missing[np.argsort(threads.missing[:, 0], kind="stable")]
     at = np.concatenate([missing[:, 0], where])
-    kinds = np.concatenate([np.full(len(missing), INSERT, np.uint8), kind[where]])
-    filled = np.where(kind[where] == FILL, threads.path[where], 0)
+    kinds = np.concatenate([np.full(len(missing), INSERT, np.uint8), kind])
+    filled = np.where(kind == FILL, threads.path[where], 0)
     values = np.concatenate([missing[:, 2], filled.astype(np.int64)])
     sizes = np.concatenate([missing[:, 1], np.ones(len(where), np.int64)])
     order = np.argsort(at, kind="stable")
@@ -234,3 +276,26 @@ def other_changes(batch: ReadBatch, threads: Threads, first_read: int) -> OtherC
         values[order],
         sizes[order],
     )
+
+
+@numba.njit(cache=True, nogil=True)
+def _changed(
+    codes: np.ndarray, path: np.ndarray, place: np.ndarray, where: np.ndarray, kind: np.ndarray
+) -> int:
+    """Count the bases to drop, mask or fill in; list as many as ``where`` has room for."""
+    n = 0
+    for i in range(len(codes)):
+        if path[i] == codes[i] and place[i] != MASKED:
+            continue
+        change = 0
+        if codes[i] > 3 and path[i] < 4 and place[i] == ON_PATH:
+            change = FILL
+        elif codes[i] < 4 and place[i] == MASKED:
+            change = MASK
+        elif path[i] == GAP:
+            change = DELETE
+        if change:
+            if n < len(where):
+                where[n], kind[n] = i, change
+            n += 1
+    return n

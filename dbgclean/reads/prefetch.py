@@ -1,15 +1,18 @@
-"""Run an iterator in a background thread, so that parsing overlaps with the work on it."""
+"""Work on a stream in the background: made ahead of need, or by several threads in order."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-__all__ = ["prefetch"]
+__all__ = ["map_in_order", "prefetch"]
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 _DONE = object()
 _POLL_SECONDS = 0.1
@@ -60,3 +63,26 @@ def prefetch(produce: Callable[[], Iterator[Item]], *, depth: int = 2) -> Genera
     finally:
         stopped.set()
         thread.join()
+
+
+def map_in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], threads: int
+) -> Generator[Result]:
+    """Yield ``work(item)`` for every item, in their order, computed by several threads.
+
+    One item more than there are threads is under way at most, so that as little of a
+    stream is held. An error of ``work`` or of the items is raised in its turn.
+    """
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        under_way: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                under_way.append(pool.submit(work, item))
+                del item
+                if len(under_way) > threads:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
