@@ -213,6 +213,16 @@ def test_neighbours_are_phased_and_say_so():
     assert "in phase with 1 neighbouring allele" in table.reasons[0]
 
 
+def test_a_rare_allele_on_both_copies_is_doubted():
+    seen = [(i, {0: i % 2 == 0, 1: i < 6}) for i in range(50)]
+    table = judged({}, RARE, seen=seen)
+    assert words(table, "klass", 1) == "undecided"
+    assert table.filters[1] == ("Undecided", "BothCopies")
+    assert "on both copies of the genome (3/3 fragments by their other alleles)" in table.reasons[1]
+    one = [(i, {0: i % 2 == 0, 1: i < 12 and i % 2 == 0}) for i in range(50)]
+    assert words(judged({}, RARE, seen=one), "klass", 1) == "variant"
+
+
 def test_the_users_rules():
     rare = judged(RARE, rules=Rules(min_fraction=0.1))
     assert words(rare, "klass") == "undecided"

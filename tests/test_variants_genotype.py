@@ -18,6 +18,7 @@ from dbgclean.variants.genotype import (
     genotype_likelihoods,
     genotype_posteriors,
     genotype_quality,
+    one_copy_by_phase,
 )
 
 
@@ -111,3 +112,23 @@ def test_a_fragment_more_for_the_allele_makes_the_reference_less_likely(alt, oth
         for a, o in ((alt, other), (alt + 1, other - 1))
     )
     assert after <= before + 1e-12
+
+
+@given(st.lists(st.integers(0, 20), min_size=4, max_size=4))
+def test_fragments_that_tell_their_copy_are_weighed_one_by_one(counts):
+    (a_ref, a_alt), (b_ref, b_alt) = cells = np.array(counts).reshape(2, 2)
+    right, wrong = np.log10(0.98 / 0.5), np.log10(0.02 / 0.5)
+    on_first = (a_alt + b_ref) * right + (a_ref + b_alt) * wrong
+    on_second = (a_alt + b_ref) * wrong + (a_ref + b_alt) * right
+    discount = effective(np.array([1.0]), np.array([cells.sum()]))[0]
+    found = one_copy_by_phase(cells[None])[0]
+    assert found == pytest.approx(max(on_first, on_second) * discount)
+
+
+def test_a_gap_on_both_copies_is_homozygous():
+    """Reads that end within a gap show the reference; those of both copies that do not, it."""
+    shown = np.array([[[1, 5], [2, 6]]])
+    error = np.array([0.1])
+    columns = (np.array([31]), np.array([13]), error, error)
+    assert best_genotype(genotype_likelihoods(*columns))[0] == HETEROZYGOUS
+    assert best_genotype(genotype_likelihoods(*columns, 2, shown))[0] == HOMOZYGOUS

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_alleles import alleles, reads_of
 
-from dbgclean.variants.phase import link_alleles, phase_alleles
+from dbgclean.variants.phase import copies_shown, link_alleles, phase_alleles
 
 
 def phase(n, seen, chosen=None, exclusive=None, contig=None):
@@ -134,3 +134,41 @@ def test_the_order_and_numbers_of_fragments_do_not_matter(drawn, random):
 @pytest.mark.parametrize("n", [0, 1])
 def test_nothing_to_phase(n):
     assert phase(n, []).phase_set.tolist() == [0] * n
+
+
+@given(clean_fragments(), st.data())
+def test_fragments_by_copy_are_counted_as_by_hand(drawn, data):
+    n, _, seen = drawn
+    chosen = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    found = phase(n, seen, chosen=chosen)
+    shown = copies_shown(reads_of(alleles(*[{}] * n), seen), chosen, found)
+    for row in range(n):
+        blocks = {}
+        for _, shows in seen:
+            votes = {}
+            for other in shows:
+                if row in shows and other != row and chosen[other]:
+                    side = shows[other] == (found.copy[other] != 0)
+                    block = found.block[other]
+                    votes[block] = votes.get(block, 0) + (1 if side else -1)
+            for block, vote in votes.items():
+                cells = blocks.setdefault(block, np.zeros((2, 2), int))
+                cells[int(vote > 0), int(shows[row])] += vote != 0
+        expected = max(
+            (blocks[block] for block in sorted(blocks)),
+            key=lambda cells: cells.sum(),
+            default=np.zeros((2, 2), int),
+        )
+        assert np.array_equal(shown[row], expected)
+
+
+def test_an_error_stands_on_both_copies_and_a_rare_allele_on_one():
+    het = [(i, {0: i % 2 == 0}) for i in range(20)]
+    error = [(i, shown | {1: i < 4, 2: i in (0, 2, 4, 6)}) for i, shown in het]
+    shown = copies_shown(
+        reads_of(alleles(*[{}] * 3), error),
+        np.array([True, False, False]),
+        phase(3, error, chosen=[True, False, False]),
+    )
+    assert shown[1].tolist() == [[8, 2], [8, 2]]
+    assert shown[2].tolist() == [[10, 0], [6, 4]]

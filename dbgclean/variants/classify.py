@@ -33,18 +33,21 @@ from dbgclean.variants.genotype import (
     genotype_likelihoods,
     genotype_posteriors,
 )
-from dbgclean.variants.phase import phase_alleles
+from dbgclean.variants.phase import Phase, copies_shown, phase_alleles
 from dbgclean.variants.reasons import explain, explain_origins
-from dbgclean.variants.signs import FILTERS, Rules, Signs, find_signs
+from dbgclean.variants.signs import FILTERS, Rules, Signs, find_signs, on_both_copies
 from dbgclean.variants.somatic import ORIGINS, judge_origins
 
 __all__ = ["FILTERS", "Rules", "classify"]
 
 _SNV, _TIP = KINDS.index("snv"), KINDS.index("tip")
+_GAPS = tuple(KINDS.index(kind) for kind in ("insertion", "deletion", "complex"))
 _HET, _HOM, _LOW = (ZYGOSITIES.index(z) for z in ("heterozygous", "homozygous", "low-frequency"))
 # Share of the fragments that show one of two copies: less where the allele is no base,
 # because reads that end within it show nothing of it.
 _SHARE_OF_BASE, _SHARE_OF_GAP = 0.5, 0.4
+# Fragments of a copy with a gap that show the reference all the same: they end in it.
+_BLIND = 0.1
 # log10 P(0/0) from which the genotype says by itself that there is an allele: Q20.
 _SURELY_NOT_REFERENCE = -2.0
 # P(variant) is at most this where a sign that the corrector does not see speaks against it.
@@ -60,6 +63,21 @@ class _Genotypes:
     log_reference: np.ndarray
     best: np.ndarray
     of_a_copy: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Calls:
+    """What the alleles are, and on what grounds; ``rivals`` are pairs that exclude each other."""
+
+    signs: Signs
+    genotypes: _Genotypes
+    rivals: np.ndarray
+    klass: np.ndarray
+    zygosity: np.ndarray
+
+    @property
+    def het(self) -> np.ndarray:
+        return self.zygosity == _HET
 
 
 def classify(
@@ -96,15 +114,15 @@ def classify(
         If the ploidy is not 1 or 2.
     """
     rules = rules or Rules()
-    signs = find_signs(table, rules)
-    genotypes = _genotypes(table, np.zeros(len(table), np.int64), rules)
-    klass = _classes(table, signs, genotypes, rules)
-    rivals = _rivals(table, klass == VARIANT)
-    genotypes = _genotypes(table, _rival_fragments(table, rivals), rules)
-    klass = _classes(table, signs, genotypes, rules)
-    zygosity = _zygosities(klass, genotypes, rules)
-    het = (klass == VARIANT) & (zygosity == _HET)
-    phase = phase_alleles(table.contig, table.position, reads_of, het, rivals[het[rivals].all(1)])
+    calls = _call(table, find_signs(table, rules), None, rules)
+    phase = _phase(table, reads_of, calls)
+    shown = copies_shown(reads_of, calls.het, phase)
+    # An allele without a neighbour that agrees may itself be none: it says nothing of others.
+    sure = copies_shown(reads_of, calls.het & (phase.phase_set > 0), phase)
+    signs = replace(calls.signs, both_copies=on_both_copies(shown))
+    calls = _call(table, signs, sure, rules)
+    phase = _phase(table, reads_of, calls)
+    klass, zygosity, genotypes = calls.klass, calls.zygosity, calls.genotypes
     table = replace(
         table,
         klass=klass,
@@ -113,20 +131,47 @@ def classify(
         genotype=_genotype_texts(klass, zygosity, phase.copy, rules.ploidy),
         phase_set=phase.phase_set,
         quality_score=_quality_scores(table, klass, genotypes),
-        filters=_filters(table, klass, signs, rules),
+        filters=_filters(table, klass, calls.signs, rules),
     )
-    table = replace(table, reasons=explain(table, signs, rules))
+    table = replace(table, reasons=explain(table, calls.signs, shown, rules))
     return _with_origins(table) if somatic else table
 
 
-def _genotypes(table: AlleleTable, rival_fragments: np.ndarray, rules: Rules) -> _Genotypes:
+def _call(table: AlleleTable, signs: Signs, shown: np.ndarray | None, rules: Rules) -> _Calls:
+    """Classes first of every allele alone, then beside the variants that exclude it.
+
+    ``shown``: fragments by copy, where that is known already.
+    """
+    none = np.zeros(len(table), np.int64)
+    genotypes = _genotypes(table, none, shown, rules)
+    rivals = _rivals(table, _classes(table, signs, genotypes, rules) == VARIANT)
+    genotypes = _genotypes(table, _rival_fragments(table, rivals), shown, rules)
+    # Both copies hold a homozygous allele; one of one copy is judged by its genotype.
+    signs = replace(signs, both_copies=signs.both_copies & ~genotypes.of_a_copy)
+    klass = _classes(table, signs, genotypes, rules)
+    return _Calls(signs, genotypes, rivals, klass, _zygosities(klass, genotypes))
+
+
+def _phase(
+    table: AlleleTable, reads_of: tuple[np.ndarray, np.ndarray, np.ndarray], calls: _Calls
+) -> Phase:
+    exclusive = calls.rivals[calls.het[calls.rivals].all(1)]
+    return phase_alleles(table.contig, table.position, reads_of, calls.het, exclusive)
+
+
+def _genotypes(
+    table: AlleleTable, rival_fragments: np.ndarray, shown: np.ndarray | None, rules: Rules
+) -> _Genotypes:
     alt, other = table.alt_fragments, table.ref_fragments + rival_fragments
+    other_error = fragment_error(table.quality, table.ref_mapping_quality)
+    gap = np.isin(table.kind, _GAPS)
     likelihoods = genotype_likelihoods(
         alt,
         other,
         fragment_error(table.quality, table.mapping_quality),
-        fragment_error(table.quality, table.ref_mapping_quality),
+        np.where(gap, np.maximum(other_error, _BLIND), other_error),
         rules.ploidy,
+        shown,
     )
     best = best_genotype(likelihoods)
     share = np.where(table.kind == _SNV, _SHARE_OF_BASE, _SHARE_OF_GAP)
@@ -200,7 +245,7 @@ def _rival_fragments(table: AlleleTable, rivals: np.ndarray) -> np.ndarray:
     return np.clip(count, 0, np.maximum(table.depth - alt - table.ref_fragments, 0))
 
 
-def _zygosities(klass: np.ndarray, genotypes: _Genotypes, rules: Rules) -> np.ndarray:
+def _zygosities(klass: np.ndarray, genotypes: _Genotypes) -> np.ndarray:
     zygosity = np.zeros(len(klass), np.uint8)
     variant = klass == VARIANT
     zygosity[variant] = _LOW
@@ -247,6 +292,7 @@ def _filters(table: AlleleTable, klass: np.ndarray, signs: Signs, rules: Rules) 
         "SameCycle": signs.one_place,
         "MatesDisagree": signs.mates_deny,
         "Homopolymer": signs.long_run,
+        "BothCopies": signs.both_copies,
         "FewFragments": table.alt_fragments < rules.min_fragments,
         "LowFraction": fraction,
         "InNormal": np.zeros(len(table), bool),

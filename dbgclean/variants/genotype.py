@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
+from dbgclean.variants.phase import WRONG
+
 __all__ = [
     "HETEROZYGOUS",
     "HOMOZYGOUS",
@@ -23,6 +25,7 @@ __all__ = [
     "genotype_likelihoods",
     "genotype_posteriors",
     "genotype_quality",
+    "one_copy_by_phase",
 ]
 
 REFERENCE, HETEROZYGOUS, HOMOZYGOUS = range(3)
@@ -66,6 +69,7 @@ def genotype_likelihoods(
     alt_error: np.ndarray,
     other_error: np.ndarray,
     ploidy: int = 2,
+    shown: np.ndarray | None = None,
 ) -> np.ndarray:
     """Log10 likelihoods of 0/0, 0/1 and 1/1, float64 (n, 3), greatest 0.
 
@@ -79,6 +83,8 @@ def genotype_likelihoods(
         A wrong one shows the allele in question one time in three.
     ploidy
         2, or 1: then there is no 0/1, and its likelihood is minus infinity.
+    shown
+        int64 (n, 2, 2): the fragments by copy, where they tell (`one_copy_by_phase`).
 
     Raises
     ------
@@ -95,9 +101,29 @@ def genotype_likelihoods(
     result[:, HETEROZYGOUS] = a * np.log10(0.5 * (1 - alt_error) + 0.5 * alt_error / 3)
     result[:, HETEROZYGOUS] += b * np.log10(0.5 * (1 - other_error) + 0.5 * other_error / 3)
     result[:, HOMOZYGOUS] = a * np.log10(1 - alt_error) + b * np.log10(other_error / 3)
+    if shown is not None:
+        result[:, HETEROZYGOUS] += one_copy_by_phase(shown)
     if ploidy == 1:
         result[:, HETEROZYGOUS] = -np.inf
     return result - result.max(1, keepdims=True)
+
+
+def one_copy_by_phase(shown: np.ndarray) -> np.ndarray:
+    """What fragments that tell their copy add to the log10 likelihood of 0/1, float64 (n,).
+
+    Without knowing its copy a fragment shows an allele of one copy half of the time; with
+    it, always or (assigned wrongly) hardly ever.
+
+    Parameters
+    ----------
+    shown
+        int64 (n, 2, 2): see `dbgclean.variants.phase.copies_shown`.
+    """
+    total = shown.sum((1, 2))
+    first = effective(shown[:, 0, 1] + shown[:, 1, 0], total)
+    second = effective(shown[:, 1, 1] + shown[:, 0, 0], total)
+    agree, disagree = np.maximum(first, second), np.minimum(first, second)
+    return agree * np.log10(2 * (1 - WRONG)) + disagree * np.log10(2 * WRONG)
 
 
 def genotype_posteriors(likelihoods: np.ndarray) -> np.ndarray:

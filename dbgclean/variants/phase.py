@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Links", "Phase", "link_alleles", "phase_alleles"]
+__all__ = ["WRONG", "Links", "Phase", "copies_shown", "link_alleles", "phase_alleles"]
 
 # Fragments that say the wrong thing of a pair (a base read wrongly, a chimera).
-_WRONG = 0.02
+WRONG = 0.02
 # Odds, in nats, from which a link is believed: a thousand to one, two fragments.
 _BELIEVED = np.log(1000)
 # Where more than this share contradicts, there are more than two haplotypes: no link.
@@ -46,7 +46,7 @@ class Links:
     @property
     def log_odds(self) -> np.ndarray:
         """Of *cis* against *trans*, nats, float64 (m,)."""
-        return (self.cis - self.trans) * np.log((1 - _WRONG) / _WRONG)
+        return (self.cis - self.trans) * np.log((1 - WRONG) / WRONG)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,12 +57,16 @@ class Phase:
     ----------
     phase_set
         int64 (n,): 1-based position of the block's first allele; 0: unphased.
+    block
+        int64 (n,): number of the block's first allele, of itself where unphased; -1 where
+        the allele was not to be phased.
     copy
         int8 (n,): 1 or 0 for the copy that holds the allele ("0|1" or "1|0"); -1 unphased.
         The first allele of a block is on copy 1.
     """
 
     phase_set: np.ndarray
+    block: np.ndarray
     copy: np.ndarray
 
 
@@ -173,14 +177,73 @@ def _blocks(forest: _Forest, position: np.ndarray, chosen: np.ndarray) -> Phase:
     """Sets of two alleles or more as phased blocks."""
     phase_set = np.zeros(len(position), np.int64)
     copy = np.full(len(position), -1, np.int8)
+    number = np.full(len(position), -1, np.int64)
     members: dict[int, list[tuple[int, int]]] = {}
     for i in np.flatnonzero(chosen).tolist():
         root, turned = forest.find(i)
         members.setdefault(root, []).append((i, turned))
     for block in members.values():
-        if len(block) > 1:
-            first, first_turned = block[0]
-            for i, turned in block:
+        first, first_turned = block[0]
+        for i, turned in block:
+            number[i] = first
+            if len(block) > 1:
                 phase_set[i] = position[first] + 1
                 copy[i] = 1 ^ turned ^ first_turned
-    return Phase(phase_set, copy)
+    return Phase(phase_set, number, copy)
+
+
+def copies_shown(
+    reads_of: tuple[np.ndarray, np.ndarray, np.ndarray], chosen: np.ndarray, phase: Phase
+) -> np.ndarray:
+    """Fragments over every allele by the copy that they come from, int64 (n, 2, 2).
+
+    A fragment over heterozygous places tells its copy. An allele of the sample stands on
+    one copy, however rare it is among the cells, or on both; an error falls on either now
+    and then, and so does what reads of elsewhere show. Of several phased blocks the one
+    that says most counts; an allele says nothing of itself.
+
+    Parameters
+    ----------
+    reads_of
+        See `link_alleles`.
+    chosen, phase
+        The heterozygous alleles, and what `phase_alleles` made of them.
+
+    Returns
+    -------
+    int64 (n, 2, 2)
+        By allele, copy, and whether the fragments show the allele (1) or the reference (0).
+    """
+    offsets, fragment, shows_alt = reads_of
+    n = len(offsets) - 1
+    allele = np.repeat(np.arange(n), np.diff(offsets))
+    # What every fragment says of its copy, by block.
+    tells = np.flatnonzero(np.asarray(chosen, bool)[allele])
+    tells = tells[np.argsort(fragment[tells], kind="stable")]
+    copy = np.where(phase.copy < 0, 1, phase.copy)[allele[tells]]
+    votes = np.where(shows_alt[tells] == (copy == 1), 1, -1)
+    # Each fragment of each allele with all that the fragment says.
+    low = np.searchsorted(fragment[tells], fragment, side="left")
+    high = np.searchsorted(fragment[tells], fragment, side="right")
+    entry = np.repeat(np.arange(len(fragment)), high - low)
+    said = np.arange(len(entry)) - np.repeat(np.cumsum(high - low) - high, high - low)
+    others = allele[tells][said] != allele[entry]
+    entry, said = entry[others], said[others]
+    of_entry, which = np.unique(
+        np.stack([entry, phase.block[allele[tells]][said]]), axis=1, return_inverse=True
+    )
+    votes = np.bincount(which.reshape(-1), weights=votes[said], minlength=of_entry.shape[1])
+    entry, block = of_entry[:, votes != 0]
+    cell = 2 * (votes[votes != 0] > 0) + shows_alt[entry]
+    return _most_telling(allele[entry], block, cell, n)
+
+
+def _most_telling(row: np.ndarray, block: np.ndarray, cell: np.ndarray, n: int) -> np.ndarray:
+    """Of every row the counts by cell in the block that has most of them."""
+    pairs, which = np.unique(np.stack([row, block]), axis=1, return_inverse=True)
+    m = pairs.shape[1]
+    counts = np.bincount(which.reshape(-1) * 4 + cell, minlength=4 * m).reshape(m, 4)
+    result = np.zeros((n, 4), np.int64)
+    order = np.lexsort((-pairs[1], counts.sum(1)))  # the last one stays: most, then first
+    result[pairs[0][order]] = counts[order]
+    return result.reshape(n, 2, 2)

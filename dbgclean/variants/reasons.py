@@ -35,7 +35,7 @@ _COLUMNS = (
 _Lists = dict[str, list[Any]]
 
 
-def explain(table: AlleleTable, signs: Signs, rules: Rules) -> np.ndarray:
+def explain(table: AlleleTable, signs: Signs, shown: np.ndarray, rules: Rules) -> np.ndarray:
     """Reasons of every allele: object (n,) of tuple of str, none of them empty.
 
     The first says what was seen; the others what speaks against the allele, or for it.
@@ -46,10 +46,13 @@ def explain(table: AlleleTable, signs: Signs, rules: Rules) -> np.ndarray:
         With ``klass``, ``zygosity``, ``genotype``, ``genotype_likelihoods`` and ``phase_set``.
     signs
         See `dbgclean.variants.signs.find_signs`.
+    shown
+        int64 (n, 2, 2): see `dbgclean.variants.phase.copies_shown`.
     """
     lists: _Lists = {name: getattr(table, name).tolist() for name in _COLUMNS}
     lists |= {name: getattr(signs, name).tolist() for name in Signs.__dataclass_fields__}
     lists["genotype_quality"] = genotype_quality(table.genotype_likelihoods).tolist()
+    lists["shown"] = shown[:, :, 1].tolist()
     lists["neighbours"] = _neighbours(table).tolist()
     result = np.empty(len(table), object)
     for row in range(len(table)):
@@ -125,6 +128,9 @@ def _artefacts(c: _Lists, i: int) -> Iterator[str]:
         yield "all at the same cycle"
     if c["read_ends"][i]:
         yield f"{c['near_end'][i]} of {n} within 10 bases of a read's end"
+    if c["both_copies"][i]:
+        first, second = c["shown"][i]
+        yield f"on both copies of the genome ({first}/{second} fragments by their other alleles)"
     if c["mates_deny"][i]:
         yield f"the mates of {c['denied'][i]} show something else"
     if c["long_run"][i]:

@@ -12,9 +12,10 @@ import numpy as np
 from scipy import stats
 
 from dbgclean.variants.allele_table import KINDS, AlleleTable
+from dbgclean.variants.phase import WRONG
 from dbgclean.variants.tables import strand_bias
 
-__all__ = ["FILTERS", "Rules", "Signs", "find_signs"]
+__all__ = ["FILTERS", "Rules", "Signs", "find_signs", "on_both_copies"]
 
 FILTERS = {
     "NotReal": "The corrector takes it for a sequencing error",
@@ -27,6 +28,7 @@ FILTERS = {
     "SameCycle": "The supporting bases lie at one place of the read",
     "MatesDisagree": "Overlapping mates show something else",
     "Homopolymer": "An insertion or deletion no more frequent than its homopolymer lets expect",
+    "BothCopies": "On both copies of the genome, as errors are and rare alleles are not",
     "FewFragments": "Fewer fragments than asked for",
     "LowFraction": "Credibly below the fraction asked for",
     "InNormal": "As frequent in the matched normal, and too rare there for an allele",
@@ -34,6 +36,8 @@ FILTERS = {
 }
 """Names for a VCF's FILTER, and what they mean; a variant has none."""
 
+# A sign that chance gives more often than this is none.
+_CHANCE = 0.01
 _INDELS = (KINDS.index("insertion"), KINDS.index("deletion"))
 _TIP = KINDS.index("tip")
 
@@ -114,6 +118,8 @@ class Signs:
     ----------
     one_strand, poor_bases, read_ends, one_place, mates_deny, long_run
         Artefacts of sequencing.
+    both_copies
+        The supporting fragments come from both copies, by what else they show.
     poor_mapping
         The reads may belong elsewhere.
     worse_mapping, several_copies, too_deep, many_others
@@ -126,6 +132,7 @@ class Signs:
     one_place: np.ndarray
     mates_deny: np.ndarray
     long_run: np.ndarray
+    both_copies: np.ndarray
     poor_mapping: np.ndarray
     worse_mapping: np.ndarray
     several_copies: np.ndarray
@@ -147,7 +154,10 @@ class Signs:
         return Signs(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
-_ARTEFACTS = ("one_strand", "poor_bases", "read_ends", "one_place", "mates_deny", "long_run")
+_ARTEFACTS = (
+    "one_strand", "poor_bases", "read_ends", "one_place", "mates_deny", "long_run",
+    "both_copies",
+)  # fmt: skip
 _REPEATS = ("poor_mapping", "worse_mapping", "several_copies", "too_deep", "many_others")
 
 
@@ -169,12 +179,25 @@ def find_signs(table: AlleleTable, rules: Rules) -> Signs:
         one_place=(table.cycles == 1) & (n >= 3),
         mates_deny=_mates_deny(table, rules),
         long_run=_long_run(table, rules),
+        both_copies=np.zeros(len(table), bool),
         poor_mapping=unmapped & (n > 0),
         worse_mapping=worse,
         several_copies=table.copies > 1,
         too_deep=deep,
         many_others=others,
     )
+
+
+def on_both_copies(shown: np.ndarray) -> np.ndarray:
+    """Is the support of both copies more than fragments assigned wrongly explain? bool (n,).
+
+    Parameters
+    ----------
+    shown
+        int64 (n, 2, 2): see `dbgclean.variants.phase.copies_shown`.
+    """
+    alt = shown[:, :, 1]
+    return stats.binom.sf(alt.min(1) - 1, alt.sum(1), WRONG) < _CHANCE
 
 
 def _one_strand(table: AlleleTable, rules: Rules) -> np.ndarray:
@@ -187,7 +210,7 @@ def _one_strand(table: AlleleTable, rules: Rules) -> np.ndarray:
 def _read_ends(table: AlleleTable, rules: Rules) -> np.ndarray:
     n = table.alt_fragments
     chance = stats.binom.sf(table.near_end - 1, n, rules.end_chance)
-    return (n > 1) & (table.near_end >= rules.near_end * n) & (chance < 0.01)
+    return (n > 1) & (table.near_end >= rules.near_end * n) & (chance < _CHANCE)
 
 
 def _mates_deny(table: AlleleTable, rules: Rules) -> np.ndarray:
