@@ -1,0 +1,178 @@
+"""The reads of a window on its reference, with every sequence they may have there tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dbgclean.evidence.threading import thread_batch
+from dbgclean.spectrum.counting import count_codes
+from dbgclean.spectrum.table import KmerTable
+from dbgclean.variants.haplotypes import (
+    Allele,
+    Candidate,
+    Clusters,
+    build_clusters,
+    candidate_of,
+    normalise,
+    primitive_alleles,
+)
+from dbgclean.variants.local_graph import Arm, DeadEnd, find_arms, least_abundance
+from dbgclean.variants.path_graph import PathGraph, build_path_graph
+from dbgclean.variants.placement import Placement, gap_events, place_reads
+from dbgclean.variants.realignment import Choices, realign
+
+if TYPE_CHECKING:
+    from dbgclean.variants.region_reads import RegionReads
+    from dbgclean.variants.regions import Region
+
+__all__ = ["AlignedWindow", "align_window", "gaps_of_reads"]
+
+# An arm without a gap is worth trying where threading might break off: from as many
+# differences on.
+_CLUSTER = 3
+
+
+@dataclass(frozen=True, eq=False)
+class AlignedWindow:
+    """Reads of a window laid along its reference.
+
+    Attributes
+    ----------
+    reads
+        As they came.
+    path
+        The reference and its graph.
+    table
+        k-mers of the reads, at the path's k.
+    states
+        uint8 (n_reads,): of the threading.
+    placement
+        Where each base lies.
+    clusters, choices
+        Places with more than one sequence, and what reads cost along each.
+    coverage
+        int64 (n, 2, 4): reads over each base of the reference by strand and base shown.
+    dead_ends
+        Branches of the reads' graph that do not come back.
+    """
+
+    reads: RegionReads
+    path: PathGraph
+    table: KmerTable
+    states: np.ndarray
+    placement: Placement
+    clusters: Clusters
+    choices: Choices
+    coverage: np.ndarray
+    dead_ends: list[DeadEnd]
+
+    @property
+    def reference(self) -> np.ndarray:
+        """Codes of the reference, uint8 (n,)."""
+        return self.path.codes
+
+
+def align_window(
+    reads: RegionReads,
+    reference: str,
+    origin: Region,
+    *,
+    alleles: tuple[Allele, ...] = (),
+    threads: int = 1,
+) -> AlignedWindow:
+    """Thread, place, find what threading cannot hold, and lay the reads along that.
+
+    Parameters
+    ----------
+    reference, origin
+        Bases, and where the first of them lies.
+    alleles
+        To be tried whether or not these reads suggest them.
+    """
+    path = build_path_graph(reference)
+    batch = reads.batch
+    table = count_codes(batch.codes, batch.offsets, batch.quals, path.k, threads=threads)
+    threaded = thread_batch(batch, path.graph, threads)
+    hint = _hints(reads, origin)
+    placement = place_reads(batch, threaded, path, reads.reverse, hint)
+    least = least_abundance(_coverage(placement, len(path.codes)).sum((1, 2)))
+    arms, dead_ends = find_arms(path, table, least)
+    candidates = _from_gaps(placement, path.codes, least) + _from_arms(arms, path.codes)
+    given = (candidate_of(path.codes, (a,), len(reads)) for a in alleles if _is_gap(a))
+    candidates += [candidate for candidate in given if candidate is not None]
+    clusters = build_clusters(path.codes, candidates)
+    choices = realign(placement, path.codes, clusters)
+    coverage = _coverage(placement, len(path.codes))
+    return AlignedWindow(
+        reads, path, table, threaded.states, placement, clusters, choices, coverage, dead_ends
+    )
+
+
+def _hints(reads: RegionReads, origin: Region) -> np.ndarray:
+    """Where the aligner has each read, for `place_reads`; nothing where it has a gap."""
+    length = np.diff(reads.batch.offsets)
+    first = reads.clip_left.astype(np.int64)
+    last = length - reads.clip_right
+    last = np.where(reads.end - reads.start == last - first, last, first)
+    return np.stack([first, last, reads.start - origin.start], 1)
+
+
+def _coverage(placement: Placement, size: int) -> np.ndarray:
+    at = np.flatnonzero((placement.where >= 0) & (placement.codes < 4))
+    turned = placement.turned[placement.read_of[at]]
+    cell = 8 * placement.where[at].astype(np.int64) + 4 * turned + placement.codes[at]
+    return np.bincount(cell, minlength=8 * size).reshape(size, 2, 4)
+
+
+def _is_gap(allele: Allele) -> bool:
+    return allele.end - allele.start != len(allele.alt)
+
+
+def gaps_of_reads(placement: Placement, reference: np.ndarray) -> dict[Allele, np.ndarray]:
+    """Gaps that reads have, int64 (n, 2) each: read, and index of the first base behind it."""
+    events, names = gap_events(placement, reference)
+    if not len(events):
+        return {}
+    keys = np.column_stack([events[:, 1:4], names.view(np.int64)])
+    _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(inverse.reshape(-1), kind="stable")
+    bounds = np.searchsorted(inverse.reshape(-1)[order], np.arange(len(first) + 1))
+    found: dict[Allele, np.ndarray] = {}
+    for group, row in enumerate(first.tolist()):
+        read, before, gone, more, at, _ = events[row].tolist()
+        alt = placement.codes[at : at + more]
+        # The event says where it stands on the left; its bases still as the read has them.
+        last = int(placement.where[at - 1])
+        allele = normalise(reference, last + 1, last + 1 + gone, alt)
+        if allele is None or (alt > 3).any():
+            continue
+        mine = events[order[bounds[group] : bounds[group + 1]]]
+        rows = np.column_stack([mine[:, 0], mine[:, 4] + mine[:, 3]])
+        found[allele] = np.concatenate([found[allele], rows]) if allele in found else rows
+    return found
+
+
+def _from_gaps(placement: Placement, reference: np.ndarray, least: np.ndarray) -> list[Candidate]:
+    candidates = []
+    for allele, rows in gaps_of_reads(placement, reference).items():
+        if len(rows) >= least[min(allele.start, len(least) - 1)]:
+            candidates.append(candidate_of(reference, (allele,), len(rows)))
+    return [candidate for candidate in candidates if candidate is not None]
+
+
+def _from_arms(arms: list[Arm], reference: np.ndarray) -> list[Candidate]:
+    """Arms with a gap, or with more differences than threading is sure to hold."""
+    candidates = []
+    for arm in arms:
+        start, end, bases = arm.start, arm.end, arm.bases
+        if end <= start:
+            # It comes back before the place it left: something is there twice.
+            low = max(0, end - 1)
+            bases, start = np.concatenate([reference[low:start], bases]), low
+        alleles = primitive_alleles(reference, start, end, bases)
+        if any(_is_gap(a) for a in alleles) or len(alleles) >= _CLUSTER:
+            candidates.append(candidate_of(reference, alleles, arm.abundance))
+    return [candidate for candidate in candidates if candidate is not None]

@@ -1,0 +1,271 @@
+"""The alleles of one window with all that is known of each, judged as the corrector judges.
+
+Reads are laid along the reference (`dbgclean.variants.aligned_window`); from there on
+the evidence is gathered, pooled and judged by the corrector's own code. What it says of
+an alternative is carried over to the allele, whose support is counted by fragment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dbgclean.spectrum.kmers import decode
+from dbgclean.variants.aligned_window import AlignedWindow, align_window, gaps_of_reads
+from dbgclean.variants.allele_table import AlleleTable
+from dbgclean.variants.haplotypes import Allele
+from dbgclean.variants.judgement import judge_window
+from dbgclean.variants.observations import (
+    ALT,
+    Observations,
+    observe_gaps,
+    observe_substitutions,
+    substitutions,
+)
+from dbgclean.variants.support import (
+    count_support,
+    fragment_depth,
+    kind_of,
+    repeat_runs,
+    showing,
+)
+
+if TYPE_CHECKING:
+    from dbgclean.variants.region_reads import RegionReads
+    from dbgclean.variants.regions import Region
+
+__all__ = ["KMER_K", "WindowEvidence", "count_alleles", "gather_window"]
+
+KMER_K = 25
+"""Length of the k-mers in `WindowEvidence.kmers`, whatever the path's."""
+
+# Bases on either side of an allele in ``arms``.
+_FLANK = 30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowEvidence:
+    """What one window has to say.
+
+    Attributes
+    ----------
+    alleles
+        Support, likelihood, posterior and verdict are filled; the rest is for
+        `dbgclean.variants.classify`.
+    reads_of
+        ``offsets`` int64 (n + 1,), ``fragment`` int64, ``shows_alt`` bool: per allele the
+        fragments (as in `RegionReads.fragment`) that show it, or the reference there.
+    k
+        At which reads were threaded.
+    kmers
+        k-mers of the reads of length ``KMER_K``: keys uint64, counts uint32, and whether
+        one is left when the reads are corrected by the verdicts, bool.
+    reads
+        Reads by state, as in `dbgclean.evidence.gather.Evidence`.
+    """
+
+    alleles: AlleleTable
+    reads_of: tuple[np.ndarray, np.ndarray, np.ndarray]
+    k: int
+    kmers: tuple[np.ndarray, np.ndarray, np.ndarray]
+    reads: dict[str, int]
+
+
+def gather_window(
+    reads: RegionReads,
+    reference: str,
+    origin: Region,
+    core: Region,
+    *,
+    corrector: str = "autoencoder",
+    model: str | None = None,
+    threads: int = 1,
+    seed: int = 1,
+    min_fraction: float = 0.0,
+) -> WindowEvidence:
+    """Find, count and judge the alleles that begin in ``core``.
+
+    Parameters
+    ----------
+    reads
+        Of the window; those that reach over its ends too.
+    reference, origin
+        Bases around the core, and where they lie on the contig.
+    corrector, model, seed
+        As for `dbgclean.correct.load_corrector`: who judges, with which weights.
+    threads
+        Workers; the result does not depend on them.
+    min_fraction
+        Of the depth: alleles below it are left out of the table.
+    """
+    window = align_window(reads, reference, origin, threads=threads)
+    start, end = core.start - origin.start, core.end - origin.start
+    alleles, events = _alleles(window, start, end)
+    found = _observe(window, alleles, events)
+    shown = np.bincount(found.allele[found.shows == ALT], minlength=len(alleles))
+    over = np.bincount(found.allele, minlength=len(alleles))
+    keep = np.flatnonzero((shown > 0) & (shown >= min_fraction * over))
+    alleles, found = [alleles[i] for i in keep], _only(found, keep)
+    table = _describe(window, alleles, found, origin)
+    judged = judge_window(
+        window, table, alleles, events,
+        corrector=corrector, model=model, threads=threads, seed=seed, kmer_k=KMER_K,
+    )  # fmt: skip
+    reads_of = showing(found, reads.fragment, len(table))
+    return WindowEvidence(table, reads_of, window.path.k, judged.kmers, judged.reads)
+
+
+def count_alleles(
+    reads: RegionReads, reference: str, origin: Region, table: AlleleTable
+) -> tuple[np.ndarray, np.ndarray]:
+    """Support of given alleles in other reads, as in a matched normal.
+
+    Parameters
+    ----------
+    table
+        Alleles on ``origin``; tips are not looked for and have a depth of -1.
+
+    Returns
+    -------
+    alt, depth
+        int64 (n,): fragments that show the allele, and fragments over its place.
+    """
+    alleles = [_allele_of(table, row, origin.start) for row in range(len(table))]
+    known = [allele for allele in alleles if allele is not None]
+    window = align_window(reads, reference, origin, alleles=tuple(known), threads=1)
+    unique = sorted(set(known))
+    found = _observe(window, unique, gaps_of_reads(window.placement, window.reference))
+    alt = np.bincount(found.allele[found.shows == ALT], minlength=len(unique))
+    depth = np.bincount(found.allele, minlength=len(unique))
+    row = {allele: i for i, allele in enumerate(unique)}
+    rows = np.array([-1 if a is None else row[a] for a in alleles], np.int64)
+    if not len(unique):
+        return np.full(len(table), -1, np.int64), np.full(len(table), -1, np.int64)
+    missing = rows < 0
+    return (
+        np.where(missing, -1, alt[rows]).astype(np.int64),
+        np.where(missing, -1, depth[rows]).astype(np.int64),
+    )
+
+
+def _alleles(
+    window: AlignedWindow, start: int, end: int
+) -> tuple[list[Allele], dict[Allele, np.ndarray]]:
+    """All alleles that VCF would place in ``[start, end)``, in its order; gaps of the reads."""
+    events = gaps_of_reads(window.placement, window.reference)
+    places, bases = substitutions(window.placement, window.reference, start, end)
+    alleles = [
+        Allele(place, place + 1, bytes([base]))
+        for place, base in zip(places.tolist(), bases.tolist(), strict=True)
+    ]
+    tried = {a for haplotype in window.clusters.alleles for a in haplotype}
+    gaps = {a for a in tried if not a.alt or a.start == a.end} | set(events)
+    alleles += [a for a in gaps if start <= _vcf_place(a) < end and a.start > 0]
+    spelled = {a: _spelled(window.reference, a) for a in alleles}
+    return sorted(alleles, key=lambda a: spelled[a]), events
+
+
+def _vcf_place(allele: Allele) -> int:
+    """Offset of the first base that VCF writes down."""
+    return allele.start - (allele.start == allele.end or not allele.alt)
+
+
+def _spelled(reference: np.ndarray, allele: Allele) -> tuple[int, str, str]:
+    """Offset, REF and ALT as in VCF."""
+    place = _vcf_place(allele)
+    before = decode(reference[place : allele.start])
+    ref = before + decode(reference[allele.start : allele.end])
+    return place, ref, before + decode(np.frombuffer(allele.alt, np.uint8))
+
+
+def _allele_of(table: AlleleTable, row: int, first: int) -> Allele | None:
+    """A row of a table as an allele of a window that begins at ``first``."""
+    from dbgclean.spectrum.kmers import encode
+
+    if table.kind[row] == 5:
+        return None
+    place = int(table.position[row]) - first
+    ref, alt = table.ref[row], table.alt[row]
+    shared = len(ref) != len(alt) and ref[:1] == alt[:1]
+    return Allele(place + shared, place + len(ref), encode(alt[shared:]).tobytes())
+
+
+def _observe(
+    window: AlignedWindow, alleles: list[Allele], events: dict[Allele, np.ndarray]
+) -> Observations:
+    """What fragments show at the place of each allele."""
+    pairs = window.reads.pairs
+    is_base = np.array([a.is_substitution for a in alleles], bool)
+    bases = np.flatnonzero(is_base)
+    parts = []
+    if len(bases):
+        places = np.array([alleles[i].start for i in bases], np.int64)
+        shown = np.array([alleles[i].alt[0] for i in bases], np.uint8)
+        parts.append(
+            observe_substitutions(window.placement, window.reference, pairs, places, shown, bases)
+        )
+    rest = np.flatnonzero(~is_base)
+    if len(rest):
+        parts.append(
+            observe_gaps(
+                window.placement,
+                window.reference,
+                pairs,
+                [alleles[i] for i in rest],
+                rest,
+                window.clusters,
+                window.choices,
+                events,
+            )  # fmt: skip
+        )
+    return Observations.concatenate(parts)
+
+
+def _only(found: Observations, keep: np.ndarray) -> Observations:
+    """The rows of the alleles ``keep``, numbered anew."""
+    number = np.full(int(found.allele.max(initial=-1)) + 1, -1, np.int32)
+    inside = keep[keep < len(number)]
+    number[inside] = np.arange(len(keep))[keep < len(number)]
+    mask = number[found.allele] >= 0
+    columns = {f: getattr(found, f)[mask] for f in found.__slots__}
+    columns["allele"] = number[columns["allele"]]
+    return Observations(**columns)
+
+
+def _describe(
+    window: AlignedWindow, alleles: list[Allele], found: Observations, origin: Region
+) -> AlleleTable:
+    """The table with everything that does not take a judge."""
+    n, reference = len(alleles), window.reference
+    table = AlleleTable.empty(n, [origin.contig])
+    count_support(table, found, window.placement, window.reads)
+    runs = repeat_runs(reference)
+    depth = fragment_depth(window.placement, window.reads.pairs, len(reference))
+    median = float(np.median(depth[depth > 0])) if (depth > 0).any() else 1.0
+    copies = _copies(window)
+    for row, allele in enumerate(alleles):
+        place, table.ref[row], table.alt[row] = _spelled(reference, allele)
+        table.position[row] = origin.start + place
+        table.kind[row] = kind_of(allele)
+        low, high = max(0, allele.start - 1), min(len(reference), allele.end + 1)
+        table.run[row] = runs[low:high].max()
+        table.copies[row] = copies[allele.start]
+        table.depth_ratio[row] = depth[min(allele.start, len(depth) - 1)] / median
+        left = decode(reference[max(0, allele.start - _FLANK) : allele.start])
+        right = decode(reference[allele.end : allele.end + _FLANK])
+        own = decode(reference[allele.start : allele.end])
+        alt = decode(np.frombuffer(allele.alt, np.uint8))
+        table.arms[row] = (left + own + right, left + alt + right)
+    return table
+
+
+def _copies(window: AlignedWindow) -> np.ndarray:
+    """How often the least repeated k-mer over each base stands in the window, int64 (n + 1,)."""
+    size, k = len(window.reference), window.path.k
+    copies = np.ones(size + 1, np.int64)
+    if len(window.path.copies):
+        centre = np.clip(np.arange(size + 1) - k // 2, 0, len(window.path.copies) - 1)
+        copies = np.maximum(window.path.copies[centre], 1)
+    return copies

@@ -1,0 +1,306 @@
+"""The corrector's verdicts on the alleles of a window: its evidence code, its judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from dbgclean.correct.correctors import Sample, load_corrector
+from dbgclean.correct.gap_verdicts import judge_gaps
+from dbgclean.correct.rewrite import Rewriter
+from dbgclean.correct.verdicts import Verdicts
+from dbgclean.evidence.alternatives import LOW_QUALITY, pool_edits
+from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
+from dbgclean.evidence.gap_alternatives import (
+    GapAlternatives,
+    GapCollector,
+    describe_batch,
+    gap_likelihood,
+)
+from dbgclean.evidence.gather import DELETE, INSERT, Evidence, OtherChanges, other_changes
+from dbgclean.evidence.sample import describe_sample
+from dbgclean.evidence.threading import (
+    CLEAN,
+    FOREIGN,
+    NO_ANCHOR,
+    PARTIAL,
+    THREADED,
+    TOO_SHORT,
+    Threads,
+)
+from dbgclean.reads import ReadBatch
+from dbgclean.spectrum.counting import KmerCounter
+from dbgclean.spectrum.histogram import fit_spectrum
+from dbgclean.variants.aligned_window import AlignedWindow
+from dbgclean.variants.allele_table import AlleleTable
+from dbgclean.variants.haplotypes import Allele
+from dbgclean.variants.path_graph import evidence_graph
+from dbgclean.variants.placement import Placement
+from dbgclean.variants.projection import project, slice_reads
+
+__all__ = ["Judged", "judge_window"]
+
+# Rate of a gap that is too long for the corrector's own classes, or that reads show only
+# at their ends.
+_RATE, _RATE_IN_RUN, _LONG_RUN = 1e-6, 1e-3, 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """See `dbgclean.variants.evidence.WindowEvidence`."""
+
+    kmers: tuple[np.ndarray, np.ndarray, np.ndarray]
+    reads: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Parts:
+    """Batches of whole pairs and of lone reads, with their threads."""
+
+    batches: list[ReadBatch]
+    threads: list[Threads]
+
+
+def judge_window(
+    window: AlignedWindow,
+    table: AlleleTable,
+    alleles: list[Allele],
+    events: dict[Allele, np.ndarray],
+    *,
+    corrector: str,
+    model: str | None,
+    threads: int,
+    seed: int,
+    kmer_k: int,
+) -> Judged:
+    """Fill ``likelihood``, ``posterior``, ``verdict`` and ``expected`` of the table."""
+    parts = _parts(window)
+    evidence, gap_of = _gather(window, parts, table, alleles, events)
+    judge = load_corrector(corrector)
+    spectrum = fit_spectrum(window.table, bases=len(window.reads.batch.codes))
+    sample = Sample(spectrum, 2, threads, seed, model)
+    verdicts = judge.judge(evidence, sample)
+    gaps = judge_gaps(judge, evidence)
+    assert gaps is not None
+    assert evidence.gaps is not None
+    _carry_substitutions(window.placement, evidence, verdicts, table, alleles)
+    known = np.flatnonzero(gap_of >= 0)
+    rows = gap_of[known]
+    pooled = evidence.gaps
+    table.likelihood[known] = pooled.likelihood[rows]
+    table.expected[known] = pooled.rate[rows] * (pooled.depth + pooled.fragments)[rows]
+    table.posterior[known] = gaps.posterior[rows]
+    table.verdict[known] = gaps.verdict[rows]
+    kmers = _kmers(parts, evidence, verdicts, gaps, kmer_k, threads)
+    return Judged(kmers, evidence.reads)
+
+
+def _parts(window: AlignedWindow) -> _Parts:
+    batch, n = window.reads.batch, len(window.reads)
+    whole = project(batch, window.placement, window.reference, window.states)
+    bounds = [(0, 2 * window.reads.pairs, True), (2 * window.reads.pairs, n, False)]
+    parts = [slice_reads(batch, whole, a, b, paired=two) for a, b, two in bounds if b > a]
+    return _Parts([part[0] for part in parts], [part[1] for part in parts])
+
+
+def _gather(
+    window: AlignedWindow,
+    parts: _Parts,
+    table: AlleleTable,
+    alleles: list[Allele],
+    events: dict[Allele, np.ndarray],
+) -> tuple[Evidence, np.ndarray]:
+    """As `dbgclean.evidence.gather.gather` does, of placed reads; and the gap alternative
+    of each allele (-1 for substitutions)."""
+    graph = evidence_graph(window.path, window.table)
+    collector = GapCollector()
+    edits, changes = [], []
+    profile = np.zeros((4, N_QUALITIES), np.int64)
+    states = np.zeros(16, np.int64)
+    first = 0
+    for batch, threads in zip(parts.batches, parts.threads, strict=True):
+        edits.append(collect_edits(batch, threads, graph, first))
+        change = other_changes(batch, threads, first)
+        changes.append(change)
+        longer = np.where(change.kind == INSERT, -change.size, change.kind == DELETE)
+        collector.add(describe_batch(batch, threads, graph, first, change, longer))
+        profile += quality_profile(batch, threads)
+        states += np.bincount(threads.states, minlength=16)
+        first += len(batch)
+    all_edits = Edits.concatenate(edits)
+    length = window.placement.offsets[-1] / max(1, first)
+    covered = window.coverage.sum((1, 2))
+    covered = covered[covered > 0]
+    peak = float(np.median(covered)) if len(covered) else 1.0
+    pooled = pool_edits(
+        all_edits, profile, window.table, length, peak=peak,
+        depths=lambda rows: _depths(window, all_edits, rows),
+    )  # fmt: skip
+    on_path = max(1, int(profile.sum()))
+    context = describe_sample(
+        pooled,
+        peak=peak,
+        error_rate=np.count_nonzero(pooled.column("reads") < 3) / on_path,
+        genome_size=float(max(1, len(covered))),
+        low_share=profile[:, :LOW_QUALITY].sum() / on_path,
+        has_qualities=window.reads.batch.quals is not None,
+    )
+    gaps = collector.pool(length / max(1.0, length - window.path.k + 1), peak)
+    all_changes = OtherChanges.concatenate(changes)
+    gaps, gap_of = _gaps_of_alleles(window, gaps, all_changes, table, alleles, events)
+    reads = _read_states(states)
+    return Evidence(
+        pooled, all_edits.without_windows(), all_changes, reads, context, gaps=gaps
+    ), gap_of
+
+
+def _read_states(states: np.ndarray) -> dict[str, int]:
+    plain = states[:FOREIGN] + states[FOREIGN:]
+    names = {
+        "clean": CLEAN,
+        "threaded": THREADED,
+        "partly_threaded": PARTIAL,
+        "no_anchor": NO_ANCHOR,
+        "too_short": TOO_SHORT,
+    }
+    found = {name: int(plain[state]) for name, state in names.items()}
+    return {**found, "foreign_part": int(states[FOREIGN:].sum())}
+
+
+def _index_of(placement: Placement, read: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Index in the placement of a base, by its place in the read as it was sequenced."""
+    start, stop = placement.offsets[read], placement.offsets[read + 1]
+    return np.where(placement.turned[read], stop - 1 - position, start + position)
+
+
+def _depths(window: AlignedWindow, edits: Edits, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Reads over the sites of edits that do not show them, along the key and against it,
+    and those that show the path's base."""
+    placement = window.placement
+    read = edits.read[rows]
+    at = _index_of(placement, read, edits.position[rows].astype(np.int64))
+    place, base = placement.where[at], placement.codes[at]
+    over = window.coverage[place]
+    own = over[np.arange(len(rows)), :, base]
+    others = (over.sum(2) - own).astype(float)
+    against = placement.turned[read] != (edits.strand[rows] == 1)
+    others[against] = others[against][:, ::-1]
+    reference = window.reference[place]
+    return others, over.sum(1)[np.arange(len(rows)), reference].astype(float)
+
+
+def _carry_substitutions(
+    placement: Placement,
+    evidence: Evidence,
+    verdicts: Verdicts,
+    table: AlleleTable,
+    alleles: list[Allele],
+) -> None:
+    """Each substitution has what was said of the alternative that most of its edits are of."""
+    edits, pooled = evidence.edits, evidence.alternatives
+    at = _index_of(placement, edits.read, edits.position.astype(np.int64))
+    key = 4 * placement.where[at].astype(np.int64) + placement.codes[at]
+    wanted = {4 * a.start + a.alt[0]: row for row, a in enumerate(alleles) if a.is_substitution}
+    names = np.array(sorted(wanted), np.int64)
+    if not len(names) or not len(key):
+        return
+    place = np.minimum(np.searchsorted(names, key), len(names) - 1)
+    mine = names[place] == key
+    pairs = np.stack([place[mine], pooled.of_edit[mine]], 1)
+    pairs, sizes = np.unique(pairs, axis=0, return_counts=True)
+    order = np.lexsort((pairs[:, 1], -sizes, pairs[:, 0]))
+    chosen = order[np.unique(pairs[order, 0], return_index=True)[1]]
+    rows = np.array([wanted[int(name)] for name in names[pairs[chosen, 0]]], np.int64)
+    alternative = pairs[chosen, 1]
+    table.likelihood[rows] = pooled.likelihood[alternative]
+    table.expected[rows] = pooled.expected[alternative]
+    table.posterior[rows] = verdicts.posterior[alternative]
+    table.verdict[rows] = verdicts.verdict[alternative]
+
+
+def _gaps_of_alleles(
+    window: AlignedWindow,
+    gaps: GapAlternatives,
+    changes: OtherChanges,
+    table: AlleleTable,
+    alleles: list[Allele],
+    events: dict[Allele, np.ndarray],
+) -> tuple[GapAlternatives, np.ndarray]:
+    """The gap alternative of each allele: the one that most of its reads were filed under.
+
+    Where none was, as for long gaps, one is added from the counts of the table.
+    """
+    placement = window.placement
+    filed = np.flatnonzero(gaps.of_change >= 0)
+    place = changes.read[filed] << 32 | changes.position[filed].astype(np.int64)
+    order = np.argsort(place, kind="stable")
+    place, filed = place[order], filed[order]
+    gap_of = np.full(len(alleles), -1, np.int64)
+    lacking = []
+    for row, allele in enumerate(alleles):
+        if allele.is_substitution:
+            continue
+        own = events.get(allele, np.zeros((0, 2), np.int64))
+        read, behind = own[:, 0], own[:, 1] - len(allele.alt)
+        start, stop = placement.offsets[read], placement.offsets[read + 1]
+        turn = stop - behind - (1 if allele.alt else 0)
+        position = np.where(placement.turned[read], turn, behind - start)
+        wanted = read << 32 | position
+        at = np.minimum(np.searchsorted(place, wanted), max(0, len(place) - 1))
+        found = gaps.of_change[filed[at[place[at] == wanted]]] if len(place) else np.zeros(0, int)
+        if len(found):
+            gap_of[row] = np.argmax(np.bincount(found))
+        else:
+            lacking.append(row)
+    gap_of[lacking] = len(gaps) + np.arange(len(lacking))
+    return _with_counts(gaps, table, alleles, np.array(lacking, np.int64)), gap_of
+
+
+def _with_counts(
+    gaps: GapAlternatives, table: AlleleTable, alleles: list[Allele], rows: np.ndarray
+) -> GapAlternatives:
+    """Gap alternatives with some rows of the table after them."""
+    n = table.alt_fragments[rows]
+    depth = (table.depth[rows] - n).astype(float)
+    size = [len(alleles[r].alt) - (alleles[r].end - alleles[r].start) for r in rows.tolist()]
+    rate = np.where(table.run[rows] >= _LONG_RUN, _RATE_IN_RUN, _RATE)
+    added = {
+        "flanks": np.zeros(len(rows), np.uint64),
+        "middle": np.zeros(len(rows), np.uint64),
+        "size": np.clip(np.array(size, np.int64), -127, 127).astype(np.int8),
+        "fragments": n,
+        "reads": table.alt_reads[rows],
+        "reverse": table.alt_reverse[rows],
+        "quality": np.nan_to_num(table.quality[rows]),
+        "depth": depth,
+        "rate": rate,
+        "likelihood": gap_likelihood(n, depth, rate),
+    }
+    columns = {
+        f.name: np.concatenate([getattr(gaps, f.name), added[f.name]])
+        for f in fields(gaps)
+        if f.name in added
+    }
+    return GapAlternatives(**columns, of_change=gaps.of_change)
+
+
+def _kmers(
+    parts: _Parts,
+    evidence: Evidence,
+    verdicts: Verdicts,
+    gaps: Verdicts,
+    k: int,
+    threads: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """k-mers of the reads, and which are left in the reads as the verdicts have them."""
+    rewriter = Rewriter(evidence, verdicts.kept, gaps.kept)
+    raw, left = (KmerCounter(k, threads=threads, memory_bytes=1 << 27) for _ in range(2))
+    first = 0
+    for batch in parts.batches:
+        raw.add(batch)
+        left.add(rewriter.rewrite(batch, first))
+        first += len(batch)
+    table = raw.finish()
+    kept = np.isin(table.keys, left.finish().keys, assume_unique=True)
+    return table.keys, table.counts, kept

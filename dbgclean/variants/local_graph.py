@@ -1,0 +1,202 @@
+"""What leaves the reference's path in the graph of the reads: bubbles and dead ends.
+
+Threading holds short gaps and a few differences at a time. A longer insertion or
+deletion, or a cluster of differences, shows as an arm of the reads' own de Bruijn
+graph: k-mers that the reference does not have, from one of its k-mers to another
+(Iqbal et al. 2012, doi:10.1038/ng.1028). Arms that come back are candidates for
+alleles; whether any read speaks for one is settled by laying the reads along it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from dbgclean.spectrum.kmers import canonical_kmers, revcomp
+from dbgclean.spectrum.table import KmerTable, find_row
+from dbgclean.variants.path_graph import PathGraph
+
+__all__ = ["Arm", "DeadEnd", "find_arms", "least_abundance"]
+
+# Longest arm in bases, arms from one place of the reference, and steps of the search there.
+_LONGEST, _MOST_ARMS, _MOST_STEPS = 400, 12, 4000
+# k-mers seen once are no arm; in deep windows neither are those below this share of the
+# depth, where the same error is made many times over.
+_LEAST, _SHARE = 2, 0.003
+# A dead end that goes on for fewer bases than this is a read's bad end.
+_SHORTEST_TIP = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way round a stretch of the reference.
+
+    Attributes
+    ----------
+    start, end
+        Stretch of the reference that it stands for, as offsets.
+    bases
+        uint8: what the reads have there.
+    abundance
+        Of its rarest k-mer.
+    """
+
+    start: int
+    end: int
+    bases: np.ndarray
+    abundance: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadEnd:
+    """A branch that does not come back; ``start`` is the first base that it replaces."""
+
+    start: int
+    bases: np.ndarray
+    abundance: int
+
+
+def least_abundance(coverage: np.ndarray) -> np.ndarray:
+    """Abundance from which a k-mer may belong to an arm, by depth (reads over each base)."""
+    return np.maximum(_LEAST, np.ceil(_SHARE * coverage)).astype(np.int64)
+
+
+def find_arms(
+    path: PathGraph, table: KmerTable, least: np.ndarray
+) -> tuple[list[Arm], list[DeadEnd]]:
+    """Arms and dead ends of the reads' graph, in the order of the reference.
+
+    Parameters
+    ----------
+    table
+        k-mers of the reads, at the path's k.
+    least
+        int64, one per base of the reference: see `least_abundance`.
+    """
+    if not len(path.kmers) or not len(table):
+        return [], []
+    canonical = canonical_kmers(path.kmers, path.k)
+    own = np.where(path.valid, table.abundance(canonical), 0).astype(np.int64)
+    # Which rows of the table stand on the path: twice the offset and a strand, -2 where
+    # in several places, -1 elsewhere.
+    on_path = np.full(len(table), -1, np.int64)
+    rows = table.find(canonical)
+    shown = path.valid & (rows >= 0)
+    on_path[rows[shown & (path.copies > 1)]] = -2
+    once = np.flatnonzero(shown & (path.copies == 1))
+    on_path[rows[once]] = 2 * once + (path.kmers[once] != canonical[once])
+    index = table.index()
+    counts = table.counts.astype(np.int64)
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    room = 1 << 12
+    while True:
+        rows_out = np.zeros((room, 5), np.int64)
+        text = np.zeros(room * 64, np.uint8)
+        n = _walk(
+            path.kmers, own, path.copies, np.int64(path.k), path.codes, index.slots, index.rows,
+            index.mask, counts, on_path, least, rows_out, text,
+        )  # fmt: skip
+        if n >= 0:
+            found.append((rows_out[:n], text))
+            break
+        room *= 4
+    return _collect(found[0][0], found[0][1], path.k)
+
+
+def _collect(rows: np.ndarray, text: np.ndarray, k: int) -> tuple[list[Arm], list[DeadEnd]]:
+    arms, ends = [], []
+    for p, q, first, last, abundance in rows.tolist():
+        bases = text[first:last].copy()
+        if q < 0:
+            ends.append(DeadEnd(p + k, bases, abundance))
+        else:
+            arms.append(Arm(p + k, q + k, bases, abundance))
+    return arms, ends
+
+
+@numba.njit(cache=True, nogil=True)
+def _successor(
+    kmer: np.uint64, b: int, k: int, slots: np.ndarray, rows: np.ndarray, mask: np.uint64
+) -> tuple[np.uint64, np.uint64, np.int64]:
+    """The next k-mer, its canonical form and its row in the table (-1: not there)."""
+    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    ahead = ((kmer << np.uint64(2)) | np.uint64(b)) & keep
+    key = min(ahead, revcomp(ahead, k))
+    return ahead, key, find_row(slots, rows, mask, key)
+
+
+@numba.njit(cache=True, nogil=True)
+def _put(
+    rows: np.ndarray, n: int, p: int, q: int, first: int, bases: np.ndarray, size: int,
+    abundance: int, text: np.ndarray,
+) -> int:  # fmt: skip
+    """Write one arm; -1 where there is no room."""
+    if n >= len(rows) or first + size > len(text):
+        return -1
+    text[first : first + size] = bases[:size]
+    rows[n, 0], rows[n, 1], rows[n, 2], rows[n, 3] = p, q, first, first + size
+    rows[n, 4] = abundance
+    return first + size
+
+
+@numba.njit(cache=True, nogil=True)
+def _walk(
+    kmers: np.ndarray, own: np.ndarray, copies: np.ndarray, k: int, reference: np.ndarray,
+    slots: np.ndarray, rows: np.ndarray, mask: np.uint64, counts: np.ndarray,
+    on_path: np.ndarray, least: np.ndarray, out: np.ndarray, text: np.ndarray,
+) -> int:  # fmt: skip
+    """Depth first from every place where the reads leave the path; -1: out of room."""
+    stack = np.zeros(_LONGEST + 1, np.uint64)
+    tried = np.zeros(_LONGEST + 1, np.int8)
+    lowest = np.zeros(_LONGEST + 1, np.int64)
+    bases = np.zeros(_LONGEST + 1, np.uint8)
+    longest = np.zeros(_LONGEST + 1, np.uint8)
+    n, at = 0, 0
+    for p in range(len(kmers)):
+        if own[p] == 0 or copies[p] != 1 or p + k >= len(reference):
+            continue
+        stack[0], tried[0], lowest[0] = kmers[p], 0, np.int64(1) << 60
+        depth, arms, steps, reach, reach_low = 0, 0, 0, 0, 0
+        while depth >= 0 and arms < _MOST_ARMS and steps < _MOST_STEPS:
+            b = tried[depth]
+            if b > 3 or depth >= _LONGEST:
+                depth -= 1
+                continue
+            tried[depth] += 1
+            if depth == 0 and b == reference[p + k]:
+                continue
+            steps += 1
+            ahead, key, row = _successor(stack[depth], b, k, slots, rows, mask)
+            if row < 0:
+                continue
+            place = on_path[row]
+            if place < 0 and counts[row] < least[p]:
+                continue
+            bases[depth] = b
+            if place == -2:
+                continue
+            if place >= 0:
+                q = place // 2
+                # On the other strand, or far away: another copy, not an allele of this one.
+                same = (ahead != key) == (place % 2 == 1)
+                if depth > 0 and same and abs(q - p) <= _LONGEST:
+                    at = _put(out, n, p, q, at, bases, depth + 1, lowest[depth], text)
+                    if at < 0:
+                        return -1
+                    n += 1
+                    arms += 1
+                continue
+            depth += 1
+            stack[depth], tried[depth] = ahead, 0
+            lowest[depth] = min(lowest[depth - 1], counts[row])
+            if depth > reach:
+                reach, reach_low = depth, lowest[depth]
+                longest[:depth] = bases[:depth]
+        if arms == 0 and reach >= _SHORTEST_TIP:
+            at = _put(out, n, p, -1, at, longest, reach, reach_low, text)
+            if at < 0:
+                return -1
+            n += 1
+    return n

@@ -1,0 +1,368 @@
+"""What every fragment shows at the places of the alleles, one row per allele and fragment.
+
+Mates that overlap saw one molecule: the better of the two bases speaks, and the other
+one agrees or denies. A fragment that shows neither the allele nor the reference shows
+another allele; one that cannot tell, as where a read ends within a homopolymer, shows
+nothing and is not counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from dbgclean.evidence.mates import AGREES, APART, DENIES
+from dbgclean.variants.haplotypes import Allele, Clusters, rightmost
+from dbgclean.variants.placement import OFF, Placement
+from dbgclean.variants.realignment import MARGIN, Choices
+
+__all__ = [
+    "ALT",
+    "OTHER",
+    "REF",
+    "Observations",
+    "observe_gaps",
+    "observe_substitutions",
+    "substitutions",
+]
+
+REF, ALT, OTHER = 0, 1, 2
+# A base of the reference that the read does not have.
+_GONE = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observations:
+    """Rows sorted by allele.
+
+    Attributes
+    ----------
+    allele
+        int32 (n,): row of the allele.
+    read
+        int32 (n,): the read that speaks for its fragment.
+    at
+        int64 (n,): index of its base in the placement.
+    shows
+        uint8 (n,): REF, ALT or OTHER.
+    mate
+        uint8 (n,): APART, AGREES or DENIES (`dbgclean.evidence.mates`).
+    quality
+        uint8 (n,): Phred of what it shows.
+    reads
+        uint8 (n,): reads of the fragment that show the same.
+    """
+
+    allele: np.ndarray
+    read: np.ndarray
+    at: np.ndarray
+    shows: np.ndarray
+    mate: np.ndarray
+    quality: np.ndarray
+    reads: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.allele)
+
+    @classmethod
+    def concatenate(cls, parts: list[Observations]) -> Observations:
+        """All rows, sorted by allele; within one in the order in which they came."""
+        kinds = (np.int32, np.int32, np.int64, np.uint8, np.uint8, np.uint8, np.uint8)
+        if not parts:
+            return cls(*(np.zeros(0, kind) for kind in kinds))
+        whole = [np.concatenate([getattr(p, f) for p in parts]) for f in cls.__slots__]
+        order = np.argsort(whole[0], kind="stable")
+        return cls(*(column[order] for column in whole))
+
+
+def substitutions(
+    placement: Placement, reference: np.ndarray, start: int, end: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places (int64) and bases (uint8) of all substitutions in ``[start, end)``, sorted."""
+    where, codes = placement.where, placement.codes
+    at = np.flatnonzero((where >= start) & (where < end) & (codes < 4))
+    place = where[at].astype(np.int64)
+    differs = (codes[at] != reference[place]) & (reference[place] < 4)
+    found = np.unique(4 * place[differs] + codes[at][differs])
+    return found // 4, (found % 4).astype(np.uint8)
+
+
+def observe_substitutions(
+    placement: Placement,
+    reference: np.ndarray,
+    pairs: int,
+    places: np.ndarray,
+    bases: np.ndarray,
+    rows: np.ndarray,
+) -> Observations:
+    """What fragments show at the places of substitutions.
+
+    Parameters
+    ----------
+    pairs
+        The first ``2 * pairs`` reads are mates of each other in turn.
+    places, bases
+        As from `substitutions`.
+    rows
+        int64 (n,): row of each of these alleles.
+    """
+    sites = np.unique(places)
+    number = np.full(len(reference) + 1, -1, np.int32)
+    number[sites] = np.arange(len(sites))
+    room = _covering(placement, number)
+    site, at = np.zeros(room, np.int32), np.zeros(room, np.int64)
+    read, what = np.zeros(room, np.int32), np.zeros((4, room), np.uint8)
+    n = _observe(
+        placement.codes, placement.quals, placement.offsets, placement.where, np.int64(pairs),
+        number, np.zeros((2, len(reference)), np.int64), site, read, at, what,
+    )  # fmt: skip
+    order = np.argsort(site[:n], kind="stable")
+    bounds = np.searchsorted(site[:n], np.arange(len(sites) + 1), sorter=order)
+    of_allele = number[places]
+    first, size = bounds[of_allele], np.diff(bounds)[of_allele]
+    taken = order[_ranges(first, size)]
+    base, mate, quality, reads = (row[taken] for row in what)
+    shows = np.full(len(taken), OTHER, np.uint8)
+    shows[base == np.repeat(bases, size)] = ALT
+    shows[base == np.repeat(reference[places], size)] = REF
+    allele = np.repeat(rows, size).astype(np.int32)
+    return Observations(allele, read[taken], at[taken], shows, mate, quality, reads)
+
+
+def _ranges(first: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """``first[0], first[0] + 1, ...`` for ``size[0]`` steps, then the next."""
+    ends = np.cumsum(size)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) - np.repeat(ends - size - first, size)
+
+
+def _covering(placement: Placement, number: np.ndarray) -> int:
+    """At least as many rows as `_observe` writes."""
+    where = placement.where
+    shown = int(np.count_nonzero(number[where[where >= 0]] >= 0))
+    gone = np.zeros(len(number) + 1, np.int64)
+    np.cumsum(number >= 0, out=gone[1:])
+    before = np.maximum.accumulate(np.where(where >= 0, np.arange(len(where)), 0))
+    last = np.flatnonzero(where >= 0)
+    previous = before[np.maximum(last - 1, 0)]
+    jump = where[last] - where[previous] > 1
+    jump &= where[previous] >= 0
+    jump &= placement.read_of[last] == placement.read_of[previous]
+    a, b = where[previous[jump]] + 1, where[last[jump]]
+    return shown + int((gone[b] - gone[a]).sum())
+
+
+@numba.njit(cache=True, nogil=True)
+def _spread(
+    codes: np.ndarray, where: np.ndarray, start: int, stop: int, at: np.ndarray
+) -> tuple[int, int]:
+    """For every reference base that a read covers, which base of the read is over it, as
+    ``2 * index``, plus 1 where the read lacks it; -1 where none is. Returns the span."""
+    low, last, previous = -1, -1, -1
+    for j in range(start, stop):
+        p = where[j]
+        if p == OFF:
+            previous = -1
+        if p < 0:
+            continue
+        if low < 0:
+            low = p
+        for q in range(last + 1 if last >= 0 else p, p):
+            at[q] = 2 * j + 1 if previous >= 0 else -1
+        at[p] = 2 * j if codes[j] < 4 else -1
+        last = previous = p
+    return low, last + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _shown(
+    codes: np.ndarray, quals: np.ndarray, entry: int, low: int, high: int, p: int
+) -> tuple[int, int, int]:
+    """Base (5: lacking; 4: none), its quality and index, of one entry of `_spread`."""
+    if p < low or p >= high or entry < 0:
+        return 4, 0, -1
+    j = entry // 2
+    if entry % 2:
+        return _GONE, min(quals[j], quals[j - 1]), j
+    return int(codes[j]), int(quals[j]), j
+
+
+@numba.njit(cache=True, nogil=True)
+def _observe(
+    codes: np.ndarray, quals: np.ndarray, offsets: np.ndarray, where: np.ndarray, pairs: int,
+    number: np.ndarray, at: np.ndarray, out_site: np.ndarray, out_read: np.ndarray,
+    out_at: np.ndarray, what: np.ndarray,
+) -> int:  # fmt: skip
+    """One row per fragment and site: base, mate's word, quality, reads that show it."""
+    n, r = 0, 0
+    while r < len(offsets) - 1:
+        two = r < 2 * pairs
+        low, high = _spread(codes, where, offsets[r], offsets[r + 1], at[0])
+        other_low, other_high = -1, -1
+        if two:
+            other_low, other_high = _spread(codes, where, offsets[r + 1], offsets[r + 2], at[1])
+        first, last = low, high
+        if other_low >= 0 and (low < 0 or other_low < low):
+            first = other_low
+        last = max(high, other_high)
+        for p in range(max(first, 0), last):
+            if number[p] < 0:
+                continue
+            base, quality, j = _shown(codes, quals, at[0, p], low, high, p)
+            base2, quality2, j2 = 4, 0, -1
+            if two:
+                base2, quality2, j2 = _shown(codes, quals, at[1, p], other_low, other_high, p)
+            if base == 4 and base2 == 4:
+                continue
+            mate, reads, read = APART, 1, r
+            if base != 4 and base2 != 4:
+                mate = AGREES if base == base2 else DENIES
+                reads = 2 if base == base2 else 1
+            if base == 4 or (base2 != 4 and quality2 > quality):
+                base, quality, j, read = base2, quality2, j2, r + 1
+            out_site[n], out_read[n], out_at[n] = number[p], read, j
+            what[0, n], what[1, n], what[2, n], what[3, n] = base, mate, quality, reads
+            n += 1
+        r += 2 if two else 1
+    return n
+
+
+def observe_gaps(
+    placement: Placement,
+    reference: np.ndarray,
+    pairs: int,
+    alleles: list[Allele],
+    rows: np.ndarray,
+    clusters: Clusters,
+    choices: Choices,
+    events: dict[Allele, np.ndarray],
+) -> Observations:
+    """What fragments show at the places of insertions, deletions and complex alleles.
+
+    Parameters
+    ----------
+    alleles, rows
+        The alleles, and the row of each.
+    clusters, choices
+        Alleles that stand in a cluster's sequences are told by what reads cost there.
+    events
+        int64 (n, 2) by allele: reads whose gap it is, and the first base behind the gap.
+    """
+    by_cluster: dict[Allele, int] = {}
+    for c in range(len(clusters)):
+        for h in range(clusters.first[c], clusters.first[c + 1]):
+            by_cluster.update(dict.fromkeys(clusters.alleles[h], c))
+    spans = _spans(placement)
+    starts = np.searchsorted(choices.cluster, np.arange(len(clusters) + 1), sorter=None)
+    parts = []
+    for allele, row in zip(alleles, rows, strict=True):
+        own = events.get(allele, np.zeros((0, 2), np.int64))
+        c = by_cluster.get(allele, -1)
+        if c >= 0:
+            part = slice(starts[c], starts[c + 1])
+            told = _told_by_cost(clusters, choices, c, part, allele)
+        else:
+            told = _told_by_place(spans, allele, reference, own)
+        parts.append(_by_fragment(placement, pairs, int(row), allele, told, own))
+    return Observations.concatenate(parts)
+
+
+def _spans(placement: Placement) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First and last reference base of each read (-1 where it has none), and the index of
+    its first placed base."""
+    n = len(placement)
+    where = placement.where
+    placed = np.flatnonzero(where >= 0)
+    read = placement.read_of[placed]
+    first, last, at = np.full(n, -1), np.full(n, -1), np.zeros(n, np.int64)
+    first[read[::-1]] = where[placed[::-1]]
+    at[read[::-1]] = placed[::-1]
+    last[read] = where[placed]
+    return first, last, at
+
+
+def _told_by_cost(
+    clusters: Clusters, choices: Choices, c: int, part: slice, allele: Allele
+) -> np.ndarray:
+    """int64 (n, 4): read, what it shows, odds in hundredths of a nat, index of its base."""
+    cost = choices.cost[part]
+    own = range(clusters.first[c], clusters.first[c + 1])
+    have = np.array([allele in clusters.alleles[h] for h in own])
+    # Of the sequences without it, those that have the reference at its place.
+    clean = np.array([not any(_overlap(allele, a) for a in clusters.alleles[h]) for h in own])
+    cost = cost[:, : len(have)]
+    with_it = cost[:, have].min(1)
+    without = cost[:, ~have].min(1)
+    plain = cost[:, clean].min(1) if clean.any() else np.full(len(cost), np.inf)
+    odds = without - with_it
+    shows = np.where(odds > 0, ALT, np.where(plain <= without + 1e-3, REF, OTHER))
+    tells = np.abs(odds) >= MARGIN
+    columns = (choices.read[part], shows, np.abs(odds) * 100, choices.far[part])
+    return np.stack([np.asarray(column)[tells].astype(np.int64) for column in columns], 1)
+
+
+def _overlap(a: Allele, b: Allele) -> bool:
+    return a.start <= b.end and b.start <= a.end
+
+
+def _told_by_place(
+    spans: tuple[np.ndarray, np.ndarray, np.ndarray],
+    allele: Allele,
+    reference: np.ndarray,
+    own: np.ndarray,
+) -> np.ndarray:
+    """As `_told_by_cost`, for a gap that no other read shares: who reads across."""
+    first, last, at = spans
+    reach = rightmost(reference, allele)
+    across = np.flatnonzero((first >= 0) & (first < allele.start) & (last >= reach))
+    shows = np.full(len(across), REF, np.int64)
+    shows[np.isin(across, own[:, 0])] = ALT
+    lone = own[~np.isin(own[:, 0], across), 0]
+    reads = np.concatenate([across, lone])
+    shows = np.concatenate([shows, np.full(len(lone), ALT, np.int64)])
+    near = at[reads] + np.maximum(allele.start - first[reads], 0)
+    return np.stack([reads, shows, np.full(len(reads), 1000, np.int64), near], 1)
+
+
+def _by_fragment(
+    placement: Placement, pairs: int, row: int, allele: Allele, told: np.ndarray, own: np.ndarray
+) -> Observations:
+    """One row per fragment: the read with the greater odds speaks."""
+    read, shows, odds, at = told.T
+    behind = np.full(len(placement), -1, np.int64)
+    behind[own[:, 0]] = own[:, 1]
+    at = np.where((behind[read] >= 0) & (shows == ALT), behind[read], at)
+    offsets = placement.offsets
+    at = np.clip(at, offsets[read], offsets[read + 1] - 1)
+    # Read and mate have the same number here; others are their own fragment.
+    molecule = np.where(read < 2 * pairs, read // 2, read)
+    order = np.lexsort((read, -odds, molecule))
+    read, shows, at, molecule = read[order], shows[order], at[order], molecule[order]
+    speaks = np.ones(len(read), bool)
+    speaks[1:] = molecule[1:] != molecule[:-1]
+    has_mate = np.zeros(len(read), bool)
+    has_mate[:-1] = ~speaks[1:]
+    same = np.zeros(len(read), bool)
+    same[:-1] = has_mate[:-1] & (shows[1:] == shows[:-1])
+    mate = np.where(has_mate, np.where(same, AGREES, DENIES), APART)
+    quality = _gap_quality(placement, at, len(allele.alt), shows == ALT)
+    columns = (read, at, shows, mate, quality, 1 + same)
+    kinds = (np.int32, np.int64, np.uint8, np.uint8, np.uint8, np.uint8)
+    kept = [column[speaks].astype(kind) for column, kind in zip(columns, kinds, strict=True)]
+    return Observations(np.full(int(speaks.sum()), row, np.int32), *kept)
+
+
+def _gap_quality(
+    placement: Placement, behind: np.ndarray, inserted: int, alt: np.ndarray
+) -> np.ndarray:
+    """Worst Phred of the inserted bases and the two on either side of the gap."""
+    read = np.searchsorted(placement.offsets, behind, side="right") - 1
+    low, high = placement.offsets[read], placement.offsets[read + 1] - 1
+    worst = placement.quals[np.clip(behind, low, high)].copy()
+    for step in range(1, min(inserted, 30) + 2):
+        wanted = alt | (step == 1)
+        here = placement.quals[np.clip(behind - step, low, high)]
+        worst = np.where(wanted, np.minimum(worst, here), worst)
+    return worst

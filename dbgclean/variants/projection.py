@@ -1,0 +1,134 @@
+"""Placed reads as threads along the reference: what the corrector's evidence is gathered from.
+
+However a read was laid in the end, here it differs from the reference and from nothing
+else: bases to edit, bases to drop, bases that are missing. So an allele that every read
+has is an edit like one that a single read has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numba
+import numpy as np
+
+from dbgclean.evidence.gaps import DISPUTED, GAP, MAX_GAP, ON_PATH, OUTSIDE
+from dbgclean.evidence.threading import (
+    CLEAN,
+    FOREIGN,
+    NO_ANCHOR,
+    PARTIAL,
+    THREADED,
+    TOO_SHORT,
+    Threads,
+)
+from dbgclean.reads import ReadBatch
+from dbgclean.variants.placement import INSERTED, OFF, Placement
+
+__all__ = ["project", "slice_reads"]
+
+
+def project(
+    batch: ReadBatch, placement: Placement, reference: np.ndarray, states: np.ndarray
+) -> Threads:
+    """Threads of a batch whose path is the reference wherever a base lies on it.
+
+    Parameters
+    ----------
+    states
+        uint8 (n_reads,), of the threading: which reads were too short to be threaded.
+    """
+    path = batch.codes.copy()
+    place = np.full(len(path), OUTSIDE, np.uint8)
+    where = placement.where
+    jumps = int(np.count_nonzero((where[:-1] >= 0) & (where[1:] > where[:-1] + 1)))
+    jumps += int(np.count_nonzero((where[:-1] == INSERTED) & (where[1:] >= 0)))
+    missing = np.zeros((jumps, 3), np.int64)
+    differs = np.zeros(len(placement), np.uint8)
+    off = np.zeros(len(placement), np.int64)
+    n = _project(
+        batch.codes, batch.offsets, placement.turned.astype(np.uint8), where,
+        placement.disputed, reference, path, place, missing, differs, off,
+    )  # fmt: skip
+    length = np.diff(batch.offsets)
+    new = np.where(differs > 0, THREADED, CLEAN)
+    new = np.where(off > 0, PARTIAL, new)
+    new = np.where(off == length, NO_ANCHOR, new)
+    new = np.where((states == TOO_SHORT) & (off == length), TOO_SHORT, new)
+    new = new | np.where(placement.foreign & (off > 0), FOREIGN, 0)
+    return Threads(path, place, missing[:n], new.astype(np.uint8))
+
+
+@numba.njit(cache=True, nogil=True)
+def _project(
+    codes: np.ndarray, offsets: np.ndarray, turned: np.ndarray, where: np.ndarray,
+    disputed: np.ndarray, reference: np.ndarray, path: np.ndarray, place: np.ndarray,
+    missing: np.ndarray, differs: np.ndarray, off: np.ndarray,
+) -> int:  # fmt: skip
+    n = 0
+    for r in range(len(offsets) - 1):
+        start, stop = offsets[r], offsets[r + 1]
+        last = -1
+        for j in range(start, stop):
+            i = start + stop - 1 - j if turned[r] else j
+            p = where[j]
+            if p == OFF or (p >= 0 and reference[p] > 3):
+                off[r] += 1
+                last = -1
+                continue
+            if p == INSERTED:
+                differs[r] = 1
+                run = j
+                while run > start and where[run - 1] == INSERTED and j - run < MAX_GAP:
+                    run -= 1
+                end = j
+                while end + 1 < stop and where[end + 1] == INSERTED and end - run < MAX_GAP:
+                    end += 1
+                # What the corrector would not take for a gap it is not told of.
+                if end - run < MAX_GAP:
+                    path[i] = GAP
+                    place[i] = ON_PATH
+                continue
+            place[i] = ON_PATH
+            path[i] = 3 - reference[p] if turned[r] else reference[p]
+            if path[i] != codes[i]:
+                differs[r] = 1
+                if disputed[j]:
+                    place[i] = DISPUTED
+            lacking = p - where[last] - 1 if last >= 0 else 0
+            if lacking > 0:
+                differs[r] = 1
+            if 0 < lacking <= MAX_GAP:
+                bases = np.int64(0)
+                for x in range(lacking):
+                    base = reference[p - 1 - x] if turned[r] else reference[where[last] + 1 + x]
+                    bases = (bases << 2) | np.int64(3 - base if turned[r] else base)
+                missing[n, 0] = start + stop - 1 - last if turned[r] else j
+                missing[n, 1] = lacking
+                missing[n, 2] = bases
+                n += 1
+            last = j
+    return n
+
+
+def slice_reads(
+    batch: ReadBatch, threads: Threads, first: int, last: int, *, paired: bool
+) -> tuple[ReadBatch, Threads]:
+    """Reads ``first`` to ``last`` (exclusive) of a batch and their threads."""
+    low, high = int(batch.offsets[first]), int(batch.offsets[last])
+    mine = (threads.missing[:, 0] >= low) & (threads.missing[:, 0] < high)
+    missing = threads.missing[mine]
+    missing[:, 0] -= low
+    part = replace(
+        batch,
+        bases=batch.bases[low:high],
+        codes=batch.codes[low:high],
+        quals=None if batch.quals is None else batch.quals[low:high],
+        offsets=batch.offsets[first : last + 1] - low,
+        names=batch.names[first:last],
+        first_read=0,
+        paired=paired,
+    )
+    return part, Threads(
+        threads.path[low:high], threads.place[low:high], missing, threads.states[first:last]
+    )

@@ -1,0 +1,146 @@
+"""Columns of the allele table that are counted from what fragments show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dbgclean.evidence.alternatives import LOW_QUALITY
+from dbgclean.evidence.mates import AGREES, DENIES
+from dbgclean.variants.allele_table import KINDS, AlleleTable
+from dbgclean.variants.haplotypes import Allele
+from dbgclean.variants.observations import ALT, REF, Observations
+from dbgclean.variants.placement import Placement
+
+if TYPE_CHECKING:
+    from dbgclean.variants.region_reads import RegionReads
+
+__all__ = ["count_support", "fragment_depth", "kind_of", "repeat_runs", "showing"]
+
+_NEAR_END = 10
+# From this mapping quality on the aligner knows no other place.
+_MAPPED = 20
+# Longest unit of a tandem repeat.
+_LONGEST_UNIT = 6
+
+
+def kind_of(allele: Allele) -> int:
+    """Index in `dbgclean.variants.allele_table.KINDS`."""
+    gone, more = allele.end - allele.start, len(allele.alt)
+    if gone == more:
+        return KINDS.index("snv" if gone == 1 else "mnv")
+    if gone and more:
+        return KINDS.index("complex")
+    return KINDS.index("deletion" if gone else "insertion")
+
+
+def count_support(
+    table: AlleleTable, found: Observations, placement: Placement, reads: RegionReads
+) -> None:
+    """Fill the support columns of ``table``, whose rows are those of ``found``."""
+    n = len(table)
+    alt, ref = found.shows == ALT, found.shows == REF
+    turned = placement.turned[found.read]
+    mapping = reads.mapping_quality[found.read].astype(float)
+
+    def count(mask: np.ndarray) -> np.ndarray:
+        return np.bincount(found.allele[mask], minlength=n).astype(np.int64)
+
+    def mean(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        total = np.bincount(found.allele[mask], values[mask], minlength=n)
+        size = np.bincount(found.allele[mask], minlength=n)
+        return np.divide(total, size, out=np.full(n, np.nan), where=size > 0)
+
+    start = placement.offsets[found.read]
+    length = placement.offsets[found.read + 1] - start
+    at = found.at - start
+    end_distance = np.minimum(at, length - 1 - at)
+    outside = (at < reads.clip_left[found.read]) | (at >= length - reads.clip_right[found.read])
+    table.alt_forward[:] = count(alt & ~turned)
+    table.alt_reverse[:] = count(alt & turned)
+    table.ref_forward[:] = count(ref & ~turned)
+    table.ref_reverse[:] = count(ref & turned)
+    table.depth[:] = np.bincount(found.allele, minlength=n)
+    table.alt_reads[:] = np.bincount(found.allele[alt], found.reads[alt], minlength=n)
+    table.quality[:] = mean(found.quality.astype(float), alt)
+    best = np.full(n, -1.0)
+    np.maximum.at(best, found.allele[alt], found.quality[alt].astype(float))
+    table.best_quality[:] = np.where(best < 0, np.nan, best)
+    table.low_quality[:] = count(alt & (found.quality < LOW_QUALITY))
+    table.mapping_quality[:] = mean(mapping, alt)
+    table.ref_mapping_quality[:] = mean(mapping, ref)
+    table.mapped_nowhere_else[:] = count(alt & (mapping >= _MAPPED))
+    table.clipped[:] = count(alt & outside)
+    cycle = np.where(turned, length - 1 - at, at)
+    table.cycles[:] = _distinct(found.allele[alt], (2 * cycle + turned)[alt], n)
+    table.end_distance[:] = mean(end_distance.astype(float), alt)
+    table.near_end[:] = count(alt & (end_distance < _NEAR_END))
+    table.agreed[:] = count(alt & (found.mate == AGREES))
+    table.denied[:] = count(alt & (found.mate == DENIES))
+    shown = np.bincount(found.read[alt], minlength=len(placement))
+    table.others[:] = mean(shown[found.read] - 1.0, alt)
+
+
+def _distinct(allele: np.ndarray, place: np.ndarray, n: int) -> np.ndarray:
+    """Different values of ``place`` per allele."""
+    pairs = np.unique(np.stack([allele.astype(np.int64), place.astype(np.int64)], 1), axis=0)
+    return np.bincount(pairs[:, 0], minlength=n)
+
+
+def showing(
+    found: Observations, fragment: np.ndarray, n: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fragments that show each allele or the reference there.
+
+    Returns
+    -------
+    offsets
+        int64 (n + 1,).
+    fragment
+        int64: numbers from ``fragment`` (by read).
+    shows_alt
+        bool: the allele, or else the reference.
+    """
+    known = (found.shows == ALT) | (found.shows == REF)
+    offsets = np.zeros(n + 1, np.int64)
+    np.cumsum(np.bincount(found.allele[known], minlength=n), out=offsets[1:])
+    return offsets, fragment[found.read[known]], found.shows[known] == ALT
+
+
+def fragment_depth(placement: Placement, pairs: int, size: int) -> np.ndarray:
+    """Fragments over each base of the reference, int64 (size,); overlapping mates are one."""
+    placed = np.flatnonzero(placement.where >= 0)
+    read = placement.read_of[placed]
+    n = len(placement)
+    first, last = np.full(n, size, np.int64), np.full(n, -1, np.int64)
+    np.minimum.at(first, read, placement.where[placed])
+    np.maximum.at(last, read, placement.where[placed])
+    low, high = first[: 2 * pairs].reshape(-1, 2), last[: 2 * pairs].reshape(-1, 2)
+    both = (low.max(1) <= high.min(1)) & (high.min(1) >= 0)
+    change = np.zeros(size + 1, np.int64)
+    on = last >= 0
+    np.add.at(change, first[on], 1)
+    np.add.at(change, last[on] + 1, -1)
+    # Where mates overlap one of the two is taken back.
+    np.add.at(change, low.max(1)[both], -1)
+    np.add.at(change, high.min(1)[both] + 1, 1)
+    return np.cumsum(change[:-1])
+
+
+def repeat_runs(reference: np.ndarray) -> np.ndarray:
+    """Length of the longest homopolymer or tandem repeat over each base, int64 (n,).
+
+    Two copies or more of a unit of up to six bases; 1 where there is none.
+    """
+    n = len(reference)
+    longest = np.ones(n, np.int64)
+    for unit in range(1, min(_LONGEST_UNIT, n - 1) + 1):
+        same = (reference[unit:] == reference[:-unit]) & (reference[unit:] < 4)
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]]).astype(np.int8)))
+        for first, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            size = stop - first + unit
+            if size >= 2 * unit:
+                part = longest[first : stop + unit]
+                np.maximum(part, size, out=part)
+    return longest
