@@ -7,7 +7,11 @@ dump does; where asked, the histogram of abundances with its fit, and the figure
 import argparse
 import json
 import logging
+from contextlib import closing
+from importlib import import_module
 from pathlib import Path
+from tempfile import gettempdir
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from dbgclean import __version__
@@ -15,11 +19,12 @@ from dbgclean.cli import add_kmer_size, add_memory, add_output, add_reads, add_t
 
 if TYPE_CHECKING:
     from dbgclean.reads import ReadStatistics
-    from dbgclean.spectrum.counting import CountStatistics
+    from dbgclean.spectrum.counting import CountStatistics, KmerCounter, Tally
     from dbgclean.spectrum.histogram import Spectrum
-    from dbgclean.spectrum.table import KmerTable
 
 logger = logging.getLogger(__name__)
+
+_BESIDES = 350 << 20  # interpreter, libraries and the batches of reads under way
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,24 +64,26 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Count, write, and say what was found."""
-    from dbgclean.spectrum.formats import write_histogram, write_kmer_fasta
+    from dbgclean.spectrum.formats import kmer_text, write_histogram, write_text
     from dbgclean.spectrum.histogram import fit_spectrum
 
-    table, reads, kmers = count_files(args)
-    spectrum = fit_spectrum(table, bases=reads.bases)
-    solid = table.counts >= args.min_abundance
-    write_kmer_fasta(args.output, table.keys[solid], table.counts[solid], args.k)
+    # What only the fit needs is loaded while the reads are counted.
+    Thread(target=import_module, args=("scipy.optimize",), daemon=True).start()
+    counter, reads = count_files(args)
+    # Rendered by the workers and written here, part by part: never all of it in memory.
+    with closing(counter.parts(lambda part: kmer_text(part.keys, part.counts, args.k))) as texts:
+        write_text(args.output, texts)
+    tally = counter.tally
+    spectrum = fit_spectrum(tally.histogram, args.k, bases=reads.bases, total=tally.total)
     if args.histogram:
         write_histogram(args.histogram, spectrum)
     if args.json:
-        _write_json(args, table, spectrum, reads, kmers)
-    _tell(spectrum, reads, kmers)
+        _write_json(args, tally, spectrum, reads, counter.statistics)
+    _tell(spectrum, reads, counter.statistics)
 
 
-def count_files(
-    args: argparse.Namespace,
-) -> "tuple[KmerTable, ReadStatistics, CountStatistics]":
-    """Count the k-mers of all input files.
+def count_files(args: argparse.Namespace) -> "tuple[KmerCounter, ReadStatistics]":
+    """Count the k-mers of all input files, at least one.
 
     Raises
     ------
@@ -96,7 +103,12 @@ def count_files(
         reference=args.reference,
     )
     counter = KmerCounter(
-        args.k, threads=args.threads, min_quality=args.min_quality, memory_bytes=args.memory
+        args.k,
+        threads=args.threads,
+        min_quality=args.min_quality,
+        memory_bytes=max(args.memory - _BESIDES, args.memory // 4),
+        tmp=args.tmp or gettempdir(),
+        min_count=args.min_abundance,
     )
     statistics = ReadStatistics()
     with Progress(quiet=args.quiet) as progress:
@@ -107,19 +119,18 @@ def count_files(
             )
             for batch in progress.iterate(batches):
                 counter.add(batch)
-    table = counter.finish()
-    if not len(table):
+    if not counter.statistics.kmers:
         message = (
             f"{', '.join(args.reads)}: no {args.k}-mer in {statistics.reads:,} reads (longest "
             f"{statistics.longest} bases); give longer reads or a smaller -k"
         )
         raise InputError(message)
-    return table, statistics, counter.statistics
+    return counter, statistics
 
 
 def _write_json(
     args: argparse.Namespace,
-    table: "KmerTable",
+    tally: "Tally",
     spectrum: "Spectrum",
     reads: "ReadStatistics",
     kmers: "CountStatistics",
@@ -138,9 +149,9 @@ def _write_json(
         "inputs": {"files": [Path(path).name for path in args.reads], **reads.to_dict()},
         "kmers": {
             **kmers.to_dict(),
-            "distinct": len(table),
-            "reverse": int(table.reverse.sum()),
-            "high_quality": int(table.high_quality.sum()),
+            "distinct": tally.distinct,
+            "reverse": tally.reverse,
+            "high_quality": tally.high_quality,
         },
         "spectrum": spectrum.to_dict(),
     }

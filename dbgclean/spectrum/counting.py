@@ -7,33 +7,42 @@ emitted integers and measuring runs counts all three at once. Three steps:
 1. *emit*: chunks of the batch's bases roll their k-mers into a bounded buffer,
    grouped by the highest bits of the key into partitions;
 2. *absorb*, when the buffer is full: each partition is gathered, sorted (a
-   vectorised sort that fits the cache), run-length encoded and merged into that
-   partition's sorted table;
-3. *finish*: the partitions, ordered by key, one after the other are the table.
+   vectorised sort that fits the cache) and counted (`Partition`);
+3. *settle*: the partitions, ordered by key, one after the other are the table,
+   handed out whole (`KmerCounter.finish`) or in parts (`KmerCounter.parts`).
 
 Sums do not depend on the order of their terms (nor do sums that stop at the
 highest count), so the table is the same for any number of threads and any split
-into batches. Memory: the buffer, and 20 bytes for each distinct k-mer.
+into batches. Memory: the buffer, 8 bytes for each k-mer seen once and 20 for each
+other one; where that is more than allowed, partitions go to disk (`SpillFile`).
 """
 
 import logging
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from dbgclean.spectrum.kmers import check_k
-from dbgclean.spectrum.table import KmerTable, merge_rows
-from dbgclean.spectrum.tagged import emit, gather, pick_reads, run_lengths
+from dbgclean.spectrum.mixture import MAX_ABUNDANCE
+from dbgclean.spectrum.partition import Partition, Settled
+from dbgclean.spectrum.spill import SpillFile, check_folder
+from dbgclean.spectrum.table import KmerTable
+from dbgclean.spectrum.tagged import emit, gather, interleave, pick_reads
 
 if TYPE_CHECKING:
     from dbgclean.reads.batch import ReadBatch
 
-__all__ = ["CountStatistics", "KmerCounter", "count_codes", "count_kmers"]
+__all__ = ["CountStatistics", "KmerCounter", "Tally", "count_codes", "count_kmers"]
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 CHUNK_BASES = 1 << 18
 """Bases that one task emits."""
@@ -47,6 +56,9 @@ its address table when they are written side by side; fewer would sort slower.""
 
 DEFAULT_BUFFER = 1 << 25
 SMALLEST_BUFFER = 1 << 20
+
+_PARTITIONS = 1 << PARTITION_BITS
+_SPILL_FROM = 0.7  # of the memory for tables, if it is still taken after tidying up
 
 
 @dataclass
@@ -80,6 +92,67 @@ class CountStatistics:
         return asdict(self)
 
 
+@dataclass
+class Tally:
+    """Sums over all k-mers counted, those not handed out included; ``+=`` adds.
+
+    Attributes
+    ----------
+    histogram : ndarray of int64
+        ``histogram[a]`` distinct k-mers have abundance a; the entry of
+        `MAX_ABUNDANCE` stands for that and everything above.
+    total, reverse, high_quality : int
+        Sums of the abundances, and of what the columns of a `KmerTable` say.
+    """
+
+    histogram: np.ndarray = field(default_factory=lambda: np.zeros(2, dtype=np.int64))
+    total: int = 0
+    reverse: int = 0
+    high_quality: int = 0
+
+    @classmethod
+    def of(cls, settled: Settled) -> "Tally":
+        """The sums over a partition."""
+        counts = np.minimum(settled.values[0], MAX_ABUNDANCE)
+        histogram = np.bincount(counts, minlength=2).astype(np.int64)
+        histogram[1] += settled.singles.size
+        sums = [int(column.sum(dtype=np.uint64)) for column in settled.values]
+        tags = settled.singles & np.uint64(3)
+        return cls(
+            histogram,
+            sums[0] + tags.size,
+            sums[1] + int(np.count_nonzero(tags >> np.uint64(1))),
+            sums[2] + int(np.count_nonzero(tags & np.uint64(1))),
+        )
+
+    @property
+    def distinct(self) -> int:
+        """Distinct k-mers."""
+        return int(self.histogram.sum())
+
+    def __iadd__(self, other: "Tally") -> "Tally":
+        one, two = sorted((self.histogram, other.histogram), key=len)
+        self.histogram = two.copy()
+        self.histogram[: one.size] += one
+        self.total += other.total
+        self.reverse += other.reverse
+        self.high_quality += other.high_quality
+        return self
+
+
+class _Scratch(threading.local):
+    """Room that a thread uses again and again: fresh pages cost as much as the work."""
+
+    def __init__(self) -> None:
+        self._words = np.empty(0, dtype=np.uint64)
+
+    def words(self, n: int) -> np.ndarray:
+        """uint64 (n,), of any content."""
+        if self._words.size < n:
+            self._words = np.empty(n + n // 4, dtype=np.uint64)
+        return self._words[:n]
+
+
 class KmerCounter:
     """Counts the k-mers of batches of reads in bounded memory.
 
@@ -92,18 +165,28 @@ class KmerCounter:
     min_quality : int
         Phred score from which a base counts as of high quality.
     memory_bytes : int, optional
-        Memory to aim at. A quarter of it, at most 256 MiB and at least 8 MiB,
-        becomes the buffer of emitted k-mers; the rest is for the table.
+        Memory to aim at for what is counted. A quarter of it, at most 256 MiB and at
+        least 8 MiB, becomes the buffer of emitted k-mers; the rest is for the tables.
+    tmp : path, optional
+        Folder for a temporary file, to which the tables go when they exceed
+        `memory_bytes`. None: they stay in memory however large they grow.
+    min_count : int
+        Only k-mers seen this often are handed out; `tally` is of all of them. From 2
+        on, a k-mer seen once never takes more than 8 bytes.
 
     Raises
     ------
     UsageError
         For an even k or one out of range.
+    OutputError
+        If `tmp` is missing or not writable, at the start; if the disk is full, later.
 
     Attributes
     ----------
     statistics : CountStatistics
         What was counted so far.
+    tally : Tally
+        Histogram and sums of all k-mers, once they were handed out.
     """
 
     def __init__(
@@ -113,11 +196,15 @@ class KmerCounter:
         threads: int = 1,
         min_quality: int = 20,
         memory_bytes: int | None = None,
+        tmp: str | os.PathLike[str] | None = None,
+        min_count: int = 1,
     ) -> None:
         self.k = check_k(k)
         self.min_quality = int(min_quality)
         self.threads = max(1, int(threads))
+        self.min_count = int(min_count)
         self.statistics = CountStatistics()
+        self.tally = Tally()
         size = DEFAULT_BUFFER
         if memory_bytes is not None:
             size = min(max(memory_bytes // 32, SMALLEST_BUFFER), DEFAULT_BUFFER)
@@ -125,8 +212,15 @@ class KmerCounter:
         self._filled = 0
         self._starts: list[np.ndarray] = []
         self._shift = 2 * self.k + 2 - PARTITION_BITS
-        self._keys = [np.empty(0, dtype=np.uint64)] * (1 << PARTITION_BITS)
-        self._values = [np.empty((3, 0), dtype=np.uint32)] * (1 << PARTITION_BITS)
+        self._partitions = [Partition() for _ in range(_PARTITIONS)]
+        self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+        self._scratch = _Scratch()
+        self._table_bytes: int | None = None
+        self._spill: SpillFile | None = None
+        if tmp is not None and memory_bytes is not None:
+            check_folder(tmp)
+            self._table_bytes = max(memory_bytes - self._buffer.nbytes, memory_bytes // 4)
+            self._spill = SpillFile(tmp, _PARTITIONS)
 
     def __repr__(self) -> str:
         return f"KmerCounter(k={self.k}, threads={self.threads}, min_quality={self.min_quality})"
@@ -182,7 +276,7 @@ class KmerCounter:
         reads = np.searchsorted(offsets, lows, side="right") - 1
 
         def emit_chunk(low: int, read: int) -> tuple[int, np.ndarray]:
-            starts = np.empty((PARTS, (1 << PARTITION_BITS) + 1), dtype=np.int64)
+            starts = np.empty((PARTS, _PARTITIONS + 1), dtype=np.int64)
             high = min(low + CHUNK_BASES, last)
             # A chunk of b bases emits b k-mers at most, so its place is known beforehand.
             n = emit(
@@ -198,6 +292,7 @@ class KmerCounter:
                 self._buffer,
                 begin + low,
                 starts,
+                self._scratch.words(CHUNK_BASES // PARTS + 1),
             )
             return n, starts
 
@@ -209,39 +304,144 @@ class KmerCounter:
         return emitted
 
     def _flush(self) -> None:
-        """Empty the buffer into the partitions' tables."""
+        """Empty the buffer into the partitions."""
         if not self._starts:
             return
         starts = np.concatenate(self._starts)
+        sizes = np.diff(starts, axis=1).sum(axis=0).tolist()
 
-        def absorb(partition: int) -> None:
-            fresh = gather(self._buffer, starts, partition)
-            fresh.sort()
-            keys, values = run_lengths(fresh)
-            old = self._keys[partition], self._values[partition]
-            if old[0].size:
-                keys, values, _ = merge_rows(*old, keys, values, 1)
-            self._keys[partition], self._values[partition] = keys, values
+        def absorb(partition: int, size: int) -> None:
+            words = self._scratch.words(size)
+            gather(self._buffer, starts, partition, words)
+            self._partitions[partition].absorb(words)
 
-        self._map(absorb, range(1 << PARTITION_BITS))
+        self._map(absorb, range(_PARTITIONS), sizes)
         self._starts = []
         self._filled = 0
+        if self._table_bytes is not None and self._held() > self._table_bytes:
+            self._map(lambda partition: self._partitions[partition].settle(), range(_PARTITIONS))
+            if self._held() > _SPILL_FROM * self._table_bytes:
+                self._spill_all()
 
-    def _map(self, task: Callable[..., Any], *arguments: Iterable[int]) -> list[Any]:
+    def _held(self) -> int:
+        return sum(partition.nbytes for partition in self._partitions)
+
+    def _spill_all(self) -> None:
+        """Move all partitions, which are settled, to disk."""
+        assert self._spill is not None
+        spill = self._spill
+        spill.open()
+        pieces = [partition.take() for partition in self._partitions]
+        places = [spill.reserve(partition, piece) for partition, piece in enumerate(pieces)]
+        self._map(spill.write, places, pieces)
+        logger.debug("%d bytes of k-mers on disk", spill.nbytes)
+
+    def _map(self, task: Callable[..., Any], *arguments: Iterable[Any]) -> list[Any]:
         """Results of a task, as of the built-in `map`, in order, over the threads."""
-        if self.threads == 1:
-            return list(map(task, *arguments))
-        with ThreadPoolExecutor(self.threads) as pool:
-            return list(pool.map(task, *arguments))
+        return list((self._pool.map if self._pool else map)(task, *arguments))
+
+    def _settled(self, partition: int) -> Settled:
+        """All of a partition, from disk and memory; it is empty afterwards."""
+        if self._spill is not None:
+            self._partitions[partition].give(self._spill.read(partition))
+        return self._partitions[partition].take()
+
+    def _close(self) -> None:
+        self._partitions = []
+        if self._spill is not None:
+            self._spill.close()
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def _rows(self, settled: Settled) -> int:
+        """Rows that a partition has at most in the table."""
+        return settled.keys.size + (settled.singles.size if self.min_count < 2 else 0)
+
+    def _fill(self, settled: Settled, table: KmerTable, first: int) -> None:
+        """Write a partition to its rows in the table, from row `first` on."""
+        part = slice(first, first + self._rows(settled))
+        columns = (table.keys, table.counts, table.reverse, table.high_quality)
+        singles = settled.singles if self.min_count < 2 else settled.singles[:0]
+        interleave(singles, settled.keys, settled.values, *(column[part] for column in columns))
+
+    def _solid(self, table: KmerTable) -> KmerTable:
+        return table if self.min_count <= 2 else table.select(table.counts >= self.min_count)
+
+    def parts(self, task: Callable[[KmerTable], Result]) -> Generator[Result]:
+        """Hand out the table in parts, in the order of their keys, through a task.
+
+        The task is run on the workers, a few parts ahead of the consumer, so that never
+        more than these stand in memory as rows. The counter is spent afterwards.
+
+        Parameters
+        ----------
+        task : callable
+            Takes a part of the table, possibly empty, and returns what is yielded.
+        """
+        self._flush()
+        self._buffer = np.empty(0, dtype=np.uint64)
+
+        def part(partition: int) -> tuple[Tally, Result]:
+            settled = self._settled(partition)
+            table = KmerTable.allocate(self.k, self._rows(settled))
+            self._fill(settled, table, 0)
+            return Tally.of(settled), task(self._solid(table))
+
+        try:
+            for tally, result in self._ahead(part):
+                self.tally += tally
+                yield result
+        finally:
+            self._close()
+
+    def _ahead(self, task: Callable[[int], Result]) -> Iterator[Result]:
+        """Results for all partitions in order, worked on a few ahead of the consumer."""
+        if self._pool is None:
+            yield from map(task, range(_PARTITIONS))
+            return
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for partition in range(_PARTITIONS):
+                waiting.append(self._pool.submit(task, partition))
+                if len(waiting) > 2 * self.threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
     def finish(self) -> KmerTable:
         """The table of all k-mers added; the counter is spent afterwards."""
         self._flush()
         self._buffer = np.empty(0, dtype=np.uint64)
-        pieces = list(zip(self._keys, self._values, strict=True))
-        self._keys, self._values = [], []
-        table = KmerTable.join(self.k, pieces)
-        logger.debug("counted %s: %d distinct k-mers", self.statistics, len(table))
+
+        def settle(partition: int) -> tuple[Settled, Tally]:
+            settled = self._settled(partition)
+            tally = Tally.of(settled)
+            if self.min_count > 1:  # dropped here, so that they are never all in memory
+                settled = settled._replace(singles=settled.singles[:0])
+            return settled, tally
+
+        try:
+            pieces: list[Settled | None] = []
+            ends = [0]
+            for settled, tally in self._map(settle, range(_PARTITIONS)):
+                self.tally += tally
+                pieces.append(settled)
+                ends.append(ends[-1] + self._rows(settled))
+            table = KmerTable.allocate(self.k, ends[-1])
+
+            def fill(partition: int) -> None:
+                piece, pieces[partition] = pieces[partition], None
+                assert piece is not None
+                self._fill(piece, table, ends[partition])
+
+            self._map(fill, range(_PARTITIONS))
+        finally:
+            self._close()
+        table = self._solid(table)
+        logger.debug("counted %s: %d distinct k-mers", self.statistics, self.tally.distinct)
         return table
 
 

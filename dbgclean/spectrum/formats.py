@@ -10,7 +10,7 @@ A histogram is a tab-separated table of abundances with the fit in comment lines
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -25,7 +25,14 @@ from dbgclean.spectrum.histogram import Spectrum
 from dbgclean.spectrum.kmers import BASE_CODES, LETTERS, canonical_kmers, check_k
 from dbgclean.spectrum.table import KmerTable
 
-__all__ = ["read_histogram", "read_kmer_fasta", "write_histogram", "write_kmer_fasta"]
+__all__ = [
+    "kmer_text",
+    "read_histogram",
+    "read_kmer_fasta",
+    "write_histogram",
+    "write_kmer_fasta",
+    "write_text",
+]
 
 _ROWS = 1 << 18
 _BLOCK = 1 << 24
@@ -100,10 +107,23 @@ def write_kmer_fasta(
     OutputError
         If the file cannot be written; then nothing is there under its name.
     """
+    parts = [slice(row, row + _ROWS) for row in range(0, keys.size, _ROWS)]
+    write_text(path, (kmer_text(keys[part], counts[part], k) for part in parts))
+
+
+def kmer_text(keys: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
+    """FASTA records of some k-mers, parameters as above: ASCII, uint8 (n,).
+
+    Holds no lock while it works, so that threads can render what one of them writes.
+    """
+    return _render(keys, counts, k, LETTERS)
+
+
+def write_text(path: str | os.PathLike[str], parts: Iterable[np.ndarray]) -> None:
+    """Write parts of a text (uint8) one after the other; path and errors as above."""
     with _writing(path) as out:
-        for row in range(0, keys.size, _ROWS):
-            part = slice(row, row + _ROWS)
-            out.write(_render(keys[part], counts[part], k, LETTERS).data)
+        for part in parts:
+            out.write(part.data)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -131,7 +131,11 @@ def abundance_histogram(table: KmerTable) -> np.ndarray:
 
 
 def fit_spectrum(
-    source: KmerTable | np.ndarray, k: int | None = None, *, bases: int | None = None
+    source: KmerTable | np.ndarray,
+    k: int | None = None,
+    *,
+    bases: int | None = None,
+    total: int | None = None,
 ) -> Spectrum:
     """Fit errors and coverage peaks to a table's abundances.
 
@@ -143,6 +147,8 @@ def fit_spectrum(
         Length of the k-mers; needed for a histogram.
     bases : int, optional
         Bases in the reads, for `Spectrum.depth`.
+    total : int, optional
+        Sum of the abundances, where a histogram's last bin hides it.
 
     Returns
     -------
@@ -161,7 +167,8 @@ def fit_spectrum(
         k, histogram, total = source.k, abundance_histogram(source), source.total
     else:
         histogram = np.asarray(source, dtype=np.int64)
-        total = int((histogram * np.arange(histogram.size)).sum())
+        if total is None:
+            total = int((histogram * np.arange(histogram.size)).sum())
     if k is None:
         msg = "k is needed with a histogram"
         raise ValueError(msg)

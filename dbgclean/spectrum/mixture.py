@@ -9,8 +9,6 @@ doi:10.1093/biomet/35.3-4.246).
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares
-from scipy.special import gammaln
 
 __all__ = [
     "MAX_ABUNDANCE",
@@ -112,6 +110,8 @@ def highest_peak(bins: Bins) -> float | None:
 
 
 def _negative_binomial(x: np.ndarray, mean: float, size: float) -> np.ndarray:
+    from scipy.special import gammaln  # a third of a second, for those who fit alone
+
     log_share = np.log(mean / (mean + size))
     log_rest = -np.log1p(mean / size)
     pmf: np.ndarray = np.exp(
@@ -169,6 +169,8 @@ def misfit(bins: Bins, model: Model, valley: int) -> float:
 
 def _fit(bins: Bins, start: float, half: bool) -> Model:
     """Robust least squares between the square roots of seen and expected counts."""
+    from scipy.optimize import least_squares
+
     scale = bins.counts.sum()
     near = np.abs(bins.centres / start - 1) < 0.35
     in_peak = bins.counts[near].sum() / scale

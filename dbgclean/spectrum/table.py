@@ -186,6 +186,12 @@ class KmerTable:
         return cls(k, np.empty(0, dtype=np.uint64), *columns)
 
     @classmethod
+    def allocate(cls, k: int, rows: int) -> "KmerTable":
+        """A table of so many rows for the caller to fill in; their content is arbitrary."""
+        columns = (np.empty(rows, dtype=np.uint32) for _ in range(3))
+        return cls(k, np.empty(rows, dtype=np.uint64), *columns)
+
+    @classmethod
     def join(cls, k: int, pieces: list[tuple[np.ndarray, np.ndarray]]) -> "KmerTable":
         """Put pieces (keys; uint32 (3, n) columns), sorted within and among them, together.
 

@@ -1,4 +1,4 @@
-"""Kernels on tagged k-mers: emitted by partition, gathered, run-length encoded.
+"""Kernels on tagged k-mers, "words": emitted by partition, gathered, counted.
 
 A tagged k-mer is the canonical k-mer shifted up by two bits; bit 1 says that it
 was read as the reverse complement, bit 0 that all its bases are of high quality.
@@ -7,12 +7,13 @@ was read as the reverse complement, bit 0 that all its bases are of high quality
 import numba
 import numpy as np
 
-__all__ = ["emit", "gather", "pick_reads", "run_lengths"]
+__all__ = ["emit", "gather", "interleave", "join", "pick_reads", "split"]
 
 _U0 = np.uint64(0)
 _U1 = np.uint64(1)
 _U2 = np.uint64(2)
 _U3 = np.uint64(3)
+_SATURATED = 2**32 - 1
 
 
 @numba.njit(cache=True, nogil=True)
@@ -82,15 +83,16 @@ def emit(
     buffer: np.ndarray,
     begin: int,
     starts: np.ndarray,
+    scratch: np.ndarray,
 ) -> int:
     """Write the k-mers that start at bases `low` to `high` to ``buffer[begin:]`` by partition.
 
     `read` is the read that holds base `low`, and `shift` what leaves the partition
     of a tagged k-mer. Each row of `starts`, one per equal part of the bases, receives
-    where its partitions begin and the last one ends. Returns the number of k-mers.
+    where its partitions begin and the last one ends; `scratch` holds the k-mers of a
+    part meanwhile. Returns the number of k-mers.
     """
     part = -(-(high - low) // starts.shape[0])
-    scratch = np.empty(part, dtype=np.uint64)
     total = 0
     for row in range(starts.shape[0]):
         end = min(low + part, high)
@@ -110,46 +112,130 @@ def emit(
 
 
 @numba.njit(cache=True, nogil=True)
-def gather(buffer: np.ndarray, starts: np.ndarray, partition: int) -> np.ndarray:
-    """All emitted keys of one partition; `starts` has one row per chunk."""
+def gather(buffer: np.ndarray, starts: np.ndarray, partition: int, out: np.ndarray) -> int:
+    """Copy all emitted words of one partition to `out`; their number.
+
+    `starts` has one row per part of a chunk, as `emit` filled it in.
+    """
     n = 0
-    for chunk in range(starts.shape[0]):
-        n += starts[chunk, partition + 1] - starts[chunk, partition]
-    out = np.empty(n, dtype=np.uint64)
-    n = 0
-    for chunk in range(starts.shape[0]):
-        for i in range(starts[chunk, partition], starts[chunk, partition + 1]):
-            out[n] = buffer[i]
-            n += 1
-    return out
+    for part in range(starts.shape[0]):
+        first, end = starts[part, partition], starts[part, partition + 1]
+        out[n : n + end - first] = buffer[first:end]
+        n += end - first
+    return n
 
 
 @numba.njit(cache=True, nogil=True)
-def run_lengths(tagged: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct keys and counts (uint32 (3, n)) of sorted tagged k-mers, fewer than 2**32."""
-    keys = np.empty(tagged.size, dtype=np.uint64)
-    ends = np.empty((3, tagged.size), dtype=np.uint32)
-    n = -1
-    reverse = good = _U0
-    previous = ~_U0
-    # Running sums are stored at every step, the last one of a run stays: no branches.
-    for i in range(tagged.size):
-        key = tagged[i] >> _U2
-        n += int(key != previous)
-        previous = key
-        reverse += (tagged[i] >> _U1) & _U1
-        good += tagged[i] & _U1
-        keys[n] = key
-        ends[0, n] = i + 1
-        ends[1, n] = reverse
-        ends[2, n] = good
-    values = np.empty((3, n + 1), dtype=np.uint32)
-    for column in range(3):
-        before = np.uint32(0)
-        for row in range(n + 1):
-            values[column, row] = ends[column, row] - before
-            before = ends[column, row]
-    return keys[: n + 1].copy(), values
+def join(words: np.ndarray, keys: np.ndarray, values: np.ndarray) -> int:
+    """Add sorted words to the rows of their keys; what has no row moves to the front.
+
+    Parameters
+    ----------
+    words : ndarray of uint64
+        Tagged k-mers, sorted; the rest is left in ``words[:n]``, sorted, where n is
+        what is returned.
+    keys : ndarray of uint64, (rows,)
+        Sorted k-mers, untagged.
+    values : ndarray of uint32, (3, rows)
+        Abundance, reverse, high quality: added to in place, up to the highest value.
+    """
+    left = row = i = 0
+    while i < words.size:
+        key = words[i] >> _U2
+        while row < keys.size and keys[row] < key:
+            row += 1
+        if row == keys.size or keys[row] != key:
+            words[left] = words[i]
+            left += 1
+            i += 1
+            continue
+        first = i
+        reverse = good = _U0
+        while i < words.size and words[i] >> _U2 == key:
+            reverse += (words[i] >> _U1) & _U1
+            good += words[i] & _U1
+            i += 1
+        _raise(values, 0, row, np.int64(i - first))
+        _raise(values, 1, row, np.int64(reverse))
+        _raise(values, 2, row, np.int64(good))
+    return left
+
+
+@numba.njit(cache=True, nogil=True)
+def _raise(values: np.ndarray, column: int, row: int, by: int) -> None:
+    """Add to one value, which stops at the highest there is."""
+    values[column, row] = min(np.int64(values[column, row]) + by, np.int64(_SATURATED))
+
+
+@numba.njit(cache=True, nogil=True)
+def split(words: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Part sorted words into those whose k-mer stands alone and rows for the others.
+
+    Returns the lone words, still tagged: eight bytes tell all that there is to say of
+    a k-mer seen once. And keys (uint64, (rows,)) and values (uint32, (3, rows)) of
+    k-mers seen twice or more, fewer than 2**32 times.
+    """
+    alone = rows = 0
+    i = 0
+    while i < words.size:
+        first = i
+        while i < words.size and words[i] >> _U2 == words[first] >> _U2:
+            i += 1
+        alone += int(i == first + 1)
+        rows += int(i > first + 1)
+    singles = np.empty(alone, dtype=np.uint64)
+    keys = np.empty(rows, dtype=np.uint64)
+    values = np.empty((3, rows), dtype=np.uint32)
+    alone = rows = 0
+    i = 0
+    while i < words.size:
+        first = i
+        reverse = good = _U0
+        while i < words.size and words[i] >> _U2 == words[first] >> _U2:
+            reverse += (words[i] >> _U1) & _U1
+            good += words[i] & _U1
+            i += 1
+        if i == first + 1:
+            singles[alone] = words[first]
+            alone += 1
+        else:
+            keys[rows] = words[first] >> _U2
+            values[0, rows] = i - first
+            values[1, rows] = reverse
+            values[2, rows] = good
+            rows += 1
+    return singles, keys, values
+
+
+@numba.njit(cache=True, nogil=True)
+def interleave(
+    singles: np.ndarray,
+    keys: np.ndarray,
+    values: np.ndarray,
+    out_keys: np.ndarray,
+    out_counts: np.ndarray,
+    out_reverse: np.ndarray,
+    out_good: np.ndarray,
+) -> None:
+    """Write lone words and rows, no k-mer in both, as one sorted table."""
+    row = single = 0
+    for n in range(out_keys.size):
+        # As in `merge_rows`: an exhausted side reads its last entry again, for nothing.
+        word = singles[min(single, singles.size - 1)] if singles.size else ~_U0
+        key = keys[min(row, keys.size - 1)] if keys.size else ~_U0
+        take = row == keys.size or (single < singles.size and word >> _U2 < key)
+        if take:
+            out_keys[n] = word >> _U2
+            out_counts[n] = 1
+            out_reverse[n] = (word >> _U1) & _U1
+            out_good[n] = word & _U1
+            single += 1
+        else:
+            out_keys[n] = key
+            out_counts[n] = values[0, row]
+            out_reverse[n] = values[1, row]
+            out_good[n] = values[2, row]
+            row += 1
 
 
 @numba.njit(cache=True, nogil=True)
