@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dbgclean.spectrum.kmers import decode
+from dbgclean.spectrum.kmers import decode, encode
 from dbgclean.variants.aligned_window import AlignedWindow, align_window, gaps_of_reads
-from dbgclean.variants.allele_table import AlleleTable
+from dbgclean.variants.allele_table import KINDS, AlleleTable
+from dbgclean.variants.consensus import consensus
 from dbgclean.variants.haplotypes import Allele
 from dbgclean.variants.judgement import judge_window
 from dbgclean.variants.observations import (
@@ -36,13 +37,14 @@ if TYPE_CHECKING:
     from dbgclean.variants.region_reads import RegionReads
     from dbgclean.variants.regions import Region
 
-__all__ = ["KMER_K", "WindowEvidence", "count_alleles", "gather_window"]
+__all__ = ["KMER_K", "WindowEvidence", "consensus", "count_alleles", "gather_window"]
 
 KMER_K = 25
 """Length of the k-mers in `WindowEvidence.kmers`, whatever the path's."""
 
 # Bases on either side of an allele in ``arms``.
 _FLANK = 30
+_TIP = KINDS.index("tip")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,9 +184,7 @@ def _spelled(reference: np.ndarray, allele: Allele) -> tuple[int, str, str]:
 
 def _allele_of(table: AlleleTable, row: int, first: int) -> Allele | None:
     """A row of a table as an allele of a window that begins at ``first``."""
-    from dbgclean.spectrum.kmers import encode
-
-    if table.kind[row] == 5:
+    if table.kind[row] == _TIP:
         return None
     place = int(table.position[row]) - first
     ref, alt = table.ref[row], table.alt[row]

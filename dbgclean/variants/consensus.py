@@ -1,0 +1,106 @@
+"""What stands in for the reference where there is none: the deepest sequence of the reads.
+
+The reads' graph is cleaned as assemblers do, tips clipped and bubbles popped, which
+leaves the deeper arm of every bubble; what is left without a branch is a contig.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dbgclean.graph.cleaning import classical_clean
+from dbgclean.graph.compaction import compact
+from dbgclean.spectrum.counting import count_codes
+from dbgclean.spectrum.kmers import canonical_kmers, decode
+from dbgclean.variants.path_graph import reference_kmers
+
+if TYPE_CHECKING:
+    from dbgclean.variants.region_reads import RegionReads
+
+__all__ = ["consensus"]
+
+_K = 31
+# k-mers below this share of the median (weighted by abundance) take no part.
+_SHARE, _LEAST = 0.1, 3
+# Shorter contigs hold no read, and no allele in the middle of one.
+_SHORTEST = 100
+
+
+def consensus(reads: RegionReads, *, k: int = _K, threads: int = 1) -> list[tuple[str, str]]:
+    """Contigs of a window's reads, in the order and direction of their alignments.
+
+    Parameters
+    ----------
+    k
+        Of the graph, odd, at most 31.
+
+    Returns
+    -------
+    list of (str, str)
+        Name (``bubble-contig-1`` and so on) and bases; empty where nothing was read
+        thrice over a hundred bases.
+    """
+    codes = _along_reference(reads)
+    offsets = reads.batch.offsets
+    table = count_codes(codes, offsets, reads.batch.quals, k, threads=threads)
+    if not len(table):
+        return []
+    by_depth = np.sort(table.counts)
+    weight = np.cumsum(by_depth.astype(np.int64))
+    median = int(by_depth[np.searchsorted(weight, weight[-1] / 2)])
+    table = table.select(table.counts >= max(_LEAST, _SHARE * median))
+    table = table.select(classical_clean(table.keys, table.counts, k, threads))
+    graph = compact(table.keys, table.counts, k, threads)
+    found = []
+    place = _Places(codes, reads, k)
+    for u in np.flatnonzero(graph.lengths >= _SHORTEST).tolist():
+        own = graph.codes[graph.offsets[u] : graph.offsets[u + 1]]
+        kmers, _ = reference_kmers(own, k)
+        canonical = canonical_kmers(kmers, k)
+        rows = table.find(canonical)
+        turned = np.where(kmers == canonical, table.reverse[rows], 0).sum()
+        turned += np.where(kmers != canonical, table.counts[rows] - table.reverse[rows], 0).sum()
+        if 2 * turned > table.counts[rows].sum():
+            own = 3 - own[::-1]
+        found.append((place(canonical[[0, -1]]), decode(own)))
+    found.sort()
+    return [(f"bubble-contig-{i}", bases) for i, (_, bases) in enumerate(found, 1)]
+
+
+def _along_reference(reads: RegionReads) -> np.ndarray:
+    """Codes of the reads as the reference runs."""
+    offsets = reads.batch.offsets
+    lengths = np.diff(offsets)
+    codes = reads.batch.codes
+    start, stop = np.repeat(offsets[:-1], lengths), np.repeat(offsets[1:], lengths)
+    turned = np.repeat(reads.reverse, lengths)
+    at = np.arange(len(codes))
+    back = codes[np.where(turned, start + stop - 1 - at, at)]
+    return np.where(turned & (back < 4), 3 - back, back).astype(np.uint8)
+
+
+class _Places:
+    """Where the aligner has k-mers, by the reads that hold them."""
+
+    def __init__(self, codes: np.ndarray, reads: RegionReads, k: int) -> None:
+        kmers, valid = reference_kmers(codes, k)
+        self._order = np.flatnonzero(valid)
+        keys = canonical_kmers(kmers[self._order], k)
+        rank = np.argsort(keys, kind="stable")
+        self._keys, self._order = keys[rank], self._order[rank]
+        self._offsets = reads.batch.offsets
+        self._start = reads.start - reads.clip_left
+
+    def __call__(self, keys: np.ndarray) -> float:
+        """Median place of the first of them, and of the last, whichever is less."""
+        low = np.searchsorted(self._keys, keys, side="left")
+        high = np.searchsorted(self._keys, keys, side="right")
+        least = np.inf
+        for a, b in zip(low.tolist(), high.tolist(), strict=True):
+            at = self._order[a:b]
+            read = np.searchsorted(self._offsets, at, side="right") - 1
+            if len(at):
+                least = min(least, float(np.median(self._start[read] + at - self._offsets[read])))
+        return least
