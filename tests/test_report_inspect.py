@@ -288,8 +288,11 @@ def drawn(tmp_path_factory):
 def test_the_list_is_drawn_without_a_word_on_the_console(drawn, profile):
     path, rows = drawn
     count, items, text = dump(profile, path)
-    assert count == f"{len(rows)} of {len(rows)} alleles"
-    assert items == [(row["class"], i) for i, row in enumerate(rows)]
+    # Errors wait behind their button and are offered beside the count.
+    wanted = [(row["class"], i) for i, row in enumerate(rows) if row["class"] != "error"]
+    assert items == wanted
+    assert count == f"{len(wanted)} of {len(rows)} alleles"
+    assert f"Show {len(rows) - len(wanted)} more of other classes" in text
     assert 'class="body"' not in text  # drawn only when unfolded
     assert text.count("<path") > 4
 
@@ -300,9 +303,15 @@ def test_the_list_is_drawn_without_a_word_on_the_console(drawn, profile):
     [
         ("class=variant", lambda row: row["class"] == "variant"),
         ("class=error,repeat", lambda row: row["class"] in ("error", "repeat")),
-        ("p=0.9&kind=snv", lambda row: row["posterior"] >= 0.9 and row["kind"] == "snv"),
-        ("q=below%20q15%20REVERSE", lambda row: "on the reverse strand" in str(row["reasons"])),
-        ("q=chr20:1,200-1,800", lambda row: 1200 <= row["position"] <= 1800),
+        ("class=all&p=0.9&kind=snv", lambda row: row["posterior"] >= 0.9 and row["kind"] == "snv"),
+        (
+            "class=all&q=below%20q15%20REVERSE",
+            lambda row: "on the reverse strand" in str(row["reasons"]),
+        ),
+        (
+            "q=chr20:1,200-1,800",
+            lambda row: 1200 <= row["position"] <= 1800 and row["class"] != "error",
+        ),
         ("class=nonsense&q=zzz", lambda row: False),
     ],
 )
@@ -319,7 +328,7 @@ def test_filters_by_the_address(drawn, profile, address, wanted):
 def test_an_unfolded_allele_shows_its_bubble_and_its_reasons(drawn, profile):
     path, rows = drawn
     which = next(i for i, row in enumerate(rows) if row["class"] == "error")
-    _, _, text = dump(profile, path, f"open={which}")
+    _, _, text = dump(profile, path, f"class=error&open={which}")
     body = text[text.index('class="body"') :]
     assert text.count('class="body"') == 1
     for words in (*rows[which]["reasons"], "Fragments by strand", "Base quality of the allele"):
@@ -331,13 +340,13 @@ def test_an_unfolded_allele_shows_its_bubble_and_its_reasons(drawn, profile):
 @in_browser
 def test_every_allele_can_be_drawn(drawn, profile, tmp_path):
     path, rows = drawn
-    _, _, text = dump(profile, path, "open=" + ",".join(map(str, range(len(rows)))))
+    _, _, text = dump(profile, path, "class=all&open=" + ",".join(map(str, range(len(rows)))))
     assert text.count('class="body"') == len(rows)
     long = example_report(10)["alleles"]
     long[0] |= {"ref_arm": "ACGT" * 20, "alt_arm": "ACGT" * 10 + "G" * 300 + "ACGT" * 10,
                 "quality": None, "mapping_quality": None, "depth": 0}  # fmt: skip
     write_inspect_page(tmp_path / "long.html", example_report(alleles=long))
-    assert "columns left out" in dump(profile, tmp_path / "long.html", "open=0")[2]
+    assert "columns left out" in dump(profile, tmp_path / "long.html", "class=all&open=0")[2]
 
 
 @in_browser
@@ -355,7 +364,7 @@ def test_phased_neighbours_are_named(profile, tmp_path):
 @in_browser
 def test_hostile_text_stays_text_in_the_browser(profile, tmp_path):
     write_inspect_page(tmp_path / "page.html", evil_report(), sample=EVIL)
-    _, _, text = dump(profile, tmp_path / "page.html", "open=0")
+    _, _, text = dump(profile, tmp_path / "page.html", "class=all&open=0")
     assert "alert(1)" in text
     assert len(re.findall("<script", text)) == 2
 
@@ -375,5 +384,5 @@ def test_three_thousand_alleles(profile, tmp_path):
 
 @in_browser
 def test_a_picture_of_the_page_is_not_blank(drawn, profile, tmp_path):
-    browse(profile, drawn[0], "open=2", f"--screenshot={tmp_path / 'page.png'}")
+    browse(profile, drawn[0], "class=all&open=2", f"--screenshot={tmp_path / 'page.png'}")
     assert (tmp_path / "page.png").stat().st_size > 50_000

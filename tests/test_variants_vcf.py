@@ -187,7 +187,7 @@ def test_pysam_reads_back_what_was_written(example):
         assert sample.phased == ("|" in table.genotype[row])
         assert sample["PS"] == (table.phase_set[row] or None)
         assert min(sample["PL"]) == 0
-        assert record.qual == pytest.approx(table.quality_score[row], rel=1e-4, abs=1e-4)
+        assert record.qual == pytest.approx(table.quality_score[row], abs=0.006)
         assert record.info["DBG_P"][0] == pytest.approx(table.posterior[row], rel=1e-4)
         assert record.info["DBG_CLASS"] == CLASSES[table.klass[row]]
         assert record.info["DBG_MQ"] == pytest.approx(
@@ -269,7 +269,7 @@ def only_record(path):
 
 def test_one_record_to_the_letter(tmp_path):
     record = only_record(write(tmp_path / "v.vcf.gz", one(phase_set=42, genotype="0|1")))
-    assert record[:7] == [CONTIG, "100", ".", "C", "T", "20", "PASS"]
+    assert record[:7] == [CONTIG, "100", ".", "C", "T", "20.00", "PASS"]
     assert record[7] == (
         "DBG_P=0.99;DBG_CLASS=variant;DBG_KIND=snv;DBG_SB=1.7398;DBG_LOWQ=0;DBG_UNIQ=0;"
         "DBG_CLIP=0;DBG_CYC=0;DBG_NEAR=0;DBG_AGREE=0;DBG_DENY=0;DBG_COPIES=1;DBG_RUN=1"

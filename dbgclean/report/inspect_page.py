@@ -127,6 +127,7 @@ def render_inspect_page(report: Report, *, sample: str | None = None) -> str:
     style, script = _source(_STYLES), _source(_SCRIPTS)
     return environment.get_template("inspect.html.j2").render(
         sample=printable(sample),
+        files=[printable(name) for group in inputs for name in group.get("files") or []],
         version=printable(report.get("version") or ""),
         style=style,
         script=script,
@@ -272,7 +273,9 @@ def _sentences(summary: Report, rows: Sequence[Report]) -> list[str]:
     variants = (summary.get("classes") or {}).get("variant")
     if variants is not None:
         what = [
-            f"{full(n)} {printable(name)}" for name, n in (summary.get("zygosities") or {}).items()
+            f"{full(n)} {printable(name)}"
+            for name, n in (summary.get("zygosities") or {}).items()
+            if n
         ]
         phased = summary.get("phased_variants")
         text = f"{full(variants)} variant{'s' * (variants != 1)}"

@@ -264,7 +264,7 @@ def _quality(table: AlleleTable) -> list[str]:
     """QUAL: the classifier's, else of the corrector's P(real)."""
     wrong = np.clip(1.0 - table.posterior.astype(float), 1e-6, 1.0)
     score = np.where(np.isnan(table.quality_score), -10 * np.log10(wrong), table.quality_score)
-    return [_float(value) for value in np.clip(score, 0, _MOST) + 0.0]
+    return [f"{value:.2f}" for value in np.clip(score, 0, _MOST) + 0.0]
 
 
 def _float(value: float) -> str:

@@ -12,7 +12,9 @@ const several = new Set(alleles.map((a) => a.contig)).size > 1;
 const buttons = [...document.querySelectorAll("button[data-class]")];
 const known = buttons.map((button) => button.dataset.class);
 const CONTROLS = ["kind", "origin", "sort"];
-const state = { classes: new Set(known), kind: "", origin: "", q: "", p: 0, sort: "position", open: new Set() };
+// Errors are many and seldom what is looked for: they start out of the list, unless they are all.
+const usual = alleles.some((a) => a.class !== "error") ? known.filter((name) => name !== "error") : known;
+const state = { classes: new Set(usual), kind: "", origin: "", q: "", p: 0, sort: "position", open: new Set() };
 let found = [], drawn = 0;
 
 function short(bases) {
@@ -27,7 +29,7 @@ function nameOf(a) {
 function readAddress() {
   const asked = new URLSearchParams(location.hash.slice(1));
   const classes = (asked.get("class") || "").split(",").filter((name) => known.includes(name));
-  state.classes = new Set(asked.has("class") ? classes : known);
+  state.classes = new Set(asked.get("class") === "all" ? known : asked.has("class") ? classes : usual);
   for (const name of CONTROLS) {
     const wanted = asked.get(name) || "";
     state[name] = [...$(name).options].some((o) => o.value === wanted) ? wanted : $(name).options[0].value;
@@ -40,7 +42,9 @@ function readAddress() {
 
 function writeAddress() {
   const parts = new URLSearchParams();
-  if (state.classes.size < known.length) parts.set("class", [...state.classes].join(","));
+  const chosen = known.filter((name) => state.classes.has(name));
+  if (chosen.join() !== usual.join())
+    parts.set("class", chosen.length === known.length ? "all" : chosen.join(","));
   for (const name of CONTROLS) if (state[name] !== $(name).options[0].value) parts.set(name, state[name]);
   if (state.q) parts.set("q", state.q);
   if (state.p) parts.set("p", state.p);
@@ -276,7 +280,7 @@ $("search").addEventListener("input", () => {
 $("filters").addEventListener("submit", (event) => event.preventDefault());
 $("filters").addEventListener("reset", (event) => {
   event.preventDefault();
-  Object.assign(state, { classes: new Set(known), kind: "", origin: "", q: "", p: 0, sort: "position" });
+  Object.assign(state, { classes: new Set(usual), kind: "", origin: "", q: "", p: 0, sort: "position" });
   changed();
 });
 $("elsewhere").addEventListener("click", () => {
