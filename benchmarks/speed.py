@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -120,7 +121,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--genomes", type=float, nargs="*", default=[1e6, 5e6, 50e6], help="sizes, in bases"
     )
     parser.add_argument("--genome-depth", type=float, default=50.0)
-    parser.add_argument("--stages", nargs="+", choices=list(STAGES), default=list(STAGES))
+    parser.add_argument(
+        "--stages", nargs="+", choices=list(STAGES), help="for threads, memory and growth"
+    )
     parser.add_argument("--memory", default="1G")
     parser.add_argument("--memory-depth", type=float, default=200.0)
     parser.add_argument("--peers", nargs="+", help="only these (parts of names)")
@@ -134,6 +137,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         default=Path(tempfile.gettempdir()) / "dbgclean-speed",
         help="where samples are kept, those of benchmarks.accuracy among them "
         "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--draw", action="store_true", help="draw the samples of these parts, and stop"
     )
     parser.add_argument("-o", "--output", type=Path, metavar="JSON", help="figures go here")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the JSON's growth")
@@ -154,11 +160,27 @@ def settings_of(args: argparse.Namespace) -> Settings:
         depths=tuple(args.depths),
         genomes=tuple(int(size) for size in args.genomes),
         genome_depth=args.genome_depth,
-        stages=tuple(args.stages),
+        stages=tuple(args.stages) if args.stages else None,
         memory_depth=args.memory_depth,
         memory=args.memory,
         peers=tuple(args.peers) if args.peers else None,
     )
+
+
+def _measure(args: argparse.Namespace, settings: Settings, told: dict[str, Any]) -> dict[str, Any]:
+    """Run the parts; the results, with those of earlier runs."""
+    results: dict[str, Any] = {**told, "rows": []}
+    for part in args.part:
+        for row in PARTS[part](settings):
+            show(row)
+            # Written as it goes: a long series may be stopped at any time.
+            if args.output:
+                results = _write(args.output, [row], told)
+            else:
+                rows = merge(results["rows"], [row])
+                results = {**told, "fits": fit_growth(rows), "rows": rows}
+    shutil.rmtree(settings.work, ignore_errors=True)
+    return results
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -172,19 +194,19 @@ def main(argv: list[str] | None = None) -> int:
         if not settings.source.path.exists():
             print(f"{settings.source.path}: not there; give --data or --genome", file=sys.stderr)
             return 1
+        if args.draw:
+            for reads in settings.draw(args.part):
+                print(f"{reads.folder}: {reads.bases:,} bases", flush=True)
+            return 0
         told = {
             "command": "python -m benchmarks.speed",
             "machine": machine(),
             "versions": versions(),
         }
-        for part in args.part:
-            for row in PARTS[part](settings):
-                show(row)
-                # Written as it goes: a long series may be stopped at any time.
-                if args.output:
-                    results = _write(args.output, [row], told)
-                else:
-                    results = {**told, "rows": merge(results["rows"], [row])}
+        if results.get("machine", told["machine"]) != told["machine"]:
+            print(f"{args.output}: figures of another machine; give another file", file=sys.stderr)
+            return 1
+        results = _measure(args, settings, told)
     if args.plots:
         from benchmarks.speed_plots import plot_growth, plot_pairs
 

@@ -8,7 +8,7 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "run": ("run", ()),
 }
 """What is timed of ours: name, verb, options."""
+
+_FEW = ("count", "correct", "graph raw")
 
 WARMING = (200_000, 40)
 """Bases and depth of the sample on which kernels are compiled before anything is timed."""
@@ -51,8 +53,9 @@ class Settings:
         Of the series of growth: at a fixed genome, and of genomes in bases.
     genome_depth : float
         At which genomes of several sizes are read.
-    stages : tuple of str
-        Among `STAGES`, for growth, threads and memory.
+    stages : tuple of str or None
+        Among `STAGES`, for growth, threads and memory; by default all for threads, and
+        counting, correction and the raw graph for the others, which take long.
     memory_depth : float
         Of the deep sample of the part on memory; it is set against ``depth``.
     memory : str
@@ -68,7 +71,7 @@ class Settings:
     depths: tuple[float, ...] = (12, 25, 50, 100, 200)
     genomes: tuple[int, ...] = (1_000_000, 5_000_000, 50_000_000)
     genome_depth: float = 50
-    stages: tuple[str, ...] = ("count", "correct", "graph raw", "graph solid", "run")
+    stages: tuple[str, ...] | None = None
     memory_depth: float = 200
     memory: str = "1G"
     peers: tuple[str, ...] | None = None
@@ -82,6 +85,20 @@ class Settings:
     def reads(self, depth: float | None = None) -> Reads:
         """ART's reads at a depth."""
         return hiseq(self.source, depth or self.depth)
+
+    def random(self, length: int) -> Reads:
+        """Reads of a random genome."""
+        return random_reads(self.source.folder, length, self.genome_depth, self.source.seed)
+
+    def draw(self, parts: Sequence[str]) -> Iterator[Reads]:
+        """The samples that these parts need, so that they are there when time is measured."""
+        depths = [self.depth] if set(parts) - {"growth", "first-run"} else []
+        depths += [self.memory_depth] if "memory" in parts else []
+        depths += list(self.depths) if "growth" in parts else []
+        for depth in sorted(set(depths)):
+            yield self.reads(depth)
+        for length in self.genomes if "growth" in parts else ():
+            yield self.random(length)
 
     def job(self, stage: str, reads: Reads, threads: int = 0, extra: tuple[str, ...] = ()) -> Job:
         """One of our stages, with its kernels compiled by an earlier run that is not timed."""
@@ -131,7 +148,7 @@ def counting(settings: Settings) -> Iterator[Row]:
     yield from _pairs(settings, "count", reads, "count 2", kmc(reads, threads, 2), two)
     none = ours("count", reads, threads, "count, not written", COUNT_NOTHING)
     silent = kmc(reads, threads, 1, write=False)
-    yield from _pairs(settings, "count", reads, none.name, silent, none)
+    yield from _pairs(settings, "count", reads, "count, not written", silent, none)
     yield from _pairs(settings, "count", reads, "count", jellyfish(reads, threads))
 
 
@@ -162,14 +179,11 @@ def growth(settings: Settings) -> Iterator[Row]:
     for depth in settings.depths:
         yield from _grown(settings, "depth", depth, settings.reads(depth))
     for length in settings.genomes:
-        reads = random_reads(
-            settings.source.folder, length, settings.genome_depth, settings.source.seed
-        )
-        yield from _grown(settings, "genome", length, reads)
+        yield from _grown(settings, "genome", length, settings.random(length))
 
 
 def _grown(settings: Settings, axis: str, value: float, reads: Reads) -> Iterator[Row]:
-    for stage in settings.stages:
+    for stage in settings.stages or _FEW:
         job = settings.job(stage, reads)
         head = {"part": "growth", "name": stage, "axis": axis, "value": value}
         head |= {"threads": settings.threads, "bases": reads.bases, "depth": reads.depth}
@@ -190,7 +204,7 @@ def _one(head: Row, job: Job, reads: Reads, settings: Settings) -> Iterator[Row]
 def threads(settings: Settings) -> Iterator[Row]:
     """Every stage with two threads (or more) and with one, in turn."""
     reads = settings.reads()
-    for stage in settings.stages:
+    for stage in settings.stages or STAGES:
         single = settings.job(stage, reads, 1)
         single = Job("1 thread", single.plan, environment=single.environment)
         for row in _pairs(settings, "threads", reads, stage, single):
@@ -208,7 +222,7 @@ def memory(settings: Settings) -> Iterator[Row]:
         (settings.memory_depth, settings.memory),
     ):
         reads = settings.reads(depth)
-        for stage in settings.stages:
+        for stage in settings.stages or _FEW:
             job = settings.job(stage, reads, extra=("--memory", limit) if limit else ())
             head = {"part": "memory", "name": stage, "memory": limit or "default"}
             head |= {"threads": settings.threads, "depth": reads.depth, "bases": reads.bases}

@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from benchmarks.speed_table import BARS
 
@@ -102,12 +103,16 @@ def plot_pairs(results: dict[str, Any], folder: Path) -> list[Path]:
     for axes, (name, label) in zip(figure.subplots(1, 3, sharey=True), _FIGURES, strict=True):
         for height, row in enumerate(rows):
             dots = [pair["ours"][name] / max(pair["peer"][name], 1e-9) for pair in row["pairs"]]
-            axes.barh(height, row["ratio"][name], color="#9ecae1")
+            # From 1 on, either way: half and double are as long on a logarithmic axis.
+            axes.barh(height, row["ratio"][name] - 1, left=1, color="#9ecae1")
             axes.plot(dots, [height] * len(dots), "k.", markersize=4)
             bar = BARS.get((row["part"], row["name"], row["against"]), {}).get(name)
             if bar is not None:
                 axes.plot([bar, bar], [height - 0.45, height + 0.45], color="#d55e00", linewidth=2)
         axes.axvline(1, color="#888888", linewidth=0.8)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(f"{label}, ours / peer")
         axes.set_yticks(range(len(rows)), [f"{row['name']} / {row['against']}" for row in rows])
     return [_save(figure, folder / "speed-ratios.png")]

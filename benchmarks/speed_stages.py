@@ -51,6 +51,7 @@ CLOCKS: tuple[tuple[str, str, str], ...] = (
     ("verdicts", "dbgclean.correct.correctors", "Corrector.judge"),
     ("verdicts", "dbgclean.correct.correctors", "LikelihoodCorrector.judge"),
     ("verdicts", "dbgclean.correct.correctors", "AutoencoderCorrector.judge"),
+    ("windows", "dbgclean.correct.verdicts", "build_windows"),
     ("network", "dbgclean.model.autoencoder", "predict"),
     ("gap verdicts", _PASSES, "judge_gaps"),
     ("reads rewritten", "dbgclean.correct.rewrite", "Rewriter.rewrite"),

@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from dbgclean.cli import memory_size
+
 __all__ = ["BARS", "fit_growth", "linear_fit", "markdown", "met"]
 
 Row = dict[str, Any]
@@ -21,7 +23,7 @@ BARS: dict[tuple[str, str, str], dict[str, float]] = {
     ("run", "run", "lighter + bcalm 1 + bcalm 3"): {"wall": 1.0},
 }
 SPEEDUP, FIRST_RUN, HELP = 1.7, 20.0, 0.4
-PEAK, PEAK_GROWTH, LIMITED = 1.5, 1.3, 1.0
+PEAK, PEAK_GROWTH = 1.5, 1.3
 
 
 def met(row: Row) -> str:
@@ -71,9 +73,9 @@ def fit_growth(rows: Sequence[Row]) -> list[Row]:
             series.setdefault((row["name"], row["axis"]), []).append(row)
     fits = []
     for (name, axis), points in series.items():
-        if len(points) < 3:
-            continue
         x = [row["bases"] / 1e6 for row in points]
+        if len(set(x)) < 3:
+            continue
         for figure in ("wall", "cpu", "peak_gb"):
             y = [row["cost"][figure] for row in points]
             fits.append({"name": name, "axis": axis, "figure": figure, **linear_fit(x, y)})
@@ -92,7 +94,7 @@ def _table(head: str, lines: list[list[str]]) -> str:
     if not lines:
         return ""
     columns = head.split("|")
-    rule = "|".join("---" if i == 0 else "--:" for i in range(len(columns)))
+    rule = " | ".join("---" if i == 0 else "--:" for i in range(len(columns)))
     body = [" | ".join(line) for line in lines]
     return "\n".join(f"| {line} |" for line in [" | ".join(columns), rule, *body]) + "\n"
 
@@ -156,7 +158,8 @@ def _memory(rows: Sequence[Row]) -> str:
         growth = peak / base[row["name"]] if row["name"] in base else 0.0
         bar, ok = "", True
         if row["memory"] != "default":
-            bar, ok = f"{LIMITED:g} GiB", peak <= LIMITED
+            limit = memory_size(row["memory"]) / 2**30
+            bar, ok = f"{limit:.2g} GiB", peak <= limit
         elif row["name"] == "correct" and row["depth"] == shallow:
             bar, ok = f"{PEAK:g} GiB", peak < PEAK
         elif row["name"] == "correct":
