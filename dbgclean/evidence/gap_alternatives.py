@@ -175,7 +175,7 @@ class GapCollector:
         self._runs += part.runs
         self._n += len(part.keys)
 
-    def pool(self, scale: float, peak: float) -> GapAlternatives:
+    def pool(self, scale: float, peak: float, common: float = 1.0) -> GapAlternatives:
         """One row per alternative.
 
         Parameters
@@ -184,6 +184,9 @@ class GapCollector:
             Reads over a base per k-mer that sees it.
         peak
             Depth of the sample in reads, for places that no k-mer spans.
+        common
+            Share of the fragments from which a gap teaches no rate, in whatever run it
+            stands: where a genome of one or two copies is read, that is its own.
         """
         keys = np.concatenate([np.zeros((0, 2), np.uint64), *self._keys])
         rows = np.concatenate([np.zeros((0, 6), np.int64), *self._rows])
@@ -208,7 +211,8 @@ class GapCollector:
         np.maximum.at(depth, group, rows[:, 4].astype(float))
         depth = np.where(depth > 0, depth * scale, peak)
         kind = rows[starts, 1]
-        rate = self._rates(kind, rows[starts, 0], fragments)
+        errors = fragments <= common * (fragments + depth)
+        rate = self._rates(kind, rows[starts, 0], fragments, errors)
         return GapAlternatives(
             keys[starts, 0],
             keys[starts, 1],
@@ -223,9 +227,12 @@ class GapCollector:
             of_gap[heads],
         )
 
-    def _rates(self, kind: np.ndarray, size: np.ndarray, fragments: np.ndarray) -> np.ndarray:
+    def _rates(
+        self, kind: np.ndarray, size: np.ndarray, fragments: np.ndarray, errors: np.ndarray
+    ) -> np.ndarray:
         """Rate of each alternative's class, from the gaps that do not recur."""
         lone = (fragments < _RECURRING) | ((kind >= _LONG_RUN) & (kind < RUNS))
+        lone &= errors
         bases = float((self._runs * np.arange(RUNS)).sum())
         exposure = np.concatenate([self._runs, [bases, bases * _REPEAT_SHARE]]).astype(float)
         exposure[0] = bases
