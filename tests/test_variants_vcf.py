@@ -275,22 +275,33 @@ def test_one_record_to_the_letter(tmp_path):
         "DBG_CLIP=0;DBG_CYC=0;DBG_NEAR=0;DBG_AGREE=0;DBG_DENY=0;DBG_COPIES=1;DBG_RUN=1"
     )
     assert record[8] == "GT:GQ:DP:AD:ADF:ADR:AF:PL:PS"
-    assert record[9] == "0|1:99:22:11,11:7,5:4,6:0.5:123,0,101:42"
+    assert record[9] == "0|1:93:22:11,11:7,5:4,6:0.5:123,0,101:42"
 
 
 @pytest.mark.parametrize(
     ("genotype", "quality", "likelihoods"),
     [
         ("1/1", "0", "123,0,101"),
-        ("0/1", "99", "123,0,101"),
+        ("0/1", "93", "123,0,101"),
         ("./.", ".", "123,0,101"),
-        ("1", "22", "22,0"),
+        ("1", "0", "22,0"),
         ("0", "0", "22,0"),
     ],
 )
 def test_genotypes_and_their_quality(tmp_path, genotype, quality, likelihoods):
     sample = only_record(write(tmp_path / "v.vcf.gz", one(genotype=genotype)))[9].split(":")
     assert (sample[0], sample[1], sample[7]) == (genotype, quality, likelihoods)
+
+
+def test_quality_of_the_genotype_that_was_called(tmp_path):
+    """1/1 against 0/1 at two in a thousand: the priors are one to two."""
+    table = one(genotype="1/1")
+    table.genotype_likelihoods[:] = (-30, -3, 0)
+    sample = only_record(write(tmp_path / "v.vcf.gz", table))[9].split(":")
+    assert sample[1] == f"{-10 * np.log10(0.002 / 1.002):.0f}"
+    table.genotype[:] = "0/1"
+    sample = only_record(write(tmp_path / "w.vcf.gz", table))[9].split(":")
+    assert sample[1] == "0"
 
 
 def test_no_genotype_likelihoods_no_quality(tmp_path):

@@ -21,6 +21,7 @@ import numpy as np
 
 from dbgclean._files import BgzfWriter, atomic_path
 from dbgclean.variants.allele_table import CLASSES, KINDS, VARIANT, ZYGOSITIES, AlleleTable
+from dbgclean.variants.genotype import genotype_posteriors
 from dbgclean.variants.signs import FILTERS
 from dbgclean.variants.tables import strand_bias
 
@@ -101,7 +102,7 @@ _INFO: tuple[_Info, ...] = (
 
 _FORMAT = (
     ("GT", "1", "String", "Genotype"),
-    ("GQ", "1", "Integer", "Phred-scaled odds of the genotype against the next best, at most 99"),
+    ("GQ", "1", "Integer", "Phred-scaled probability that the genotype is wrong, at most 99"),
     ("DP", "1", "Integer", "Fragments over the place, whatever they show"),
     ("AD", "R", "Integer", "Fragments that show ref, and alt"),
     ("ADF", "R", "Integer", "The same, read on the forward strand"),
@@ -300,6 +301,7 @@ def _info_texts(table: AlleleTable) -> list[str]:
 def _sample_texts(table: AlleleTable) -> list[str]:
     likelihoods = np.rint(-10 * table.genotype_likelihoods)
     likelihoods = np.clip(likelihoods, 0, _MOST_PHRED)
+    chances = 10.0 ** genotype_posteriors(table.genotype_likelihoods)
     pairs = (
         (table.ref_fragments, table.alt_fragments),
         (table.ref_forward, table.alt_forward),
@@ -314,7 +316,7 @@ def _sample_texts(table: AlleleTable) -> list[str]:
         phased = int(table.phase_set[row])
         fields = (
             genotype,
-            _genotype_quality(genotype, phred),
+            _genotype_quality(genotype, chances[row]),
             str(table.depth[row]),
             *counts,
             _float(float(fractions[row])),
@@ -334,10 +336,11 @@ def _genotype_phred(genotype: str, three: np.ndarray) -> list[int]:
     return [int(value) for value in kept - kept.min()]
 
 
-def _genotype_quality(genotype: str, phred: list[int]) -> str:
+def _genotype_quality(genotype: str, chances: np.ndarray) -> str:
+    """GQ of a haploid or diploid genotype; ``chances`` are those of 0/0, 0/1 and 1/1."""
     alleles = re.split(r"[/|]", genotype)
-    if not phred or "." in alleles:
+    if "." in alleles or len(alleles) > 2 or np.isnan(chances).any():
         return "."
-    called = sum(allele != "0" for allele in alleles)
-    others = [value for i, value in enumerate(phred) if i != called]
-    return str(max(0, min(99, min(others) - phred[called])))
+    called = 2 * sum(allele != "0" for allele in alleles) // len(alleles)
+    wrong = chances.sum() - chances[called]
+    return f"{min(99.0, -10 * np.log10(max(wrong, 1e-10))):.0f}"
