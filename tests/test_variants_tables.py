@@ -2,8 +2,10 @@
 
 import gzip
 import json
+import re
 from dataclasses import fields
 from math import comb, log10
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,9 @@ from hypothesis import strategies as st
 from inspect_example import example_table
 
 from dbgclean.spectrum.formats import read_kmer_fasta
+from dbgclean.variants import vcf
 from dbgclean.variants.allele_table import CLASSES, ERROR, KINDS, VARIANT, AlleleTable
+from dbgclean.variants.signs import FILTERS
 from dbgclean.variants.tables import (
     COLUMNS,
     alleles_to_rows,
@@ -166,3 +170,11 @@ def test_strand_bias_at_great_depth():
     table.alt_reverse[:] = (0, 2000)
     table.ref_forward[:] = table.ref_reverse[:] = 2000
     assert strand_bias(table).tolist() == [999.0, 0.0]
+
+
+def test_every_column_and_filter_is_explained():
+    page = (Path(__file__).parents[1] / "docs" / "inspect.md").read_text(encoding="utf-8")
+    missing = [name for name in (*COLUMNS, *FILTERS, *CLASSES, *KINDS) if f"`{name}`" not in page]
+    assert not missing
+    keys = re.findall(r'"(DBG_\w+)"', Path(vcf.__file__).read_text(encoding="utf-8"))
+    assert [key for key in keys if f"`{key}`" not in page] == []
