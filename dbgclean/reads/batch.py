@@ -2,8 +2,7 @@
 
 A batch holds some megabases of reads back to back in flat arrays with an offsets
 array, so that later stages run array operations and kernels over it and never
-touch a Python object per read (the names alone stay a list: they are only kept
-to be written again).
+touch a Python object per read.
 """
 
 from __future__ import annotations
@@ -16,7 +15,16 @@ import numpy as np
 
 from dbgclean.errors import InputError
 
-__all__ = ["MAX_QUALITY", "BatchBuilder", "ReadBatch", "RecordStyle", "encode_bases", "next_step"]
+__all__ = [
+    "CHECKED_CODES",
+    "MAX_QUALITY",
+    "BatchBuilder",
+    "ReadBatch",
+    "RecordStyle",
+    "check_batch",
+    "encode_bases",
+    "next_step",
+]
 
 MAX_QUALITY = 93
 """Highest Phred score a printable FASTQ quality character can carry ('~')."""
@@ -40,6 +48,8 @@ def _translation(default: int) -> bytes:
 
 _CODES = _translation(_OTHER)
 _CHECKED_CODES = _translation(_NOT_A_BASE)
+CHECKED_CODES = np.frombuffer(bytearray(_CHECKED_CODES), np.uint8)
+"""2-bit code by ASCII character, uint8 (256,); above 4 for what `check_batch` refuses."""
 
 
 class RecordStyle(NamedTuple):
@@ -68,7 +78,7 @@ class ReadBatch:
         Phred scores 0 to 93; None for FASTA.
     offsets : ndarray of int64, shape (n_reads + 1,)
         Read i is ``bases[offsets[i]:offsets[i + 1]]``.
-    names : list of str
+    names : sequence of str
         Header lines without '@' or '>': name, white space and comment as they came.
     first_read : int
         0-based number of the first read within its `InputGroup`.
@@ -87,7 +97,7 @@ class ReadBatch:
     codes: np.ndarray
     quals: np.ndarray | None
     offsets: np.ndarray
-    names: list[str]
+    names: Sequence[str]
     first_read: int
     paired: bool
     extras: tuple | None = None
@@ -133,12 +143,16 @@ class BatchBuilder:
         The files of the group, to say where a bad record is.
     extras : tuple of RecordStyle, optional
         Handed to the batches.
+    first_read : int
+        Number of the first read that will be added.
     """
 
-    def __init__(self, paths: Sequence[str], extras: tuple | None = None) -> None:
+    def __init__(
+        self, paths: Sequence[str], extras: tuple | None = None, first_read: int = 0
+    ) -> None:
         self._paths = paths
         self._extras = extras
-        self._first_read = 0
+        self._first_read = first_read
         self._clear()
 
     def _clear(self) -> None:
@@ -175,25 +189,11 @@ class BatchBuilder:
         bases = bytearray().join(self._sequences)
         codes = _writable(bases.translate(_CHECKED_CODES))
         quals = _writable(bytearray().join(self._qualities)) if self._qualities else None
+        if quals is not None:
+            quals -= 33  # below '!' wraps around to above MAX_QUALITY
         offsets = np.zeros(len(self._names) + 1, dtype=np.int64)
         if self._lengths:
             np.cumsum(np.concatenate(self._lengths), out=offsets[1:])
-        if codes.size and codes.max() == _NOT_A_BASE:
-            bad = int(np.argmax(codes == _NOT_A_BASE))
-            message = (
-                f"{self._locate(bad, offsets)}: {chr(bases[bad])!r} in the sequence is no "
-                "nucleotide; give DNA reads, FASTA or FASTQ all through"
-            )
-            raise InputError(message)
-        if quals is not None:
-            quals -= 33  # below '!' wraps around to above MAX_QUALITY
-            if quals.size and quals.max() > MAX_QUALITY:
-                bad = int(np.argmax(quals > MAX_QUALITY))
-                message = (
-                    f"{self._locate(bad, offsets)}: {chr((int(quals[bad]) + 33) % 256)!r} is no "
-                    "Phred+33 quality ('!' to '~'); repair the file"
-                )
-                raise InputError(message)
         batch = ReadBatch(
             bases=_writable(bases),
             codes=codes,
@@ -204,16 +204,44 @@ class BatchBuilder:
             paired=paired,
             extras=self._extras,
         )
+        check_batch(batch, self._paths)
         self._first_read += len(batch)
         self._clear()
         return batch
 
-    def _locate(self, base: int, offsets: np.ndarray) -> str:
-        """Return 'FILE: record N (NAME)' for a base of what was gathered."""
-        row = int(np.searchsorted(offsets, base, side="right")) - 1
-        number = self._first_read + row
-        path = self._paths[number % len(self._paths)]
-        return f"{path}: record {number // len(self._paths) + 1:,} ({self._names[row]})"
+
+def check_batch(batch: ReadBatch, paths: Sequence[str]) -> None:
+    """Check codes made with `CHECKED_CODES`, and qualities.
+
+    Raises
+    ------
+    InputError
+        If a sequence holds something that is no nucleotide, or a quality character
+        lies outside '!' to '~'.
+    """
+    if batch.codes.size and batch.codes.max() == _NOT_A_BASE:
+        bad = int(np.argmax(batch.codes == _NOT_A_BASE))
+        message = (
+            f"{_locate(batch, paths, bad)}: {chr(batch.bases[bad])!r} in the sequence is no "
+            "nucleotide; give DNA reads, FASTA or FASTQ all through"
+        )
+        raise InputError(message)
+    quals = batch.quals
+    if quals is not None and quals.size and quals.max() > MAX_QUALITY:
+        bad = int(np.argmax(quals > MAX_QUALITY))
+        message = (
+            f"{_locate(batch, paths, bad)}: {chr((int(quals[bad]) + 33) % 256)!r} is no "
+            "Phred+33 quality ('!' to '~'); repair the file"
+        )
+        raise InputError(message)
+
+
+def _locate(batch: ReadBatch, paths: Sequence[str], base: int) -> str:
+    """Return 'FILE: record N (NAME)' for a base of a batch."""
+    row = int(np.searchsorted(batch.offsets, base, side="right")) - 1
+    number = batch.first_read + row
+    path = paths[number % len(paths)]
+    return f"{path}: record {number // len(paths) + 1:,} ({batch.names[row]})"
 
 
 def next_step(step: int, bases: int, records: int, batch_bases: int) -> int:

@@ -9,6 +9,7 @@ file shows them (`RecordStyle`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import islice
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,7 @@ import dnaio
 from dbgclean.errors import InputError
 from dbgclean.reads.batch import BatchBuilder, ReadBatch, RecordStyle, next_step
 from dbgclean.reads.compression import READ_ERRORS, damaged, open_bytes, read_head
+from dbgclean.reads.fastq_blocks import BlockFile, block_batches
 
 __all__ = ["RecordFile", "fastx_batches", "names_are_mates"]
 
@@ -25,13 +27,18 @@ _PARSE_ERRORS: tuple[type[Exception], ...] = (*READ_ERRORS, dnaio.FileFormatErro
 
 
 class RecordFile:
-    """One open FASTA or FASTQ file, taken from a few records at a time."""
+    """One open FASTA or FASTQ file, taken from a few records at a time.
 
-    def __init__(self, path: str, file_format: str, *, threads: int = 1) -> None:
+    ``begun`` is a FASTQ file whose first records were taken in blocks.
+    """
+
+    def __init__(
+        self, path: str, file_format: str, *, threads: int = 1, begun: BlockFile | None = None
+    ) -> None:
         self.path = path
-        self.taken = 0
         self._format = file_format
-        self._file = open_bytes(path, threads=threads)
+        self.taken = self._before = begun.taken if begun else 0
+        self._file = begun.rest() if begun else open_bytes(path, threads=threads)
         try:
             reader = (dnaio.FastaReader if file_format == "fasta" else dnaio.FastqReader)(
                 self._file
@@ -40,9 +47,18 @@ class RecordFile:
             self._file.close()
             raise self._explained(error) from error
         two_headers = getattr(reader, "two_headers", False)
-        self.style = _record_style(read_head(path), file_format, two_headers)
+        self.style = (
+            begun.style
+            if begun and begun.taken
+            else _record_style(read_head(path), file_format, two_headers)
+        )
         self._reader = reader  # kept alive: it would close the file with a warning
         self._records = iter(reader)
+
+    @property
+    def is_fasta(self) -> bool:
+        """Whether the records have no qualities."""
+        return self._format == "fasta"
 
     def take(self, n: int) -> list[dnaio.SequenceRecord]:
         """Return the next `n` records, fewer at the end of the file.
@@ -78,9 +94,9 @@ class RecordFile:
         """Return what goes wrong in this file as one line for the user."""
         name = self._format.upper()
         if isinstance(error, dnaio.FileFormatError):
-            where = (
-                f"after record {self.taken:,}" if error.line is None else f"line {error.line + 1:,}"
-            )
+            # A record has four lines as long as blocks are taken of it.
+            line = None if error.line is None else error.line + 1 + 4 * self._before
+            where = f"after record {self.taken:,}" if line is None else f"line {line:,}"
             # Whole records may follow in the parser's message: its first sentence will do.
             found = " ".join(error.message.split(". ")[0].split()).rstrip(".")
             return InputError(
@@ -121,26 +137,45 @@ def fastx_batches(
     InputError
         If a file is damaged or malformed, or mates do not go together.
     """
-    files: list[RecordFile] = []
-    with_qualities = file_format == "fastq"
-    try:
+    if file_format == "fasta":
+        with ExitStack() as stack:
+            files = [
+                stack.enter_context(RecordFile(path, "fasta", threads=threads)) for path in paths
+            ]
+            yield from _parsed(files, interleaved, batch_bases)
+        return
+    with ExitStack() as stack:
+        blocks = []
         for path in paths:
-            files.append(RecordFile(path, file_format, threads=threads))
-        paired = interleaved or len(files) == 2
-        builder = BatchBuilder(paths, tuple(file.style for file in files))
-        for records in _chunks(files, interleaved, batch_bases):
-            builder.add(
-                [record.name for record in records],
-                [record.sequence for record in records],
-                [record.qualities or "" for record in records] if with_qualities else None,
-            )
-            if builder.bases >= batch_bases:
-                yield builder.build(paired=paired)
-        if len(builder):
+            blocks.append(BlockFile(path, threads=threads))
+            stack.callback(blocks[-1].close)
+        yield from block_batches(blocks, interleaved=interleaved, batch_bases=batch_bases)
+        if all(block.ended for block in blocks):
+            return
+        files = [
+            stack.enter_context(RecordFile(block.path, "fastq", begun=block)) for block in blocks
+        ]
+        yield from _parsed(files, interleaved, batch_bases)
+
+
+def _parsed(files: list[RecordFile], interleaved: bool, batch_bases: int) -> Iterator[ReadBatch]:
+    """Yield what is left of files, parsed record by record, as batches."""
+    paired = interleaved or len(files) == 2
+    builder = BatchBuilder(
+        [file.path for file in files],
+        tuple(file.style for file in files),
+        sum(file.taken for file in files),
+    )
+    for records in _chunks(files, interleaved, batch_bases):
+        builder.add(
+            [record.name for record in records],
+            [record.sequence for record in records],
+            None if files[0].is_fasta else [record.qualities or "" for record in records],
+        )
+        if builder.bases >= batch_bases:
             yield builder.build(paired=paired)
-    finally:
-        for file in files:
-            file.close()
+    if len(builder):
+        yield builder.build(paired=paired)
 
 
 def _chunks(

@@ -10,10 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
+import numpy as np
+
 from dbgclean._files import BgzfWriter, atomic_path
 from dbgclean.errors import UsageError
 from dbgclean.reads.batch import ReadBatch, RecordStyle
 from dbgclean.reads.inputs import InputGroup
+from dbgclean.reads.names import as_names
 
 __all__ = ["ReadWriter", "open_writer"]
 
@@ -69,7 +72,10 @@ class ReadWriter:
     def _write(self, sink: int, batch: ReadBatch, start: int, step: int) -> None:
         styles = batch.extras or (RecordStyle(),)
         style = styles[min(sink, len(styles) - 1)]
-        for block in _blocks(batch, style, self._fasta, start, step):
+        if not self._fasta and batch.quals is not None:
+            self._sinks[sink].write(_fastq(batch, style, start, step))
+            return
+        for block in _blocks(batch, style, start, step):
             self._sinks[sink].write(block)
 
 
@@ -94,17 +100,22 @@ def open_writer(group: InputGroup, outputs: Sequence[str | os.PathLike[str]]) ->
     return ReadWriter(group, outputs)
 
 
-def _fastq(names: list[str], bases: list[str], quals: list[str], style: RecordStyle) -> str:
-    """Return records as FASTQ text."""
-    end = style.newline
-    rows = zip(names, bases, quals, strict=True)
-    if style.two_headers:
-        return "".join([f"@{n}{end}{b}{end}+{n}{end}{q}{end}" for n, b, q in rows])
-    middle = f"{end}+{end}"
-    return "".join([f"@{n}{end}{b}{middle}{q}{end}" for n, b, q in rows])
+def _fastq(batch: ReadBatch, style: RecordStyle, start: int, step: int) -> memoryview:
+    """Return the reads ``start, start + step, ...`` as FASTQ text."""
+    from dbgclean.reads.fastq_kernels import format_fastq, text_size
+
+    names = as_names(batch.names)
+    returns, two = len(style.newline) - 1, style.two_headers
+    offsets = batch.offsets
+    out = np.empty(text_size(offsets, names.offsets, start, step, returns, two), np.uint8)
+    format_fastq(
+        names.text, names.offsets, batch.bases, batch.quals, offsets, start, step, returns, two,
+        out,
+    )  # fmt: skip
+    return out.data
 
 
-def _fasta(names: list[str], bases: list[str], style: RecordStyle) -> str:
+def _fasta(names: Sequence[str], bases: list[str], style: RecordStyle) -> str:
     """Return records as FASTA text, folded to the width of the style."""
     end, width = style.newline, style.width
     if width is not None:
@@ -112,23 +123,15 @@ def _fasta(names: list[str], bases: list[str], style: RecordStyle) -> str:
     return "".join([f">{n}{end}{b}{end}" for n, b in zip(names, bases, strict=True)])
 
 
-def _blocks(
-    batch: ReadBatch, style: RecordStyle, as_fasta: bool, start: int, step: int
-) -> Iterator[bytes]:
-    """Yield the text of the reads ``start, start + step, ...``, a cacheful at a time."""
+def _blocks(batch: ReadBatch, style: RecordStyle, start: int, step: int) -> Iterator[bytes]:
+    """Yield the reads ``start, start + step, ...`` as FASTA text, a cacheful at a time."""
     for first in range(0, len(batch), _BLOCK_READS):
         names = batch.names[first : first + _BLOCK_READS]
         low, *ends = batch.offsets[first : first + len(names) + 1].tolist()
         bounds = [slice(a - low, b - low) for a, b in zip([low, *ends], ends, strict=False)]
-        high = ends[-1]
-        bounds, names = bounds[start::step], names[start::step]
-        text = batch.bases[low:high].tobytes().decode("ascii")
-        bases = [text[bound] for bound in bounds]
-        if as_fasta or batch.quals is None:
-            yield _fasta(names, bases, style).encode("ascii")
-            continue
-        text = (batch.quals[low:high] + 33).tobytes().decode("ascii")
-        yield _fastq(names, bases, [text[bound] for bound in bounds], style).encode("ascii")
+        text = batch.bases[low : ends[-1]].tobytes().decode("ascii")
+        bases = [text[bound] for bound in bounds[start::step]]
+        yield _fasta(names[start::step], bases, style).encode("ascii")
 
 
 def _check(group: InputGroup, outputs: list[str]) -> None:
