@@ -73,8 +73,8 @@ def test_what_dnaio_reads(tmp_path_factory, records, newline, two_headers, last,
     assert rows_of(batches) == oracle(text)
     starts = [batch.first_read for batch in batches]
     assert starts == np.cumsum([0, *map(len, batches)])[:-1].tolist()
-    for batch in batches[:-1]:
-        assert len(batch.bases) >= 50
+    if last:  # else a carriage return is missing too, and the last record another's
+        assert all(len(batch.bases) >= 50 for batch in batches[:-1])
 
 
 @given(RECORDS.filter(bool), st.integers(0, 5), st.sampled_from([8, 64, 1 << 20]), st.data())
