@@ -38,14 +38,17 @@ def snv(reference, position, fraction):
 
 
 def deletion(reference, position, size, fraction):
-    """Bases after ``position`` gone."""
-    return Allele(
-        position, reference[position : position + 1 + size], reference[position], fraction
-    )
+    """Bases after ``position`` gone, as far to the left as they may be."""
+    while reference[position] == reference[position + size]:
+        position -= 1
+    gone = reference[position : position + 1 + size]
+    return Allele(position, gone, gone[0], fraction)
 
 
 def insertion(reference, position, bases, fraction):
-    """Bases put in after ``position``."""
+    """Bases put in after ``position``, as far to the left as they may be."""
+    while reference[position] == bases[-1]:
+        position, bases = position - 1, bases[-1] + bases[:-1]
     return Allele(position, reference[position], reference[position] + bases, fraction)
 
 
@@ -142,12 +145,12 @@ def write_bam(
 def _fill(record, bases, places, low, rng):
     """Where a read lies, and what was read of it."""
     text = np.frombuffer(bases.encode(), np.uint8).copy()
-    quals = np.where(rng.random(len(text)) < low, 12, 37).astype(np.uint8)
+    quals = np.where(rng.random(len(text)) < low, 12, 37)
     wrong = rng.random(len(text)) < 10.0 ** (-quals / 10)
     text[wrong] = rng.choice(np.frombuffer(b"ACGT", np.uint8), int(wrong.sum()))
     record.reference_id = 0
     record.reference_start, record.cigartuples = cigar_of(places)
     record.mapping_quality = 60
     record.query_sequence = text.tobytes().decode()
-    record.query_qualities = array("B", quals.tobytes())
+    record.query_qualities = array("B", quals.astype(np.uint8).tobytes())
     record.set_tag("RG", "1")

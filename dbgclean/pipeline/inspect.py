@@ -166,8 +166,6 @@ def _fetch(alignments: Alignments, window: Window, inputs: InspectInputs) -> Reg
 
 def _look_at(inputs: InspectInputs, window: Window, reads: RegionReads, found: _Found) -> None:
     """One window: its own reference, or what its reads agree on."""
-    from dbgclean.variants.evidence import consensus
-
     if inputs.reference is not None:
         origin = _origin(window, reads, inputs.sample.contigs[window.core.contig])
         bases = inputs.reference.fetch(origin.contig, origin.start, origin.end)
@@ -176,6 +174,8 @@ def _look_at(inputs: InspectInputs, window: Window, reads: RegionReads, found: _
             return
         _gather(inputs, window, reads, bases, (origin, window.core), found)
         return
+    from dbgclean.variants.evidence import consensus
+
     for _, bases in consensus(reads):
         name = f"{_CONSENSUS}-{len(found.contigs) + 1}"
         found.contigs[name] = len(bases)
