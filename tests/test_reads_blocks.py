@@ -73,7 +73,7 @@ def test_what_dnaio_reads(tmp_path_factory, records, newline, two_headers, last,
     assert rows_of(batches) == oracle(text)
     starts = [batch.first_read for batch in batches]
     assert starts == np.cumsum([0, *map(len, batches)])[:-1].tolist()
-    if last:  # else a carriage return is missing too, and the last record another's
+    if last and not two_headers:  # else a record may be laid out as none before it
         assert all(len(batch.bases) >= 50 for batch in batches[:-1])
 
 

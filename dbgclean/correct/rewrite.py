@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numba
 import numpy as np
 
 from dbgclean.evidence.gather import DELETE, FILL, INSERT, MASK
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from dbgclean.evidence.gather import Evidence
     from dbgclean.reads import ReadBatch
 
-__all__ = ["Bases", "RewriteStatistics", "Rewriter"]
+__all__ = ["Bases", "RewriteStatistics", "Rewriter", "bases_of"]
 
 _LETTERS = np.frombuffer(b"ACGTN", np.uint8)
 _LOWER_CASE = np.uint8(0x20)
@@ -41,6 +43,11 @@ class Bases:
         offsets = np.concatenate([[0], np.cumsum(lengths[reads])]).astype(np.int64)
         quals = None if self.quals is None else self.quals[mask]
         return Bases(self.codes[mask], quals, offsets)
+
+
+def bases_of(batch: ReadBatch) -> Bases:
+    """A batch without its names."""
+    return Bases(batch.codes, batch.quals, batch.offsets)
 
 
 @dataclass
@@ -81,6 +88,7 @@ class Rewriter:
         kept_gaps: np.ndarray | None = None,
     ) -> None:
         self.statistics = RewriteStatistics()
+        self._lock = threading.Lock()
         self._evidence = evidence
         empty = np.zeros(0, np.int64)
         self._read, self._position, self._to = empty, empty, empty.astype(np.uint8)
@@ -116,7 +124,10 @@ class Rewriter:
         return mask
 
     def rewrite(self, batch: ReadBatch, first_read: int) -> ReadBatch:
-        """The batch as these verdicts have it; ``first_read`` counts over the whole run."""
+        """The batch as these verdicts have it; ``first_read`` counts over the whole run.
+
+        Batches may be rewritten in any order and by several threads, each once.
+        """
         if self._evidence is None:
             return batch
         where, to = self._substitutions(batch.offsets, first_read, len(batch))
@@ -177,14 +188,16 @@ class Rewriter:
         )
 
     def _count(self, batch: ReadBatch, first_read: int, substitutions: int, c: _Changes) -> None:
-        s = self.statistics
-        s.bases_changed += substitutions
-        s.bases_deleted += int(np.count_nonzero(c.kind == DELETE))
-        s.bases_inserted += int(c.size[c.kind == INSERT].sum())
-        s.bases_masked += int(np.count_nonzero(c.kind == MASK))
-        s.unknown_filled += int(np.count_nonzero(c.kind == FILL))
         low, high = np.searchsorted(self._read, [first_read, first_read + len(batch)])
-        s.reads_touched += len(np.union1d(self._read[low:high] - first_read, c.reads))
+        touched = len(np.union1d(self._read[low:high] - first_read, c.reads))
+        s = self.statistics
+        with self._lock:
+            s.bases_changed += substitutions
+            s.bases_deleted += int(np.count_nonzero(c.kind == DELETE))
+            s.bases_inserted += int(c.size[c.kind == INSERT].sum())
+            s.bases_masked += int(np.count_nonzero(c.kind == MASK))
+            s.unknown_filled += int(np.count_nonzero(c.kind == FILL))
+            s.reads_touched += touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,30 +224,54 @@ def _regapped(batch: ReadBatch, bases: np.ndarray, changes: _Changes) -> ReadBat
     """Delete and insert bases; an inserted base gets the quality of the one it precedes."""
     from dbgclean.reads.batch import encode_bases
 
-    deleted = changes.at[changes.kind == DELETE]
-    put = changes.kind == INSERT
-    n = changes.size[put]
-    at = np.repeat(changes.at[put], n)
-    # Place of each inserted base within its run, counted from the back: 2 bits each.
-    back = np.repeat(n, n) - 1 - _count_up(n)
-    letters = _LETTERS[(np.repeat(changes.value[put], n) >> (2 * back)) & 3]
-    keep = np.ones(len(bases), bool)
-    keep[deleted] = False
-    kept_before = np.concatenate([[0], np.cumsum(keep)])
+    gap = (changes.kind == DELETE) | (changes.kind == INSERT)
+    at, size, value = changes.at[gap], changes.size[gap], changes.value[gap]
+    longer = np.where(changes.kind[gap] == INSERT, size, -1)
     lengths = np.diff(batch.offsets)
-    reads = np.repeat(np.arange(len(lengths)), lengths)
-    new_lengths = np.bincount(reads[keep], minlength=len(lengths))
-    np.add.at(new_lengths, changes.reads[put], n)
-    quals = batch.quals
-    if quals is not None and len(bases):
-        source = np.minimum(at, len(quals) - 1)
-        quals = np.insert(quals[keep], kept_before[at], quals[source])
-    bases = np.insert(bases[keep], kept_before[at], letters)
-    offsets = np.concatenate([[0], np.cumsum(new_lengths)]).astype(np.int64)
-    return replace(batch, bases=bases, codes=encode_bases(bases), quals=quals, offsets=offsets)
+    np.add.at(lengths, changes.reads[gap], longer)
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    quals = np.zeros(0, np.uint8) if batch.quals is None else batch.quals
+    new_bases = np.empty(offsets[-1], np.uint8)
+    new_quals = np.empty(offsets[-1] if len(quals) else 0, np.uint8)
+    _close_and_open(bases, quals, at, longer, value, _LETTERS, new_bases, new_quals)
+    return replace(
+        batch,
+        bases=new_bases,
+        codes=encode_bases(new_bases),
+        quals=None if batch.quals is None else new_quals,
+        offsets=offsets,
+    )
 
 
-def _count_up(sizes: np.ndarray) -> np.ndarray:
-    """0 .. size - 1 for each size, one after another."""
-    ends = np.cumsum(sizes)
-    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - sizes, sizes)
+@numba.njit(cache=True, nogil=True)
+def _close_and_open(
+    bases: np.ndarray,
+    quals: np.ndarray,
+    at: np.ndarray,
+    longer: np.ndarray,
+    value: np.ndarray,
+    letters: np.ndarray,
+    out: np.ndarray,
+    out_quals: np.ndarray,
+) -> None:
+    """Copy, dropping a base where ``longer`` is -1 and putting in as many where it is more."""
+    n, done = 0, 0
+    for event in range(len(at) + 1):
+        stop = at[event] if event < len(at) else len(bases)
+        for i in range(done, stop):
+            out[n] = bases[i]
+            if len(quals):
+                out_quals[n] = quals[i]
+            n += 1
+        done = max(done, stop)
+        if event == len(at):
+            break
+        if longer[event] < 0:
+            done = stop + 1
+        for j in range(longer[event]):
+            # The first base is in the highest bits.
+            out[n] = letters[(value[event] >> (2 * (longer[event] - 1 - j))) & 3]
+            if len(quals):
+                out_quals[n] = quals[min(stop, len(quals) - 1)]
+            n += 1

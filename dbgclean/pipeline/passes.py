@@ -20,7 +20,7 @@ from dbgclean.correct.corrections import write_corrections
 from dbgclean.correct.correctors import Corrector, Sample, load_corrector
 from dbgclean.correct.gap_verdicts import judge_gaps
 from dbgclean.correct.policy import Policy
-from dbgclean.correct.rewrite import Bases, Rewriter
+from dbgclean.correct.rewrite import Bases, Rewriter, bases_of
 from dbgclean.correct.verdicts import Verdicts
 from dbgclean.errors import InputError
 from dbgclean.evidence.cutoffs import (
@@ -33,6 +33,7 @@ from dbgclean.evidence.gather import Evidence, gather
 from dbgclean.log import Progress
 from dbgclean.pipeline.options import Options, policy_of
 from dbgclean.reads import InputGroup, ReadStatistics, iter_batches, open_writer, plan_inputs
+from dbgclean.reads.prefetch import map_in_order
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.histogram import Spectrum, fit_spectrum
 from dbgclean.spectrum.table import KmerTable
@@ -309,6 +310,20 @@ def sample_of(run: Run, spectrum: Spectrum) -> Sample:
 Sink = Callable[[int, "ReadBatch"], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Rewritten:
+    """One batch after the verdicts: of the chosen column, and for counting.
+
+    ``before`` are the reads that change as they came; ``columns`` has for each column
+    the same as they are now, and what its k-mer set is to keep.
+    """
+
+    group: int
+    chosen: ReadBatch
+    before: Bases | None = None
+    columns: dict[str, tuple[Bases, Bases]] = field(default_factory=dict)
+
+
 def rewrite(run: Run, sink: Sink, *, graph: bool) -> None:
     """Third pass: corrected reads of the chosen column to ``sink``, k-mers of all columns.
 
@@ -319,19 +334,29 @@ def rewrite(run: Run, sink: Sink, *, graph: bool) -> None:
     before = _Delta(run)
     after = {column.name: _Delta(run) for column in edited}
     protected = {column.name: _Delta(run) for column in edited}
-    for group, first, batch in run.batches("Writing"):
+
+    def rewritten(item: tuple[int, int, ReadBatch]) -> _Rewritten:
+        group, first, batch = item
         chosen = run.chosen.rewriter.rewrite(batch, first)
-        sink(group, chosen)
         if not edited:
-            continue
+            return _Rewritten(group, chosen)
         touched = edited[0].rewriter.touched(first, len(batch))
-        before.add(batch, touched)
+        parts = {}
         for column in edited:
-            same = column is run.chosen
-            result = chosen if same else column.rewriter.rewrite(batch, first)
-            after[column.name].add(result, touched)
+            result = chosen if column is run.chosen else column.rewriter.rewrite(batch, first)
             stretches = column.rewriter.kept_stretches(batch, first, run.options.k)
-            protected[column.name].add_bases(stretches)
+            parts[column.name] = bases_of(result).take(touched), stretches
+        return _Rewritten(group, chosen, bases_of(batch).take(touched), parts)
+
+    batches = run.batches("Writing")
+    for done in map_in_order(rewritten, batches, run.options.threads):
+        sink(done.group, done.chosen)
+        if done.before is None:
+            continue
+        before.add(done.before)
+        for name, (result, stretches) in done.columns.items():
+            after[name].add(result)
+            protected[name].add(stretches)
     if not graph:
         return
     assert run.raw is not None
@@ -360,10 +385,7 @@ class _Delta:
             memory_bytes=_DELTA_MEMORY,
         )
 
-    def add(self, batch: ReadBatch, reads: np.ndarray) -> None:
-        self.add_bases(Bases(batch.codes, batch.quals, batch.offsets).take(reads))
-
-    def add_bases(self, bases: Bases) -> None:
+    def add(self, bases: Bases) -> None:
         self._counter.add_codes(bases.codes, bases.offsets, bases.quals)
 
     def finish(self) -> KmerTable:
