@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,11 +20,16 @@ from dbgclean.pipeline.inspect_inputs import (
 )
 from dbgclean.pipeline.inspect_report import KmerVerdicts, build_report, write_files
 from dbgclean.variants.allele_table import AlleleTable, concatenate_alleles
+from dbgclean.variants.classify import Rules, classify
+from dbgclean.variants.evidence import (
+    KMER_K,
+    WindowEvidence,
+    consensus,
+    count_alleles,
+    gather_window,
+)
 from dbgclean.variants.region_reads import Alignments, RegionReads, fetch_reads
 from dbgclean.variants.regions import Region, Window
-
-if TYPE_CHECKING:
-    from dbgclean.variants.evidence import WindowEvidence
 
 __all__ = ["InspectOptions", "inspect"]
 
@@ -32,8 +37,6 @@ __all__ = ["InspectOptions", "inspect"]
 # alignment may lead anywhere).
 _REACH = 400
 _CONSENSUS = "bubble-contig"
-# Of the k-mers that are written; windows thread their reads at a k of their own.
-_KMER_K = 25
 
 
 @dataclass
@@ -76,7 +79,7 @@ class _Found:
         total = np.bincount(row, weights=counts, minlength=len(unique))
         stands = np.zeros(len(unique), bool)
         stands[row[kept.astype(bool)]] = True
-        return KmerVerdicts(_KMER_K, unique, total.astype(np.uint32), stands)
+        return KmerVerdicts(KMER_K, unique, total.astype(np.uint32), stands)
 
 
 def inspect(
@@ -174,8 +177,6 @@ def _look_at(inputs: InspectInputs, window: Window, reads: RegionReads, found: _
             return
         _gather(inputs, window, reads, bases, (origin, window.core), found)
         return
-    from dbgclean.variants.evidence import consensus
-
     for _, bases in consensus(reads):
         name = f"{_CONSENSUS}-{len(found.contigs) + 1}"
         found.contigs[name] = len(bases)
@@ -200,8 +201,6 @@ def _gather(
     found: _Found,
 ) -> None:
     """Evidence of a window against ``bases``; the normal's counts of its alleles."""
-    from dbgclean.variants.evidence import count_alleles, gather_window
-
     options = inputs.options
     origin, core = places
     evidence = gather_window(
@@ -225,8 +224,6 @@ def _gather(
 
 def _judge(found: _Found, options: InspectOptions, *, somatic: bool) -> AlleleTable:
     """All alleles as one table, classified."""
-    from dbgclean.variants.classify import Rules, classify
-
     names = list(dict.fromkeys(name for table in found.tables for name in table.contigs))
     table = concatenate_alleles([_renamed(table, names) for table in found.tables])
     rules = Rules(ploidy=options.ploidy, min_fraction=options.min_fraction)

@@ -12,6 +12,7 @@ import numpy as np
 from dbgclean import __version__
 from dbgclean._files import OutputFolder
 from dbgclean.pipeline.inspect_inputs import InspectInputs, InspectOptions
+from dbgclean.report.inspect_page import write_inspect_page
 from dbgclean.variants.allele_table import CLASSES, AlleleTable
 from dbgclean.variants.tables import alleles_to_rows, summarise, write_alleles, write_kmers
 from dbgclean.variants.vcf import write_vcf
@@ -137,8 +138,6 @@ def write_files(
     OutputError
         If one cannot be written.
     """
-    from dbgclean.report.inspect_page import write_inspect_page
-
     write_alleles(out.path("alleles.tsv.gz"), table)
     if inputs.reference is not None:
         write_vcf(
