@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from dbgclean.variants.allele_table import (
-    CLASSES,
     ERROR,
     KINDS,
     REPEAT,
@@ -205,4 +204,18 @@ def example_report(n: int = 40, seed: int = 1, **changed: Any) -> dict[str, Any]
     } | changed
 
 
-__all__ = ["CLASSES", "CONTIG", "ORIGIN", "example_report", "example_table"]
+EVIL = "</script><script>alert(1)</script><!--'\"&{{ 7*7 }}\u2028"
+
+
+def evil_report():
+    rows = example_report()["alleles"]
+    rows[0] |= {"reasons": [EVIL], "filters": [EVIL], "ref": EVIL, "alt": EVIL, "ref_arm": EVIL,
+                "alt_arm": EVIL + "x", "contig": EVIL, "genotype": EVIL, "zygosity": EVIL,
+                "origin": EVIL, "kind": EVIL}  # fmt: skip
+    return example_report(
+        alleles=rows,
+        config={EVIL: EVIL, "more": {EVIL: [EVIL]}},
+        inputs=[{"files": [EVIL, "a\x1b[31m\nb.bam"], EVIL: 3}],
+        regions=[{"contig": EVIL, "start": 0, "end": 9000, EVIL: EVIL}],
+        summary=example_report()["summary"] | {"filter_words": {EVIL: EVIL}},
+    )

@@ -287,8 +287,8 @@ def _sentences(summary: Report, rows: Sequence[Report]) -> list[str]:
     if unlisted := summary.get("counted_only"):
         were = "alleles were" if unlisted != 1 else "allele was"
         found.append(
-            f"{full(unlisted)} further {were} looked at and taken for errors, nearly all of them "
-            "seen in a single fragment: counted here, listed in alleles.tsv.gz."
+            f"{full(unlisted)} more {were} looked at and are not listed here, above all errors "
+            "that a single fragment shows; they are in alleles.tsv.gz."
         )
     if not rows:
         found.append("No allele is listed: the reads follow the reference everywhere.")

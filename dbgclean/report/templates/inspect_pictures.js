@@ -150,7 +150,9 @@ function labelsOf(svg, a, x, total, left_out) {
   add(svg, "text", { ...place, x: beside, y: 17 }, "reference · " + plural(a.ref_fragments, "fragment"));
   const words = plural(a.alt_fragments, "fragment") + ", " + percent(a.fraction);
   add(svg, "text", { ...place, x: beside, y: 168 }, (a.kind === "tip" ? "tip · " : "allele · ") + words);
-  if (left_out) add(svg, "text", { ...place, x: beside, y: MIDDLE + 4 }, whole(left_out) + " columns left out");
+  const rest = a.depth - a.ref_fragments - a.alt_fragments;
+  const between = [left_out ? plural(left_out, "column") + " left out" : "", rest > 0 ? `${whole(rest)} neither` : ""];
+  add(svg, "text", { ...place, x: beside, y: MIDDLE + 4 }, between.filter(Boolean).join(" · "));
 }
 
 function wordsOfBubble(a) {
@@ -210,18 +212,17 @@ function drawScale(parent, title, last, zones, ticks, values, note) {
     add(svg, "text", { class: "tick", x: at(tick), y: 77, "text-anchor": "middle" }, tick);
   }
   add(svg, "path", { class: "axis", d: "M9 60H251" });
-  const places = known.map(([v]) => at(v));
-  known.forEach(([v, kind, word], i) => {
-    const x = places[i];
+  let taken = -Infinity;
+  for (const [v, kind, word] of [...known].sort((a, b) => a[0] - b[0])) {
+    const x = at(v), text = word + " " + number(v), wide = 6.6 * text.length;
     if (kind === "best") add(svg, "path", { class: "mark alt hollow", d: `M${x} 40l7 7-7 7-7-7Z` });
     else add(svg, "circle", { class: "mark " + kind, cx: x, cy: 47, r: 7 });
-    // Neighbours that would run into one another get a line each.
-    const high = i > 0 && Math.abs(x - places[i - 1]) < 92;
-    const anchor = x < 60 ? "start" : x > 200 ? "end" : "middle";
-    const tx = anchor === "start" ? x - 6 : anchor === "end" ? x + 6 : x;
-    add(svg, "text", { class: "label", x: tx, y: high ? 13 : 28, "text-anchor": anchor },
-      word + " " + number(v));
-  });
+    const left = Math.min(Math.max(x - wide / 2, 0), 260 - wide);
+    // Words that would run into their neighbour get a line above it.
+    const high = left < taken + 6;
+    taken = high ? taken : left + wide;
+    add(svg, "text", { class: "label", x: left + wide / 2, y: high ? 13 : 28, "text-anchor": "middle" }, text);
+  }
   if (!known.length) add(svg, "text", { class: "label", x: 130, y: 51, "text-anchor": "middle" }, "not known");
   add(figure, "p", { class: "note" }, note);
 }
