@@ -17,12 +17,15 @@ from typing import Any, BinaryIO, cast
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
 from dbgclean._files import BgzfWriter, atomic_path
 from dbgclean.errors import InputError, UsageError
 from dbgclean.reads.compression import READ_ERRORS, open_bytes
 from dbgclean.spectrum.histogram import Spectrum
-from dbgclean.spectrum.kmers import BASE_CODES, LETTERS, canonical_kmers, check_k
+from dbgclean.spectrum.kmers import BASE_CODES, canonical_kmers, check_k, revcomp
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = [
@@ -38,8 +41,7 @@ _ROWS = 1 << 18
 _BLOCK = 1 << 24
 _DIGITS = 10  # of the highest abundance
 _SATURATED = 2**32 - 1
-_U2 = np.uint64(2)
-_U3 = np.uint64(3)
+_EACH_BYTE = np.uint64(0x0101010101010101)
 _FIT_FIELDS = ("valley", "peak", "half_peak", "error_rate", "genome_size", "depth")
 
 
@@ -58,30 +60,63 @@ def _writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             yield raw
 
 
+@intrinsic
+def _store_word(context: Any, out: Any, place: Any, word: Any) -> Any:
+    """Store eight bytes (uint64, lowest first) at any place of a uint8 array."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        where = builder.gep(array.data, [arguments[1]])
+        where = builder.bitcast(where, ir.IntType(64).as_pointer())
+        builder.store(arguments[2], where, align=1)
+        return context.get_dummy_value()
+
+    return types.void(out, types.intp, types.uint64), generate
+
+
 @numba.njit(cache=True, nogil=True)
-def _render(keys: np.ndarray, counts: np.ndarray, k: int, letters: np.ndarray) -> np.ndarray:
+def _eight_letters(codes: np.uint64) -> np.uint64:
+    """Letters, one to a byte, of eight complemented codes, both with the first one lowest.
+
+    The codes are spread over the bytes; T, G, C, A are then 84 less 13 for the lower bit
+    and 17 for the higher one, and 11 more where both are set.
+    """
+    x = codes & np.uint64(0xFFFF)
+    x = (x | (x << np.uint64(24))) & np.uint64(0x000000FF000000FF)
+    x = (x | (x << np.uint64(12))) & np.uint64(0x000F000F000F000F)
+    x = (x | (x << np.uint64(6))) & np.uint64(0x0303030303030303)
+    low = x & _EACH_BYTE
+    high = (x >> np.uint64(1)) & _EACH_BYTE
+    lowered = np.uint64(13) * low + np.uint64(17) * high - np.uint64(11) * (low & high)
+    return np.uint64(84) * _EACH_BYTE - lowered
+
+
+@numba.njit(cache=True, nogil=True)
+def _render(keys: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
     """Text of FASTA records, uint8."""
-    out = np.empty(keys.size * (k + _DIGITS + 3), dtype=np.uint8)
+    # Letters are stored by eights: a few beyond the k-mer's end, which the next overwrites.
+    out = np.empty(keys.size * (k + _DIGITS + 3) + 8, dtype=np.uint8)
     n = 0
     for row in range(keys.size):
         out[n] = 62  # >
         n += 1
-        count = np.int64(counts[row])
+        count = np.uint64(counts[row])
         length = 1
-        while count >= 10:
-            count //= 10
+        while count >= np.uint64(10):
+            count //= np.uint64(10)
             length += 1
-        count = np.int64(counts[row])
+        count = np.uint64(counts[row])
         for i in range(n + length - 1, n - 1, -1):
-            out[i] = 48 + count % 10
-            count //= 10
+            out[i] = np.uint64(48) + count % np.uint64(10)
+            count //= np.uint64(10)
         n += length
         out[n] = 10
-        key = keys[row]
-        for i in range(n + k, n, -1):
-            out[i] = letters[np.int64(key & _U3)]
-            key >>= _U2
-        n += k + 2
+        n += 1
+        codes = revcomp(keys[row], k)
+        for i in range(0, k, 8):
+            _store_word(out, n + i, _eight_letters(codes))
+            codes >>= np.uint64(16)
+        n += k + 1
         out[n - 1] = 10
     return out[:n]
 
@@ -116,7 +151,7 @@ def kmer_text(keys: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
 
     Holds no lock while it works, so that threads can render what one of them writes.
     """
-    return _render(keys, counts, k, LETTERS)
+    return _render(keys, counts, k)
 
 
 def write_text(path: str | os.PathLike[str], parts: Iterable[np.ndarray]) -> None:

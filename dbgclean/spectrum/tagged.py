@@ -175,36 +175,48 @@ def split(words: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     a k-mer seen once. And keys (uint64, (rows,)) and values (uint32, (3, rows)) of
     k-mers seen twice or more, fewer than 2**32 times.
     """
-    alone = rows = 0
-    i = 0
-    while i < words.size:
-        first = i
-        while i < words.size and words[i] >> _U2 == words[first] >> _U2:
-            i += 1
-        alone += int(i == first + 1)
-        rows += int(i > first + 1)
+    alone, distinct = _measure(words)
     singles = np.empty(alone, dtype=np.uint64)
-    keys = np.empty(rows, dtype=np.uint64)
-    values = np.empty((3, rows), dtype=np.uint32)
-    alone = rows = 0
-    i = 0
+    keys = np.empty(distinct - alone, dtype=np.uint64)
+    values = np.empty((3, distinct - alone), dtype=np.uint32)
+    single = row = i = 0
     while i < words.size:
         first = i
-        reverse = good = _U0
-        while i < words.size and words[i] >> _U2 == words[first] >> _U2:
+        word = words[i]
+        last = word | _U3
+        i += 1
+        if i == words.size or words[i] > last:
+            singles[single] = word
+            single += 1
+            continue
+        reverse = (word >> _U1) & _U1
+        good = word & _U1
+        while i < words.size and words[i] <= last:
             reverse += (words[i] >> _U1) & _U1
             good += words[i] & _U1
             i += 1
-        if i == first + 1:
-            singles[alone] = words[first]
-            alone += 1
-        else:
-            keys[rows] = words[first] >> _U2
-            values[0, rows] = i - first
-            values[1, rows] = reverse
-            values[2, rows] = good
-            rows += 1
+        keys[row] = word >> _U2
+        values[0, row] = i - first
+        values[1, row] = reverse
+        values[2, row] = good
+        row += 1
     return singles, keys, values
+
+
+@numba.njit(cache=True, nogil=True)
+def _measure(words: np.ndarray) -> tuple[int, int]:
+    """How many k-mers of sorted words stand alone, and how many there are."""
+    if words.size < 2:
+        return words.size, words.size
+    # A loop without branches, which the compiler turns into vector instructions.
+    alone = int((words[0] ^ words[1]) > _U3)
+    distinct = 1
+    for i in range(1, words.size - 1):
+        new = int((words[i - 1] ^ words[i]) > _U3)
+        alone += new & int((words[i] ^ words[i + 1]) > _U3)
+        distinct += new
+    last = int((words[-2] ^ words[-1]) > _U3)
+    return alone + last, distinct + last
 
 
 @numba.njit(cache=True, nogil=True)
