@@ -21,7 +21,7 @@ from dbgclean.variants.haplotypes import (
 )
 from dbgclean.variants.local_graph import Arm, DeadEnd, find_arms, least_abundance
 from dbgclean.variants.path_graph import PathGraph, build_path_graph
-from dbgclean.variants.placement import Placement, gap_events, place_reads
+from dbgclean.variants.placement import Placement, gap_events, place_reads, trim_poor_ends
 from dbgclean.variants.realignment import Choices, realign
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ def align_window(
     candidates += [candidate for candidate in given if candidate is not None]
     clusters = build_clusters(path.codes, candidates)
     choices = realign(placement, path.codes, clusters)
+    trim_poor_ends(placement, path.codes)
     coverage = _coverage(placement, len(path.codes))
     return AlignedWindow(
         reads, path, table, threaded.states, placement, clusters, choices, coverage, dead_ends

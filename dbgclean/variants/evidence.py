@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dbgclean.correct.verdicts import ERROR
 from dbgclean.spectrum.kmers import decode, encode
 from dbgclean.variants.aligned_window import AlignedWindow, align_window, gaps_of_reads
 from dbgclean.variants.allele_table import KINDS, AlleleTable
@@ -44,6 +45,8 @@ KMER_K = 25
 
 # Bases on either side of an allele in ``arms``.
 _FLANK = 30
+# Errors below this fraction are surely none of the genome's copies.
+_RARE = 0.1
 _TIP = KINDS.index("tip")
 
 
@@ -58,7 +61,8 @@ class WindowEvidence:
         `dbgclean.variants.classify`.
     reads_of
         ``offsets`` int64 (n + 1,), ``fragment`` int64, ``shows_alt`` bool: per allele the
-        fragments (as in `RegionReads.fragment`) that show it, or the reference there.
+        fragments (as in `RegionReads.fragment`) that show it, or the reference there;
+        none of rare errors.
     k
         At which reads were threaded.
     kmers
@@ -115,7 +119,9 @@ def gather_window(
         window, table, alleles, events,
         corrector=corrector, model=model, threads=threads, seed=seed, kmer_k=KMER_K,
     )  # fmt: skip
-    reads_of = showing(found, reads.fragment, len(table))
+    # Of errors nobody asks which reads they are in; in deep windows there are many.
+    wanted = (table.verdict != ERROR) | (table.fraction >= _RARE)
+    reads_of = showing(found, reads.fragment, wanted)
     return WindowEvidence(table, reads_of, window.path.k, judged.kmers, judged.reads)
 
 

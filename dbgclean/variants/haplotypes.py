@@ -30,7 +30,9 @@ _APART = 12
 _MOST_HAPLOTYPES, _MOST_COMBINED = 20, 6
 # Longer stretches are not aligned base by base: they are one complex allele.
 _LONGEST_ALIGNED = 300
-_MISMATCH, _OPEN, _EXTEND = 4, 6, 1
+# Of an alignment: two gaps of a base or two are likelier than a gap and two mismatches,
+# but not likelier than three mismatches.
+_MISMATCH, _OPEN, _EXTEND = 9, 12, 2
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -44,6 +44,8 @@ __all__ = ["Judged", "judge_window"]
 # Rate of a gap that is too long for the corrector's own classes, or that reads show only
 # at their ends.
 _RATE, _RATE_IN_RUN, _LONG_RUN = 1e-6, 1e-3, 6
+# Gaps in a larger share of the fragments are the sample's own: they teach no error rate.
+_COMMON = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +148,7 @@ def _gather(
         low_share=profile[:, :LOW_QUALITY].sum() / on_path,
         has_qualities=window.reads.batch.quals is not None,
     )
-    gaps = collector.pool(length / max(1.0, length - window.path.k + 1), peak)
+    gaps = collector.pool(length / max(1.0, length - window.path.k + 1), peak, _COMMON)
     all_changes = OtherChanges.concatenate(changes)
     gaps, gap_of = _gaps_of_alleles(window, gaps, all_changes, table, alleles, events)
     reads = _read_states(states)

@@ -12,9 +12,11 @@ from dbgclean.spectrum.table import KmerIndex, KmerTable, build_index
 
 __all__ = ["PATH_KS", "PathGraph", "build_path_graph", "evidence_graph", "reference_kmers"]
 
-# Lengths tried until no k-mer of the reference stands twice. The first is the one that
-# reads are corrected at; from the last on a packed k-mer has no room.
+# Lengths to choose from: that at which reads are corrected, and the longest that packs.
+# The reference's k-mers have to be unique with so many bases to spare, or a repeat that
+# is a few copies longer in the reads turns the path into a circle.
 PATH_KS = (25, 27, 29, 31)
+_SPARE = 6
 # Every k-mer of the reference is as good as any: one abundance for all, solid, but too
 # shallow for a read that leaves the path to be masked as nobody's.
 _ABUNDANCE, _UPPER, _LOWER = 7, 5, 3
@@ -81,12 +83,10 @@ def build_path_graph(reference: str, *, ks: tuple[int, ...] = PATH_KS) -> PathGr
         Lengths to try, rising and odd.
     """
     codes = encode(reference)
-    for k in ks:
-        kmers, valid = reference_kmers(codes, k)
-        canonical = canonical_kmers(kmers, k)
-        keys, inverse, counts = np.unique(canonical, return_inverse=True, return_counts=True)
-        if len(counts) == 0 or counts[inverse[valid]].max(initial=0) < 2:
-            break
+    k = next((k for k in ks if _is_unique(codes, k - _SPARE)), ks[-1])
+    kmers, valid = reference_kmers(codes, k)
+    canonical = canonical_kmers(kmers, k)
+    keys, inverse, counts = np.unique(canonical, return_inverse=True, return_counts=True)
     copies = counts[inverse].astype(np.int64) if len(keys) else np.zeros(0, np.int64)
     table = _constant_table(np.unique(canonical[valid]), k)
     graph = SolidGraph.build(table, _UPPER, _LOWER, min_share=0.0, enough=_ABUNDANCE)
@@ -95,6 +95,13 @@ def build_path_graph(reference: str, *, ks: tuple[int, ...] = PATH_KS) -> PathGr
     place = 2 * order + (kmers[order] != canonical[order])
     index = build_index(canonical[order], k)
     return PathGraph(codes, k, graph, kmers, valid, copies, index, place.astype(np.int64))
+
+
+def _is_unique(codes: np.ndarray, k: int) -> bool:
+    """No k-mer stands twice, on whichever strand."""
+    kmers, valid = reference_kmers(codes, k)
+    canonical = canonical_kmers(kmers[valid], k)
+    return len(np.unique(canonical)) == len(canonical)
 
 
 def evidence_graph(path: PathGraph, table: KmerTable) -> SolidGraph:

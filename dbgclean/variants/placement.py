@@ -19,13 +19,23 @@ from dbgclean.reads import ReadBatch
 from dbgclean.spectrum.table import find_row
 from dbgclean.variants.path_graph import PathGraph
 
-__all__ = ["INSERTED", "OFF", "Placement", "first_foreign", "gap_events", "place_reads"]
+__all__ = [
+    "INSERTED",
+    "OFF",
+    "Placement",
+    "first_foreign",
+    "gap_events",
+    "place_reads",
+    "trim_poor_ends",
+]
 
 # Where a base is that lies on no base of the reference: off the path, or put in.
 OFF, INSERTED = -1, -2
 # More differences of good quality than this so close together are another sequence
 # (the guard that threading has, `dbgclean.evidence.beam`).
 _CLUSTER_SPAN, _MAX_CLUSTER, _CLUSTER_QUALITY = 25, 4, 20
+# So many of less quality are a read's bad end, which says nothing of the molecule.
+_MAX_POOR = 5
 
 
 @dataclass(eq=False)
@@ -216,24 +226,51 @@ def _settle(
 @numba.njit(cache=True, nogil=True)
 def first_foreign(
     codes: np.ndarray, quals: np.ndarray, where: np.ndarray, reference: np.ndarray,
-    start: int, stop: int, step: int,
+    start: int, stop: int, step: int, good: bool,
 ) -> int:  # fmt: skip
-    """First of a cluster of good bases that differ from the reference, going by ``step``
-    from ``start``; ``stop`` if there is none."""
-    recent = np.zeros(_MAX_CLUSTER + 1, np.int64)
+    """First of a cluster of bases that differ from the reference, going by ``step`` from
+    ``start``; ``stop`` if there is none. Bases of good quality alone, or all others."""
+    most = _MAX_CLUSTER if good else _MAX_POOR
+    recent = np.zeros(most + 1, np.int64)
     seen = 0
     i = start
     while i != stop:
         p = where[i]
-        if p >= 0 and codes[i] < 4 and codes[i] != reference[p] and quals[i] >= _CLUSTER_QUALITY:
-            recent[seen % (_MAX_CLUSTER + 1)] = i
-            seen += 1
-            if seen > _MAX_CLUSTER:
-                first = recent[seen % (_MAX_CLUSTER + 1)]
-                if abs(i - first) < _CLUSTER_SPAN:
+        if p >= 0 and codes[i] < 4 and codes[i] != reference[p]:
+            if (quals[i] >= _CLUSTER_QUALITY) == good:
+                recent[seen % (most + 1)] = i
+                seen += 1
+                first = recent[seen % (most + 1)]
+                if seen > most and abs(i - first) < _CLUSTER_SPAN:
                     return first
         i += step
     return stop
+
+
+def trim_poor_ends(placement: Placement, reference: np.ndarray) -> None:
+    """Take the ends of reads off the reference where bad bases differ from it all the time."""
+    _trim(placement.codes, placement.quals, placement.offsets, placement.where, reference)
+
+
+@numba.njit(cache=True, nogil=True)
+def _trim(
+    codes: np.ndarray, quals: np.ndarray, offsets: np.ndarray, where: np.ndarray,
+    reference: np.ndarray,
+) -> None:  # fmt: skip
+    for r in range(len(offsets) - 1):
+        start, stop = offsets[r], offsets[r + 1]
+        run, longest, centre = 0, 0, start
+        for j in range(start, stop):
+            run = run + 1 if where[j] >= 0 and codes[j] == reference[where[j]] else 0
+            if run > longest:
+                longest, centre = run, j
+        for side in range(2):
+            step = 1 if side == 0 else -1
+            end = stop if side == 0 else start - 1
+            j = first_foreign(codes, quals, where, reference, centre, end, step, False)
+            while j != end:
+                where[j] = OFF
+                j += step
 
 
 @numba.njit(cache=True, nogil=True)
@@ -252,7 +289,7 @@ def _by_hint(
         differ += codes[start + j] != reference[p]
     fits = (
         5 * differ <= last - first
-        and first_foreign(codes, quals, where, reference, start + first, start + last, 1)
+        and first_foreign(codes, quals, where, reference, start + first, start + last, 1, True)
         == start + last
     )
     if not fits:

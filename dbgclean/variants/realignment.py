@@ -212,7 +212,7 @@ def _lay(
         where[k] = p if 0 <= p < len(reference) else OFF
         p += step
         k += step
-    k = first_foreign(codes, quals, where, reference, i, end, step)
+    k = first_foreign(codes, quals, where, reference, i, end, step, True)
     while k != end:
         where[k] = OFF
         k += step

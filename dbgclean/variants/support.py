@@ -10,7 +10,7 @@ from dbgclean.evidence.alternatives import LOW_QUALITY
 from dbgclean.evidence.mates import AGREES, DENIES
 from dbgclean.variants.allele_table import KINDS, AlleleTable
 from dbgclean.variants.haplotypes import Allele
-from dbgclean.variants.observations import ALT, REF, Observations
+from dbgclean.variants.observations import ALT, OTHER, REF, Observations
 from dbgclean.variants.placement import Placement
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ __all__ = ["count_support", "fragment_depth", "kind_of", "repeat_runs", "showing
 _NEAR_END = 10
 # From this mapping quality on the aligner knows no other place.
 _MAPPED = 20
+# What a read shows beside an allele counts if so many fragments show it: errors do not.
+_FEWEST, _COMMON = 3, 0.1
 # Longest unit of a tandem repeat.
 _LONGEST_UNIT = 6
 
@@ -78,8 +80,11 @@ def count_support(
     table.near_end[:] = count(alt & (end_distance < _NEAR_END))
     table.agreed[:] = count(alt & (found.mate == AGREES))
     table.denied[:] = count(alt & (found.mate == DENIES))
-    shown = np.bincount(found.read[alt], minlength=len(placement))
-    table.others[:] = mean(shown[found.read] - 1.0, alt)
+    n_alt = table.alt_fragments
+    common = (n_alt >= _FEWEST) & (n_alt >= _COMMON * table.depth)
+    counts = alt & common[found.allele]
+    shown = np.bincount(found.read[counts], minlength=len(placement))
+    table.others[:] = mean((shown[found.read] - counts).astype(float), alt)
 
 
 def _distinct(allele: np.ndarray, place: np.ndarray, n: int) -> np.ndarray:
@@ -89,22 +94,29 @@ def _distinct(allele: np.ndarray, place: np.ndarray, n: int) -> np.ndarray:
 
 
 def showing(
-    found: Observations, fragment: np.ndarray, n: int
+    found: Observations, fragment: np.ndarray, wanted: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fragments that show each allele or the reference there.
+
+    Parameters
+    ----------
+    fragment
+        int64, by read.
+    wanted
+        bool (n,): alleles to list them for; the others have none.
 
     Returns
     -------
     offsets
         int64 (n + 1,).
     fragment
-        int64: numbers from ``fragment`` (by read).
+        int64: numbers from ``fragment``.
     shows_alt
         bool: the allele, or else the reference.
     """
-    known = (found.shows == ALT) | (found.shows == REF)
-    offsets = np.zeros(n + 1, np.int64)
-    np.cumsum(np.bincount(found.allele[known], minlength=n), out=offsets[1:])
+    known = wanted[found.allele] & (found.shows != OTHER)
+    offsets = np.zeros(len(wanted) + 1, np.int64)
+    np.cumsum(np.bincount(found.allele[known], minlength=len(wanted)), out=offsets[1:])
     return offsets, fragment[found.read[known]], found.shows[known] == ALT
 
 
