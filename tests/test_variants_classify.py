@@ -32,6 +32,7 @@ def words(table, name, i=0):
 
 RARE = {"alt_forward": 3, "alt_reverse": 3, "ref_forward": 147, "ref_reverse": 147}
 GAP = {"kind": "deletion", "ref": "CA", "alt": "C", "run": 12}
+PAIR = {"alt_forward": 1, "alt_reverse": 1, "ref_forward": 50, "ref_reverse": 50}
 ONE_SIDED = {"alt_forward": 0, "alt_reverse": 14, "ref_forward": 20, "ref_reverse": 17}
 
 
@@ -43,7 +44,18 @@ ONE_SIDED = {"alt_forward": 0, "alt_reverse": 14, "ref_forward": 20, "ref_revers
         # The genotype is as good a witness as the corrector.
         ({"verdict": "error"}, "variant", "heterozygous", "0/1"),
         (RARE, "variant", "low-frequency", "0/1"),
-        (RARE | {"verdict": "undecided"}, "undecided", "", "./."),
+        (RARE | {"verdict": "undecided", "likelihood": 12.0}, "undecided", "", "./."),
+        # Where the corrector cannot decide, the likelihood ratio may.
+        (RARE | {"verdict": "undecided"}, "variant", "low-frequency", "0/1"),
+        (RARE | GAP | {"run": 1, "verdict": "error", "posterior": 0.9}, "undecided", "", "./."),
+        # A corrector that denies an allele has its say where there is a sign.
+        ({"verdict": "error", "others": 3.0}, "error", "", "0/0"),
+        ({"verdict": "error", "others": 3.0, "ref_forward": 0, "ref_reverse": 0}, "variant",
+         "homozygous", "1/1"),
+        ({"others": 3.0, "run": 45}, "repeat", "", "./."),
+        (PAIR, "variant", "low-frequency", "0/1"),
+        (PAIR | {"posterior": 0.4}, "undecided", "", "./."),
+        (PAIR | {"cycles": 1}, "undecided", "", "./."),
         (RARE | {"verdict": "error"}, "error", "", "0/0"),
         ({"alt_forward": 1, "alt_reverse": 0, "ref_forward": 25, "ref_reverse": 25,
           "verdict": "error"}, "error", "", "0/0"),
@@ -232,6 +244,11 @@ def test_the_users_rules():
     assert "fewer than 7 fragments" in few.reasons[0]
     # What may have been sampled below the fraction by chance stays.
     assert judged({}, rules=Rules(min_fraction=0.5)).klass[0] == VARIANT
+
+
+def test_quality_is_of_the_posterior_where_no_sign_speaks():
+    low, high = ({"verdict": "error", "posterior": p} | RARE for p in (0.1, 0.2))
+    assert np.diff(judged(low, high).quality_score) > 0
 
 
 def test_rejected_alleles_have_low_quality():

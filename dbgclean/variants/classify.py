@@ -50,9 +50,10 @@ _SHARE_OF_BASE, _SHARE_OF_GAP = 0.5, 0.4
 _BLIND = 0.1
 # log10 P(0/0) from which the genotype says by itself that there is an allele: Q20.
 _SURELY_NOT_REFERENCE = -2.0
-# P(variant) is at most this where a sign that the corrector does not see speaks against it.
-_CAPS = {VARIANT: 1.0, UNDECIDED: 0.5, REPEAT: 0.1, ERROR: 0.05}
-_LARGEST_QUALITY = 999.0
+_LIKELIER = 0.5
+# Where a sign that the corrector does not see speaks against it, the quality is at most
+# that of P(variant) one half, one tenth and one twentieth; otherwise it ends here.
+_MOST_QUALITY = {VARIANT: 999.0, UNDECIDED: 3.01, REPEAT: 0.46, ERROR: 0.22}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +131,7 @@ def classify(
         genotype_likelihoods=genotypes.likelihoods,
         genotype=_genotype_texts(klass, zygosity, phase.copy, rules.ploidy),
         phase_set=phase.phase_set,
-        quality_score=_quality_scores(table, klass, genotypes),
+        quality_score=_quality_scores(table, calls, rules),
         filters=_filters(table, klass, calls.signs, rules),
     )
     table = replace(table, reasons=explain(table, calls.signs, shown, rules))
@@ -190,21 +191,38 @@ def _classes(table: AlleleTable, signs: Signs, genotypes: _Genotypes, rules: Rul
     verdict one is enough. At the fraction of a copy, two signs of a repeat make one (as
     few alleles of a duplication have only one); at others, one.
     """
-    real = table.verdict == verdicts.REAL
-    believed = real | genotypes.of_a_copy
+    real = _real(table, rules)
+    artefacts, repeats = signs.artefacts, signs.repeats
+    # A genotype overrules the corrector only where nothing else takes its side: no error
+    # explains an allele that all fragments show, but noise piles up to that of one copy.
+    one_copy = genotypes.of_a_copy & (genotypes.best == HETEROZYGOUS)
+    believed = real | (genotypes.of_a_copy & ~(one_copy & (artefacts + repeats == 1)))
     klass = np.full(len(table), ERROR, np.uint8)
-    klass[table.verdict == verdicts.UNDECIDED] = UNDECIDED
+    # Of gaps a verdict asks for more than P(real): what only lacks fragments is open.
+    klass[(table.verdict != verdicts.ERROR) | (table.posterior > _LIKELIER)] = UNDECIDED
     klass[believed] = VARIANT
     few = table.alt_fragments < rules.min_fragments
     if rules.min_fraction > 0:
         few |= below_fraction(table.alt_fragments, table.depth, rules.min_fraction)
     klass[believed & (few | (table.kind == _TIP))] = UNDECIDED
-    against = signs.artefacts
-    klass[believed & (against == 1) & real] = UNDECIDED
-    klass[believed & (against >= 1 + real)] = ERROR
+    klass[believed & (artefacts == 1) & real] = UNDECIDED
+    klass[believed & (artefacts >= 1 + real)] = ERROR
     needed = np.where(genotypes.of_a_copy, 2, 1)
-    klass[believed & (signs.repeats >= needed) & (klass != ERROR)] = REPEAT
+    klass[believed & (repeats >= needed) & (klass != ERROR)] = REPEAT
     return klass
+
+
+def _real(table: AlleleTable, rules: Rules) -> np.ndarray:
+    """Is the allele real by its own evidence, whatever its fraction? bool (n,).
+
+    The corrector says so; of two fragments that must be likelier than not. Where it
+    cannot decide, both strands and the likelihood ratio do.
+    """
+    surely = (table.alt_fragments >= rules.several) | (table.posterior >= rules.sure)
+    real = (table.verdict == verdicts.REAL) & surely
+    both_strands = (table.alt_forward > 0) & (table.alt_reverse > 0)
+    likely = (table.likelihood >= rules.likelihood) & (table.alt_fragments >= rules.several)
+    return real | ((table.verdict == verdicts.UNDECIDED) & both_strands & likely)
 
 
 def _rivals(table: AlleleTable, believed: np.ndarray) -> np.ndarray:
@@ -266,13 +284,15 @@ def _genotype_texts(
     return texts
 
 
-def _quality_scores(table: AlleleTable, klass: np.ndarray, genotypes: _Genotypes) -> np.ndarray:
-    """Phred of P(no variant): the better of the two witnesses, capped for what is rejected."""
+def _quality_scores(table: AlleleTable, calls: _Calls, rules: Rules) -> np.ndarray:
+    """Phred of P(no variant): the better of the two witnesses; capped where signs outweigh both."""
     wrong = np.log10(np.clip(1 - table.posterior.astype(float), 1e-6, 1.0))
+    genotypes = calls.genotypes
     wrong = np.where(genotypes.of_a_copy, np.minimum(wrong, genotypes.log_reference), wrong)
-    caps = np.array([_CAPS[k] for k in range(len(_CAPS))])
-    least = np.log10(np.maximum(1 - caps, 1e-99))
-    return np.clip(-10 * np.maximum(wrong, least[klass]), 0, _LARGEST_QUALITY) + 0.0
+    believed = genotypes.of_a_copy | _real(table, rules)
+    believed |= (table.verdict == verdicts.ERROR) & (table.posterior > _LIKELIER)
+    most = np.array([_MOST_QUALITY[k] for k in range(len(_MOST_QUALITY))])[calls.klass]
+    return np.clip(-10 * wrong, 0, np.where(believed, most, _MOST_QUALITY[VARIANT])) + 0.0
 
 
 def _filters(table: AlleleTable, klass: np.ndarray, signs: Signs, rules: Rules) -> np.ndarray:
@@ -327,7 +347,7 @@ def _with_origins(table: AlleleTable) -> AlleleTable:
         reasons[row] = (*table.reasons[row], word)
     for row in np.flatnonzero(recurring).tolist():
         filters[row] = ("NotReal", "InNormal")
-    score = np.minimum(table.quality_score, -10 * np.log10(1 - _CAPS[ERROR]))
+    score = np.minimum(table.quality_score, _MOST_QUALITY[ERROR])
     return replace(
         table,
         origin=origin,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dbgclean.correct import verdicts
 from dbgclean.variants.allele_table import (
     ERROR,
     KINDS,
@@ -29,6 +30,7 @@ _COLUMNS = (
     "low_quality", "mapping_quality", "ref_mapping_quality", "mapped_nowhere_else", "near_end",
     "denied", "others", "copies", "run", "depth_ratio", "expected", "posterior", "klass",
     "zygosity", "genotype", "alt_fragments",
+    "verdict",
 )  # fmt: skip
 
 # Columns as lists of plain numbers: taken out one by one, row after row.
@@ -80,6 +82,9 @@ def _explain_row(c: _Lists, i: int, rules: Rules) -> Iterator[str]:
     yield from repeats + artefacts if klass == REPEAT else artefacts + repeats
     if c["alt_fragments"][i] < rules.min_fragments:
         yield f"fewer than {rules.min_fragments} fragments"
+    elif KINDS[c["kind"][i]] in _GAPS and c["verdict"][i] == verdicts.ERROR:
+        if c["posterior"][i] > 0.5:
+            yield "too few fragments or too poor bases for an insertion or deletion"
     if klass == ERROR and c["expected"][i] >= 0.5:
         yield f"errors of this kind let expect {c['expected'][i]:.1f} here"
     yield f"P(real) {_probability(c['posterior'][i])}"
@@ -148,6 +153,8 @@ def _repeats(c: _Lists, i: int) -> Iterator[str]:
         yield f"{c['mapped_nowhere_else'][i]} of {n} fragments map nowhere else"
     if c["several_copies"][i]:
         yield f"the k-mer here stands {c['copies'][i]} times in the region"
+    if c["long_tandem"][i]:
+        yield f"in a tandem repeat of {c['run'][i]} bases"
     if c["too_deep"][i]:
         yield f"depth {c['depth_ratio'][i]:.1f} times the region's"
     if c["many_others"][i]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy import stats
 
+from dbgclean.correct.verdicts import LIKELIHOOD_REAL
 from dbgclean.variants.allele_table import KINDS, AlleleTable
 from dbgclean.variants.phase import WRONG
 from dbgclean.variants.tables import strand_bias
@@ -80,10 +81,21 @@ class Rules:
     others
         Other alleles in the supporting reads, mean, from which the reads are of another
         copy: in a human genome one is expected every ten reads of 100 bases.
+    several, sure
+        A rare allele of fewer fragments than ``several`` needs this P(real).
+    likelihood
+        Log likelihood ratio (nats) that settles what the corrector cannot decide: twice
+        what makes an allele real by the ratio alone.
+    long_tandem
+        Length of a tandem repeat in which reads are laid out in more than one way: they
+        hardly reach over both its ends.
     long_run
         Length of a homopolymer or tandem repeat in which insertions and deletions recur.
     run_fraction
-        Fraction that an insertion or deletion must have there.
+        Fraction that an insertion or deletion must have there, and
+    slip_fraction
+        from which the errors that such places let expect do not explain it: polymerases
+        slip in a tenth of the fragments, not in a third.
     one_copy_risk
         P of so few fragments from one copy of two, below which an allele is called
         low-frequency, and not heterozygous.
@@ -104,8 +116,13 @@ class Rules:
     mapping_drop: float = 15.0
     depth_ratio: float = 1.6
     others: float = 2.0
+    several: int = 3
+    sure: float = 0.5
+    likelihood: float = 2 * LIKELIHOOD_REAL
+    long_tandem: int = 40
     long_run: int = 8
     run_fraction: float = 0.2
+    slip_fraction: float = 0.3
     one_copy_risk: float = 1e-3
     contradiction: float = 0.5
 
@@ -122,7 +139,7 @@ class Signs:
         The supporting fragments come from both copies, by what else they show.
     poor_mapping
         The reads may belong elsewhere.
-    worse_mapping, several_copies, too_deep, many_others
+    worse_mapping, several_copies, too_deep, many_others, long_tandem
         They do: see `Rules`.
     """
 
@@ -138,6 +155,7 @@ class Signs:
     several_copies: np.ndarray
     too_deep: np.ndarray
     many_others: np.ndarray
+    long_tandem: np.ndarray
 
     @property
     def artefacts(self) -> np.ndarray:
@@ -158,7 +176,10 @@ _ARTEFACTS = (
     "one_strand", "poor_bases", "read_ends", "one_place", "mates_deny", "long_run",
     "both_copies",
 )  # fmt: skip
-_REPEATS = ("poor_mapping", "worse_mapping", "several_copies", "too_deep", "many_others")
+_REPEATS = (
+    "poor_mapping", "worse_mapping", "several_copies", "too_deep", "many_others",
+    "long_tandem",
+)  # fmt: skip
 
 
 def find_signs(table: AlleleTable, rules: Rules) -> Signs:
@@ -176,7 +197,7 @@ def find_signs(table: AlleleTable, rules: Rules) -> Signs:
         one_strand=_one_strand(table, rules),
         poor_bases=poor & (n > 0),
         read_ends=_read_ends(table, rules),
-        one_place=(table.cycles == 1) & (n >= 3),
+        one_place=(table.cycles == 1) & (n > 1),
         mates_deny=_mates_deny(table, rules),
         long_run=_long_run(table, rules),
         both_copies=np.zeros(len(table), bool),
@@ -185,6 +206,7 @@ def find_signs(table: AlleleTable, rules: Rules) -> Signs:
         several_copies=table.copies > 1,
         too_deep=deep,
         many_others=others,
+        long_tandem=table.run >= rules.long_tandem,
     )
 
 
@@ -223,4 +245,5 @@ def _long_run(table: AlleleTable, rules: Rules) -> np.ndarray:
     slips = np.isin(table.kind, _INDELS) & (table.run >= rules.long_run)
     expected = np.nan_to_num(table.expected)
     explained = stats.poisson.sf(table.alt_fragments - 1, np.maximum(expected, 1e-9)) > 1e-3
-    return slips & ((table.fraction < rules.run_fraction) | explained)
+    rare = table.fraction < rules.run_fraction
+    return slips & (rare | (explained & (table.fraction < rules.slip_fraction)))
