@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dbgclean.errors import InputError
 from dbgclean.graph import compaction
-from dbgclean.graph.compaction import compact, compact_rows
+from dbgclean.graph.compaction import compact, compact_rows, outline
 from dbgclean.graph.unitigs import UnitigGraph
 
 SEQUENCES = st.lists(st.text("ACGT", min_size=3, max_size=40), max_size=6)
@@ -93,6 +93,25 @@ def test_threads_have_no_say(monkeypatch):
     graphs = [compact(keys, counts, 7, threads=threads) for threads in (1, 2, 4)]
     for name in ("codes", "offsets", "abundance", "link_offsets", "link_targets"):
         assert len({getattr(graph, name).tobytes() for graph in graphs}) == 1
+
+
+@given(SEQUENCES, ODD_K, st.sampled_from([1, 4]))
+def test_buckets_have_no_say(sequences, k, rows):
+    whole = graph_of(sequences, k)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compaction, "_BUCKET_ROWS", rows)
+        patch.setattr(compaction, "_CHUNK", 3)
+        cut = graph_of(sequences, k)
+    for name in ("codes", "offsets", "abundance", "link_offsets", "link_targets"):
+        assert getattr(cut, name).tobytes() == getattr(whole, name).tobytes()
+
+
+def test_outline_is_the_graph_without_its_sequences():
+    keys, counts = table_of(SHAPES["nested_superbubble"]().sequences, 11)
+    whole, bare = compact(keys, counts, 11), outline(keys, counts, 11)
+    assert bare.codes.size == 0
+    for name in ("offsets", "abundance", "link_offsets", "link_targets"):
+        assert getattr(bare, name).tobytes() == getattr(whole, name).tobytes()
 
 
 def test_no_kmers():

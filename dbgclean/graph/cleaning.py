@@ -9,9 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dbgclean.graph.cleaning_kernels import clip, contract, deepest_first, only_kept, pop
+from dbgclean.graph.cleaning_kernels import (
+    clip,
+    contract,
+    deepest_first,
+    only_kept,
+    pop,
+    walk_paths,
+)
 from dbgclean.graph.compaction import compact_rows
-from dbgclean.graph.compaction_kernels import walk_paths
 
 __all__ = ["ClassicalSettings", "classical_clean"]
 

@@ -7,9 +7,7 @@ marks those that go; links are those of `dbgclean.graph.unitigs.UnitigGraph`.
 import numba
 import numpy as np
 
-from dbgclean.graph.compaction_kernels import next_on_path
-
-__all__ = ["clip", "contract", "deepest_first", "only_kept", "pop"]
+__all__ = ["clip", "contract", "deepest_first", "only_kept", "pop", "walk_paths"]
 
 _MAX_STEPS = 1000
 """Links looked at for one arm's alternative (Minia has a like bound)."""
@@ -192,6 +190,61 @@ def only_kept(
                 n += 1
         if n > 1:
             only[node] = -1
+
+
+@numba.njit(cache=True, nogil=True)
+def next_on_path(only: np.ndarray, node: int) -> np.int64:
+    """The node that continues a non-branching path after `node`, or -1.
+
+    `only` (int32) holds the one successor of each oriented node, or -1. The path
+    goes on where the successor has no other predecessor, and is neither `node`
+    itself (a circle of one) nor its mirror (a hairpin).
+    """
+    target = np.int64(only[node])
+    if target < 0 or only[target ^ 1] != (node ^ 1) or (target >> 1) == (node >> 1):
+        return np.int64(-1)
+    return target
+
+
+@numba.njit(cache=True, nogil=True)
+def walk_paths(only: np.ndarray, heads: np.ndarray, tails: np.ndarray, sizes: np.ndarray) -> int:
+    """Find all maximal non-branching paths; return how many.
+
+    Parameters
+    ----------
+    only : ndarray of int32, (2 n,)
+        The one successor of each oriented node, -1 where none or several, -2
+        where the node is not there at all.
+    heads, tails, sizes : ndarray of int32, (n,)
+        Filled with first and last oriented node and the number of nodes of each
+        path. A circle begins with its smallest node, on that node's "+" strand.
+    """
+    seen = np.zeros(only.size // 2, dtype=np.uint8)
+    n = 0
+    for row in range(seen.size):
+        if seen[row] or only[2 * row] == -2:
+            continue
+        head = 2 * row
+        before = next_on_path(only, head ^ 1)
+        while before >= 0 and before != (2 * row) ^ 1:
+            head = before ^ 1
+            before = next_on_path(only, before)
+        if before >= 0:
+            head = 2 * row
+        tail = head
+        size = 1
+        seen[head >> 1] = 1
+        after = next_on_path(only, tail)
+        while after >= 0 and after != head:
+            tail = after
+            seen[tail >> 1] = 1
+            size += 1
+            after = next_on_path(only, tail)
+        heads[n] = head
+        tails[n] = tail
+        sizes[n] = size
+        n += 1
+    return n
 
 
 @numba.njit(cache=True, nogil=True)

@@ -3,74 +3,67 @@
 A unitig is a maximal path on which every k-mer but the last has one successor,
 every k-mer but the first has one predecessor, and no k-mer meets its own reverse
 complement (Chikhi, Limasset and Medvedev 2016, doi:10.1093/bioinformatics/btw279).
-Four steps over arrays:
+Four steps over arrays, each on all threads:
 
-1. the one successor of each oriented k-mer, or none (threads, over rows);
-2. unitigs: from each k-mer not yet seen back to where its path begins, then
-   along it (one thread: each k-mer is touched about one and a half times);
-3. sequences and abundances, written at their final places (threads);
-4. links between unitig ends (threads).
+1. every k-mer is brought to the two (k-1)-mers where it ends, and what meets there
+   either continues a unitig or is a link;
+2. unitigs are walked from their ends, many at a time, because a step is a wait for
+   memory;
+3. sequences and abundances are written at their final places, again many at a time;
+4. links between k-mers become links between unitigs.
 
 An oriented k-mer is a number like an oriented unitig: ``2 * row`` for the canonical
-form, ``2 * row + 1`` for its reverse complement. k-mers are found by binary search
-in the sorted keys within a bucket of equal first bases: no hash table to build or
-hold, and the successors spelled canonically are neighbours in memory.
+form, ``2 * row + 1`` for its reverse complement. A (k-1)-mer is met in its canonical
+form. By their first k - 1 bases the keys are in order, and by their last as well among
+those that begin with the same base; so only ends whose reverse complement is smaller,
+about a third, have to be sorted, and that no further than into buckets that fit the
+cache, where a small hash table does the rest.
 
 The result is the same for any number of threads: a unitig is stored in the
 direction (a circular one also from the k-mer) whose sequence is smallest, and
 unitigs are sorted by sequence.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
 from dbgclean.errors import InputError
-from dbgclean.graph.compaction_kernels import (
-    fill_buckets,
-    join,
-    mark_successors,
-    spell,
-    turn,
-    walk_paths,
-)
+from dbgclean.graph.compaction_kernels import find_circles, lead_links, spell, turn, walk
+from dbgclean.graph.meeting_kernels import count_turned, meet, scatter_turned
 from dbgclean.graph.unitigs import UnitigGraph
 
-__all__ = ["compact", "compact_rows"]
+__all__ = ["compact", "compact_rows", "outline"]
+
+T = TypeVar("T")
 
 MAX_KMERS = 2**30
 """Oriented k-mers are numbered in int32."""
 
 _CHUNK = 1 << 18
-"""Rows or unitigs per task."""
+"""Rows per task."""
 
-_MAX_BUCKET_BITS = 26
+_BUCKET_ROWS = 1 << 11
+"""Rows per bucket, about; their hash table fits the second-level cache."""
+
+_MAX_BUCKET_BITS = 14
+"""More would cost more in scattering than they save in the cache."""
 
 
-def _in_chunks(work: Callable[[int, int], None], n: int, threads: int) -> None:
-    """Call ``work(first, last)`` over ``range(n)`` in chunks; chunks do not meet."""
-    cuts = [*range(0, n, _CHUNK), n]
-    if threads <= 1 or len(cuts) < 3:
-        for first, last in pairwise(cuts):
-            work(first, last)
-        return
+def _each(work: Callable[[int, int], T], cuts: Iterable[int], threads: int) -> list[T]:
+    """``work(first, last)`` of each stretch between cuts, in order; stretches do not meet."""
+    parts = list(pairwise(cuts))
+    if threads <= 1 or len(parts) < 2:
+        return [work(first, last) for first, last in parts]
     with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(lambda cut: work(*cut), pairwise(cuts)):
-            pass
+        return list(pool.map(lambda part: work(*part), parts))
 
 
-def _buckets(keys: np.ndarray, k: int) -> tuple[np.ndarray, int]:
-    """Row where each bucket of equal highest bits begins (int32), and the shift to them.
-
-    About one bucket a key: erroneous k-mers share the first bases of true ones, so
-    fewer buckets would mean longer searches, more would miss the cache.
-    """
-    bits = min(2 * k, _MAX_BUCKET_BITS, max(int(keys.size).bit_length(), 1))
-    starts = np.empty((1 << bits) + 1, dtype=np.int32)
-    fill_buckets(keys, 2 * k - bits, starts)
-    return starts, 2 * k - bits
+def _cuts(n: int) -> list[int]:
+    return [*range(0, n, _CHUNK), n]
 
 
 def compact_rows(
@@ -79,6 +72,14 @@ def compact_rows(
     """As `compact`, and the unitig of each k-mer (int32, (n,))."""
     unitig_of = np.empty(keys.size, dtype=np.int32)
     return _compact(keys, counts, k, threads, unitig_of), unitig_of
+
+
+def outline(keys: np.ndarray, counts: np.ndarray, k: int, threads: int = 1) -> UnitigGraph:
+    """As `compact`, but sequences are not spelled: `codes` is empty, and all else is there.
+
+    What is counted in a graph (`dbgclean.graph.ambiguity`) needs no more.
+    """
+    return _compact(keys, counts, k, threads, np.empty(0, dtype=np.int32), spelled=False)
 
 
 def compact(keys: np.ndarray, counts: np.ndarray, k: int, threads: int = 1) -> UnitigGraph:
@@ -109,9 +110,8 @@ def compact(keys: np.ndarray, counts: np.ndarray, k: int, threads: int = 1) -> U
 
     Notes
     -----
-    Time is linear in the k-mers but for the searches, whose buckets hold about one
-    key. Memory beyond the input: 8 bytes a k-mer for successors, 4 to 8 for the
-    buckets, and the graph.
+    Time is linear in the k-mers. Memory beyond the input: 8 bytes a k-mer for
+    successors, about 8 for ends in buckets, later let go, and the graph.
 
     Examples
     --------
@@ -143,56 +143,132 @@ def _checked(keys: np.ndarray, counts: np.ndarray, k: int) -> tuple[np.ndarray, 
 
 
 def _compact(
-    keys: np.ndarray, counts: np.ndarray, k: int, threads: int, unitig_of: np.ndarray
+    keys: np.ndarray,
+    counts: np.ndarray,
+    k: int,
+    threads: int,
+    unitig_of: np.ndarray,
+    spelled: bool = True,
 ) -> UnitigGraph:
     keys, counts = _checked(keys, counts, k)
-    starts, shift = _buckets(keys, k)
-    only = np.empty(2 * keys.size, dtype=np.int32)
-    _in_chunks(
-        lambda first, last: mark_successors(keys, starts, shift, k, first, last, only),
-        keys.size,
-        threads,
-    )
-    heads, tails, sizes = _paths(keys, k, only)
+    after, links = _successors(keys, k, threads)
+    heads, tails, sizes, circles = _paths(keys, k, after, threads)
     unitigs = heads.size
     offsets = np.zeros(unitigs + 1, dtype=np.int64)
     np.cumsum(sizes + np.int64(k - 1), out=offsets[1:])
-    codes = np.empty(offsets[-1], dtype=np.uint8)
+    codes = np.empty(offsets[-1] if spelled else 0, dtype=np.uint8)
     abundance = np.empty(unitigs, dtype=np.int64)
-    _in_chunks(
+    # Stretches of like length, because one unitig may be as long as all others.
+    cuts = np.searchsorted(offsets, np.arange(0, offsets[-1], 2 * _CHUNK)).tolist()
+    _each(
         lambda first, last: spell(
-            keys, counts, k, only, heads, sizes, offsets, first, last, codes, abundance, unitig_of
+            keys, counts, k, after, heads, sizes, offsets, first, last, codes, abundance, unitig_of
         ),
-        unitigs,
+        [*cuts, unitigs],
         threads,
     )
-    # Successors are known and spelled out: the array now says where unitigs begin.
-    only[heads] = np.arange(0, 2 * unitigs, 2, dtype=np.int32)
-    only[tails ^ 1] = np.arange(1, 2 * unitigs, 2, dtype=np.int32)
-    targets = np.empty((2 * unitigs, 4), dtype=np.int32)
-    degrees = np.empty(2 * unitigs, dtype=np.int64)
-    _in_chunks(
-        lambda first, last: join(
-            keys, starts, shift, k, only, heads, tails, first, last, targets, degrees
-        ),
-        unitigs,
-        threads,
-    )
+    # Successors have served: the array now says where unitigs begin.
+    after[heads] = np.arange(0, 2 * unitigs, 2, dtype=np.int32)
+    after[tails ^ 1] = np.arange(1, 2 * unitigs, 2, dtype=np.int32)
+    closing = np.column_stack([tails, heads])[circles]
+    links = np.concatenate([links, closing, closing[:, ::-1] ^ 1])
     link_offsets = np.zeros(2 * unitigs + 1, dtype=np.int64)
-    np.cumsum(degrees, out=link_offsets[1:])
-    link_targets = targets[np.arange(4) < degrees[:, None]]
+    link_targets = np.empty(len(links), dtype=np.int32)
+    lead_links(links, after, link_offsets, link_targets)
     return UnitigGraph(k, codes, offsets, abundance, link_offsets, link_targets)
 
 
-def _paths(keys: np.ndarray, k: int, only: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Heads, tails and k-mers of all unitigs, in canonical direction and order."""
+def _successors(keys: np.ndarray, k: int, threads: int) -> tuple[np.ndarray, np.ndarray]:
+    """What continues a unitig after each oriented k-mer, or -1, and all other steps."""
+    bits = min(2 * (k - 1), _MAX_BUCKET_BITS, int(keys.size // _BUCKET_ROWS).bit_length())
+    shift = 2 * (k - 1) - bits
+    buckets = 1 << bits
+    borders = np.arange(buckets, dtype=np.uint64) << np.uint64(shift)
+    rows = np.full((5, buckets + 1), keys.size, dtype=np.int64)
+    rows[0, :-1] = np.searchsorted(keys, borders << np.uint64(2))
+    for base in range(4):
+        begins = borders | np.uint64(base << 2 * (k - 1))
+        rows[1 + base, :-1] = np.searchsorted(keys, begins)
+    rows[1:4, -1] = rows[2:5, 0]
+    turned, places, nodes = _turned(keys, k, shift, buckets, threads)
+    after = np.empty(2 * keys.size, dtype=np.int32)
+    # Some stretches more than threads, as none takes quite as long as another.
+    loads = turned + (rows - rows[:, :1]).sum(axis=0)
+    cuts = np.searchsorted(loads, np.arange(0, loads[-1], 4 * _CHUNK)).tolist()
+    links = _each(
+        lambda first, last: meet(keys, k, rows, turned, first, last, places, nodes, after),
+        [*cuts, buckets],
+        threads,
+    )
+    return after, np.concatenate(links or [np.empty((0, 2), dtype=np.int32)])
+
+
+def _turned(
+    keys: np.ndarray, k: int, shift: int, buckets: int, threads: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ends whose reverse complement is smaller, by bucket: offsets, places, k-mers."""
+    cuts = _cuts(keys.size)
+    # Few stretches: each has a cursor for every bucket.
+    cuts = [*cuts[: -1 : max(1, len(cuts) // (4 * threads))], keys.size]
+    sizes = np.zeros((len(cuts), buckets), dtype=np.int64)
+    number = {first: i for i, first in enumerate(cuts[:-1], 1)}
+    _each(
+        lambda first, last: count_turned(keys, k, shift, first, last, sizes[number[first]]),
+        cuts,
+        threads,
+    )
+    offsets = np.zeros(buckets + 1, dtype=np.int64)
+    np.cumsum(sizes.sum(axis=0), out=offsets[1:])
+    cursors = np.cumsum(sizes, axis=0)[:-1] + offsets[:-1]
+    places = np.empty(offsets[-1], dtype=np.uint64)
+    nodes = np.empty(offsets[-1], dtype=np.int32)
+    _each(
+        lambda first, last: scatter_turned(
+            keys, k, shift, first, last, cursors[number[first] - 1], places, nodes
+        ),
+        cuts,
+        threads,
+    )
+    return offsets, places, nodes
+
+
+def _paths(
+    keys: np.ndarray, k: int, after: np.ndarray, threads: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Heads, tails and k-mers of all unitigs, in canonical direction and order.
+
+    Also which are circles: their last k-mer leads to their first.
+    """
     # Far fewer unitigs than k-mers: what is not written takes no memory.
-    heads = np.empty(keys.size, dtype=np.int32)
-    tails = np.empty(keys.size, dtype=np.int32)
-    sizes = np.empty(keys.size, dtype=np.int32)
-    n = walk_paths(only, heads, tails, sizes)
-    heads, tails = heads[:n].copy(), tails[:n].copy()
-    firsts = np.empty(n, dtype=np.uint64)
+    heads, tails, sizes = (np.empty(keys.size, dtype=np.int32) for _ in range(3))
+    ended = np.zeros(keys.size, dtype=np.uint8)
+    cuts = _cuts(keys.size)
+    found = _each(
+        lambda first, last: walk(after, ended, first, last, heads, tails, sizes), cuts, threads
+    )
+    parts = [slice(first, first + n) for first, n in zip(cuts, found, strict=False)]
+    paths = [
+        np.concatenate([column[part] for part in parts] or [column[:0]])
+        for column in (heads, tails, sizes)
+    ]
+    firsts, paths = _ordered(keys, k, *paths)
+    # Two threads may have walked one path, each from another end.
+    again = np.flatnonzero(firsts[1:] == firsts[:-1])
+    paths = [np.delete(column, again) for column in paths] if again.size else paths
+    if paths[2].sum(dtype=np.int64) < keys.size:
+        n = find_circles(after, paths[0], heads, tails, sizes)
+        rings = [column[:n] for column in (heads, tails, sizes)]
+        paths = [np.concatenate(pair) for pair in zip(paths, rings, strict=True)]
+        _, paths = _ordered(keys, k, *paths)
+    heads, tails, sizes = paths
+    return heads, tails, sizes, after[tails] == heads
+
+
+def _ordered(
+    keys: np.ndarray, k: int, heads: np.ndarray, tails: np.ndarray, sizes: np.ndarray
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Paths in canonical direction, sorted by their first k-mers, and these."""
+    firsts = np.empty(heads.size, dtype=np.uint64)
     turn(keys, k, heads, tails, firsts)
     order = np.argsort(firsts)
-    return heads[order], tails[order], sizes[:n][order]
+    return firsts[order], [column[order] for column in (heads, tails, sizes)]
