@@ -13,8 +13,10 @@ const buttons = [...document.querySelectorAll("button[data-class]")];
 const known = buttons.map((button) => button.dataset.class);
 const CONTROLS = ["kind", "origin", "sort"];
 // Errors are many and seldom what is looked for: they start out of the list, unless they are all.
-const usual = alleles.some((a) => a.class !== "error") ? known.filter((name) => name !== "error") : known;
-const state = { classes: new Set(usual), kind: "", origin: "", q: "", p: 0, sort: "position", open: new Set() };
+const others = known.filter((name) => name !== "error");
+const usual = alleles.some((a) => a.class !== "error") ? others : known;
+const NO_FILTER = { kind: "", origin: "", q: "", p: 0 };
+const state = { ...NO_FILTER, sort: "position", classes: new Set(usual), open: new Set() };
 let found = [], drawn = 0;
 
 function short(bases) {
@@ -28,11 +30,11 @@ function nameOf(a) {
 
 function readAddress() {
   const asked = new URLSearchParams(location.hash.slice(1));
-  const classes = (asked.get("class") || "").split(",").filter((name) => known.includes(name));
-  state.classes = new Set(asked.get("class") === "all" ? known : asked.has("class") ? classes : usual);
+  const classes = asked.get("class") === "all" ? known : asked.get("class")?.split(",") ?? usual;
+  state.classes = new Set(classes.filter((name) => known.includes(name)));
   for (const name of CONTROLS) {
-    const wanted = asked.get(name) || "";
-    state[name] = [...$(name).options].some((o) => o.value === wanted) ? wanted : $(name).options[0].value;
+    const values = [...$(name).options].map((option) => option.value);
+    state[name] = values.includes(asked.get(name)) ? asked.get(name) : values[0];
   }
   state.q = asked.get("q") || "";
   const p = Number(asked.get("p"));
@@ -45,7 +47,8 @@ function writeAddress() {
   const chosen = known.filter((name) => state.classes.has(name));
   if (chosen.join() !== usual.join())
     parts.set("class", chosen.length === known.length ? "all" : chosen.join(","));
-  for (const name of CONTROLS) if (state[name] !== $(name).options[0].value) parts.set(name, state[name]);
+  for (const name of CONTROLS)
+    if (state[name] !== $(name).options[0].value) parts.set(name, state[name]);
   if (state.q) parts.set("q", state.q);
   if (state.p) parts.set("p", state.p);
   if (state.open.size) parts.set("open", [...state.open].join(","));
@@ -54,7 +57,8 @@ function writeAddress() {
 }
 
 function showControls() {
-  for (const button of buttons) button.setAttribute("aria-pressed", state.classes.has(button.dataset.class));
+  for (const button of buttons)
+    button.setAttribute("aria-pressed", state.classes.has(button.dataset.class));
   for (const name of CONTROLS) $(name).value = state[name];
   if ($("search").value !== state.q) $("search").value = state.q;
   const stop = data.stops.findLastIndex((value) => value <= state.p);
@@ -140,8 +144,9 @@ function drawRow(parent, a) {
   add(line, "span", { class: "place" }, (several ? a.contig + ":" : "") + whole(a.position));
   add(line, "span", { class: "change" }, `${short(a.ref)} → ${short(a.alt)}`);
   add(line, "span", { class: "class" }, a.class);
-  const genotype = a.genotype.includes(".") ? "" : a.genotype;
-  add(line, "span", { class: "zygosity" }, [a.origin, a.zygosity, genotype].filter(Boolean).join(" "));
+  const parts = [a.origin === a.class ? "" : a.origin, a.zygosity];
+  if (!a.genotype.includes(".")) parts.push(a.genotype);
+  add(line, "span", { class: "zygosity" }, parts.filter(Boolean).join(" "));
   const fraction = add(line, "span", { class: "fraction" });
   const meter = add(add(fraction, "span", { class: "meter", "aria-hidden": "true" }), "span");
   meter.style.width = 100 * Math.min(1, a.fraction) + "%";
@@ -163,7 +168,7 @@ function toggled(a, details) {
 
 function goTo(a) {
   if (!found.includes(a)) {
-    Object.assign(state, { kind: "", origin: "", q: "", p: 0 });
+    Object.assign(state, NO_FILTER);
     state.classes.add(a.class);
     update();
   }
@@ -181,8 +186,10 @@ function goTo(a) {
 function drawBody(parent, a) {
   const body = add(parent, "div", { class: "body" });
   const verdict = add(body, "p", { class: "verdict" });
-  add(verdict, "b", {}, [a.origin, a.zygosity, a.class].filter(Boolean).join(" "));
-  add(verdict, "span", {}, ` · P(real) ${probability(a.posterior)} · quality ${a.quality_score < 0.05 ? 0 : number(a.quality_score)}`);
+  const named = [...new Set([a.origin, a.zygosity, a.class])].filter(Boolean);
+  add(verdict, "b", {}, named.join(" "));
+  const quality = a.quality_score < 0.05 ? 0 : number(a.quality_score);
+  add(verdict, "span", {}, ` · P(real) ${probability(a.posterior)} · quality ${quality}`);
   if (a.reasons.length) {
     const list = add(body, "ul", { class: "reasons" });
     for (const reason of a.reasons) add(list, "li", {}, reason);
@@ -195,7 +202,9 @@ function drawBody(parent, a) {
       if (data.filter_words[name]) add(item, "span", {}, " " + data.filter_words[name]);
     }
   }
-  const figure = add(body, "div", { class: "bubble", role: "region", tabindex: "0", "aria-label": "Picture of the bubble" });
+  const figure = add(body, "div", {
+    class: "bubble", role: "region", tabindex: "0", "aria-label": "Picture of the bubble",
+  });
   drawBubble(figure, a, figure.clientWidth || 600);
   const panels = add(body, "div", { class: "panels" });
   drawStrands(panels, a);
@@ -217,7 +226,8 @@ function drawNeighbours(body, a) {
   const list = add(box, "ul");
   for (const b of others.slice(0, 8).sort((c, d) => c.position - d.position)) {
     const together = b.genotype === a.genotype || [a, b].some((c) => c.genotype === "1|1");
-    const button = add(add(list, "li"), "button", { type: "button", class: together ? "cis" : "trans" });
+    const kind = together ? "cis" : "trans";
+    const button = add(add(list, "li"), "button", { type: "button", class: kind });
     add(button, "span", {}, `${whole(b.position)} ${short(b.ref)} → ${short(b.alt)} `);
     add(button, "small", {}, together ? "same copy" : "other copy");
     button.addEventListener("click", () => goTo(b));
@@ -231,10 +241,10 @@ function drawNumbers(body, a) {
   for (const [key, label] of data.labels) {
     const value = a[key];
     if (value === null || value === undefined || value === "" || value === ".") continue;
+    const list_of = Array.isArray(value) && value.map(number).join(", ");
     const item = add(list, "div");
     add(item, "dt", {}, label);
-    const text = Array.isArray(value) ? value.map(number).join(", ") : typeof value === "number" ? number(value) : value;
-    add(item, "dd", {}, text);
+    add(item, "dd", {}, list_of || (typeof value === "number" ? number(value) : value));
   }
   const b = a.bubble;
   for (const [word, arm] of [["reference", b.ref], ["allele", b.alt]]) {
@@ -280,7 +290,7 @@ $("search").addEventListener("input", () => {
 $("filters").addEventListener("submit", (event) => event.preventDefault());
 $("filters").addEventListener("reset", (event) => {
   event.preventDefault();
-  Object.assign(state, { classes: new Set(usual), kind: "", origin: "", q: "", p: 0, sort: "position" });
+  Object.assign(state, NO_FILTER, { sort: "position", classes: new Set(usual) });
   changed();
 });
 $("elsewhere").addEventListener("click", () => {

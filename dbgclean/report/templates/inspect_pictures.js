@@ -11,6 +11,10 @@ function add(parent, tag, attributes, text) {
   return node;
 }
 
+function write(svg, kind, x, y, text, anchor = "start") {
+  return add(svg, "text", { class: kind, x, y, "text-anchor": anchor }, text);
+}
+
 const whole = (n) => n.toLocaleString("en-US", { maximumFractionDigits: 0 });
 const percent = (x) => (x > 0 && x < 0.0995 ? (100 * x).toFixed(1) : (100 * x).toFixed(0)) + " %";
 const plural = (n, word) => whole(n) + " " + word + (n === 1 ? "" : "s");
@@ -131,7 +135,13 @@ function drawBubble(parent, a, width) {
     const lanes = [["ref", hr, top, ARM_Y[0]], ["rest", ho, top + hr, MIDDLE],
       ["alt", ha, top + hr + ho, ARM_Y[1]]];
     for (const [kind, h, y0, y] of lanes) {
-      if (!h) continue;
+      if (!h && kind === "rest") continue;
+      if (!h) {
+        const m = (xa + xb) / 2, from = MIDDLE;
+        const d = `M${xa} ${from}C${m} ${from} ${m} ${y} ${xb} ${y}H${xe}`;
+        add(svg, "path", { class: "untaken", d });
+        continue;
+      }
       ribbon(svg, [x0, y0, xa, y0, h], kind);
       ribbon(svg, [xa, y0, xb, y - h / 2, h], kind);
       ribbon(svg, [xb, y - h / 2, xe, y - h / 2, h], kind);
@@ -145,14 +155,15 @@ function drawBubble(parent, a, width) {
 }
 
 function labelsOf(svg, a, x, total, left_out) {
-  const place = { "text-anchor": "middle", class: "label" };
   const beside = Math.min(Math.max(x, 80), total - 80);
-  add(svg, "text", { ...place, x: beside, y: 17 }, "reference · " + plural(a.ref_fragments, "fragment"));
+  const say = (y, text) => write(svg, "label", beside, y, text, "middle");
+  say(17, "reference · " + plural(a.ref_fragments, "fragment"));
   const words = plural(a.alt_fragments, "fragment") + ", " + percent(a.fraction);
-  add(svg, "text", { ...place, x: beside, y: 168 }, (a.kind === "tip" ? "tip · " : "allele · ") + words);
+  say(168, (a.kind === "tip" ? "tip · " : "allele · ") + words);
   const rest = a.depth - a.ref_fragments - a.alt_fragments;
-  const between = [left_out ? plural(left_out, "column") + " left out" : "", rest > 0 ? `${whole(rest)} neither` : ""];
-  add(svg, "text", { ...place, x: beside, y: MIDDLE + 4 }, between.filter(Boolean).join(" · "));
+  const between = left_out ? [plural(left_out, "column") + " left out"] : [];
+  if (rest > 0) between.push(whole(rest) + " neither");
+  say(MIDDLE + 4, between.join(" · "));
 }
 
 function wordsOfBubble(a) {
@@ -181,15 +192,15 @@ function drawStrands(parent, a) {
   });
   const rows = [["reference", "ref", a.ref_forward, a.ref_reverse, 24],
     ["allele", "alt", a.alt_forward, a.alt_reverse, 54]];
-  add(svg, "text", { class: "tick", x: 155, y: 11, "text-anchor": "end" }, "← forward");
-  add(svg, "text", { class: "tick", x: 165, y: 11 }, "reverse →");
+  write(svg, "tick", 155, 11, "← forward", "end");
+  write(svg, "tick", 165, 11, "reverse →");
   for (const [name, kind, forward, reverse, y] of rows) {
     const f = (62 * forward) / most, r = (62 * reverse) / most;
-    add(svg, "text", { class: "label", x: 0, y: y + 12 }, name);
+    write(svg, "label", 0, y + 12, name);
     add(svg, "rect", { class: "bar " + kind, x: 159 - f, y, width: f, height: 17, rx: 2 });
     add(svg, "rect", { class: "bar " + kind, x: 161, y, width: r, height: 17, rx: 2 });
-    add(svg, "text", { class: "count", x: 155 - f, y: y + 13, "text-anchor": "end" }, whole(forward));
-    add(svg, "text", { class: "count", x: 165 + r, y: y + 13 }, whole(reverse));
+    write(svg, "count", 155 - f, y + 13, whole(forward), "end");
+    write(svg, "count", 165 + r, y + 13, whole(reverse));
   }
   add(svg, "path", { class: "axis", d: "M160 18V76" });
   const p = 10 ** (-(a.strand_bias || 0) / 10);
@@ -206,10 +217,12 @@ function drawScale(parent, title, last, zones, ticks, values, note) {
   const svg = add(figure, "svg", { viewBox: "0 0 260 84", role: "img", "aria-label": words });
   const at = (v) => 9 + (242 * Math.min(Math.max(v, 0), last)) / last;
   for (const [from, to, kind] of zones)
-    add(svg, "rect", { class: "zone " + kind, x: at(from), y: 34, width: at(to) - at(from), height: 26 });
+    add(svg, "rect", {
+      class: "zone " + kind, x: at(from), y: 34, width: at(to) - at(from), height: 26,
+    });
   for (const tick of ticks) {
     add(svg, "path", { class: "axis", d: `M${at(tick)} 60v5` });
-    add(svg, "text", { class: "tick", x: at(tick), y: 77, "text-anchor": "middle" }, tick);
+    write(svg, "tick", at(tick), 77, tick, "middle");
   }
   add(svg, "path", { class: "axis", d: "M9 60H251" });
   let taken = -Infinity;
@@ -221,9 +234,9 @@ function drawScale(parent, title, last, zones, ticks, values, note) {
     // Words that would run into their neighbour get a line above it.
     const high = left < taken + 6;
     taken = high ? taken : left + wide;
-    add(svg, "text", { class: "label", x: left + wide / 2, y: high ? 13 : 28, "text-anchor": "middle" }, text);
+    write(svg, "label", left + wide / 2, high ? 13 : 28, text, "middle");
   }
-  if (!known.length) add(svg, "text", { class: "label", x: 130, y: 51, "text-anchor": "middle" }, "not known");
+  if (!known.length) write(svg, "label", 130, 51, "not known", "middle");
   add(figure, "p", { class: "note" }, note);
 }
 

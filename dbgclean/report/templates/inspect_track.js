@@ -16,7 +16,10 @@ class Track {
     if (!range) return this.regions;
     const inside = this.regions
       .filter((r) => (!range.contig || r.contig === range.contig))
-      .map((r) => ({ contig: r.contig, start: Math.max(r.start, range.from - 1), end: Math.min(r.end, range.to) }))
+      .map((r) => {
+        const start = Math.max(r.start, range.from - 1), end = Math.min(r.end, range.to);
+        return { contig: r.contig, start, end };
+      })
       .filter((r) => r.end > r.start);
     return inside.length ? inside : this.regions;
   }
@@ -45,9 +48,11 @@ class Track {
   }
 
   place(x) {
-    const part = this.parts.find((p) => x <= p.x + (p.end - p.start) * p.scale) || this.parts.at(-1);
+    const before = (part) => x <= part.x + (part.end - part.start) * part.scale;
+    const part = this.parts.find(before) || this.parts.at(-1);
     const offset = Math.min(Math.max((x - part.x) / part.scale, 0), part.end - part.start);
-    return { contig: part.contig, position: Math.min(part.end, Math.floor(part.start + offset) + 1) };
+    const position = Math.min(part.end, Math.floor(part.start + offset) + 1);
+    return { contig: part.contig, position };
   }
 
   draw(shown, hidden, range) {
@@ -61,7 +66,7 @@ class Track {
       const y = FLOOR - (FLOOR - TOP) * share;
       add(svg, "path", { class: share ? "grid" : "axis", d: `M${EDGE} ${y}H${this.width - 4}` });
       if (share * 2 % 1 === 0)
-        add(svg, "text", { class: "tick", x: EDGE - 5, y: y + 4, "text-anchor": "end" }, 100 * share + " %");
+        write(svg, "tick", EDGE - 5, y + 4, 100 * share + " %", "end");
     }
     this.drawPlaces(svg);
     this.lollipops(svg, hidden, "faint");
@@ -71,22 +76,25 @@ class Track {
   }
 
   drawPlaces(svg) {
-    let free = 0;
+    let free = 0, named = 0, last = "";
     for (const part of this.parts) {
       const wide = (part.end - part.start) * part.scale;
       add(svg, "path", { class: "floor", d: `M${part.x} ${FLOOR}h${wide}` });
       const step = niceStep(((part.end - part.start) * 85) / Math.max(wide, 1));
-      let ticked = false;
-      for (let p = Math.ceil((part.start + 1) / step) * step; p <= part.end; p += step) {
+      const first = Math.ceil((part.start + 1) / step) * step;
+      // A region that holds no round number is marked where it begins.
+      for (let p = first > part.end ? part.start + 1 : first; p <= part.end; p += step) {
         const x = part.x + (p - 0.5 - part.start) * part.scale;
         if (x < free || x > this.width - 36) continue;
         add(svg, "path", { class: "axis", d: `M${x} ${FLOOR}v5` });
-        add(svg, "text", { class: "tick", x, y: FLOOR + 18, "text-anchor": "middle" }, whole(p));
+        write(svg, "tick", x, FLOOR + 18, whole(p), "middle");
         free = x + 80;
-        ticked = true;
       }
-      if (ticked || wide > 60)
-        add(svg, "text", { class: "tick strong", x: part.x, y: HIGH - 4 }, part.contig);
+      // A contig is named where it begins, if there is room for it.
+      if (part.contig === last || part.x < named) continue;
+      write(svg, "tick strong", part.x, HIGH - 4, part.contig);
+      named = part.x + 7 * part.contig.length + 10;
+      last = part.contig;
     }
   }
 
@@ -117,7 +125,8 @@ class Track {
     let best = null, least = 20 ** 2;
     for (const [px, py, a] of this.points) {
       // A stem is part of its allele: height counts less than place.
-      const far = (px - x) ** 2 + (y > py && y < FLOOR + 6 ? 0 : (py - y) ** 2) + Math.abs(py - y) / 100;
+      const onStem = y > py && y < FLOOR + 6;
+      const far = (px - x) ** 2 + (onStem ? 0 : (py - y) ** 2) + Math.abs(py - y) / 100;
       if (far < least) [least, best] = [far, [px, py, a]];
     }
     return best;
@@ -127,9 +136,7 @@ class Track {
     if (!this.ring) return;
     this.ring.setAttribute("cx", found ? found[0] : -20);
     this.ring.setAttribute("cy", found ? found[1] : -20);
-    this.readout.textContent = found
-      ? `${nameOf(found[2])} · ${found[2].class} · ${percent(found[2].fraction)} of ${whole(found[2].depth)} · P(real) ${probability(found[2].posterior)}`
-      : this.readout.dataset.hint;
+    this.readout.textContent = found ? lineOf(found[2]) : this.readout.dataset.hint;
   }
 
   moved(event) {
@@ -161,9 +168,15 @@ class Track {
       return;
     }
     const first = this.place(a), last = this.place(b);
-    const to = last.contig === first.contig ? last.position : this.parts.find((p) => p.contig === first.contig).end;
+    const end = this.parts.findLast((p) => p.contig === first.contig).end;
+    const to = last.contig === first.contig ? last.position : end;
     this.onRange(`${first.contig}:${whole(first.position)}-${whole(to)}`);
   }
+}
+
+function lineOf(a) {
+  const share = `${percent(a.fraction)} of ${whole(a.depth)}`;
+  return `${nameOf(a)} · ${a.class} · ${share} · P(real) ${probability(a.posterior)}`;
 }
 
 function headAt(name, x, y, size) {
