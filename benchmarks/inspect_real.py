@@ -177,7 +177,7 @@ def _row(
         if confident is not None:
             inside = [[one for one in rows if _inside(one, confident)] for rows in (wanted, kept)]
             row["score_confident"] = score(*inside, fetch)
-    row["isec"] = _isec_agrees(truth, normed, wanted, calls, span)
+    row["isec"] = _isec_agrees(truth, normed, contig, span)
     return row
 
 
@@ -185,13 +185,11 @@ def _inside(call: Call, regions: list[tuple[int, int]]) -> bool:
     return any(start < call.key[0] <= end for start, end in regions)
 
 
-def _isec_agrees(
-    truth: Path, calls: Path, wanted: list[Call], loaded: list[Call], span: tuple[int, int]
-) -> dict[str, Any]:
+def _isec_agrees(truth: Path, calls: Path, contig: str, span: tuple[int, int]) -> dict[str, Any]:
     """The counts of ``bcftools isec`` over all rows, and whether ours are the same."""
     theirs = isec(truth, calls, *span, calls.parent / "isec")
-    both = {one.key for one in wanted} & {one.key for one in loaded}
-    return {**theirs, "agrees": theirs["both"] == len(both)}
+    keys = [{one.key for one in load_calls(vcf, contig, *span)} for vcf in (truth, calls)]
+    return {**theirs, "agrees": theirs["both"] == len(keys[0] & keys[1])}
 
 
 def twist(args: argparse.Namespace, work: Path) -> dict[str, Any]:
