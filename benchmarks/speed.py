@@ -7,7 +7,7 @@
 ``graph``      against BCALM 2, of all k-mers and of those seen three times or more
 ``run``        against Lighter and BCALM 2 twice
 ``threads``    every stage of ours with one thread and with two
-``memory``     peaks at two depths, and under a small --memory
+``memory``     peaks under a small --memory at a large depth
 ``growth``     time and memory over depths, and over genomes
 ``first-run``  before and after the kernels are compiled; --help
 ``profile``    `correct` and `run` stage by stage
@@ -88,7 +88,7 @@ def show(row: dict[str, Any]) -> None:
     elif "cost" in row:
         cost = row["cost"]
         told = f"{cost['wall']:.1f} s, {cost['cpu']:.1f} s CPU, {cost['peak_gb']:.2f} GB"
-        limit = "" if row.get("memory", "default") == "default" else f" --memory {row['memory']}"
+        limit = f" --memory {row['memory']}" if "memory" in row else ""
         print(f"{head}{limit}: {told}", flush=True)
     elif "stages" in row:
         print(f"{head}: {row['wall']:.1f} s, {row['cpu']:.1f} s CPU", flush=True)

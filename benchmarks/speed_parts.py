@@ -57,7 +57,7 @@ class Settings:
         Among `STAGES`, for growth, threads and memory; by default all for threads, and
         counting, correction and the raw graph for the others, which take long.
     memory_depth : float
-        Of the deep sample of the part on memory; it is set against ``depth``.
+        Of the deep sample of the part on memory.
     memory : str
         The ``--memory`` that has to hold there.
     peers : tuple of str or None
@@ -92,7 +92,7 @@ class Settings:
 
     def draw(self, parts: Sequence[str]) -> Iterator[Reads]:
         """The samples that these parts need, so that they are there when time is measured."""
-        depths = [self.depth] if set(parts) - {"growth", "first-run"} else []
+        depths = [self.depth] if set(parts) - {"growth", "first-run", "memory"} else []
         depths += [self.memory_depth] if "memory" in parts else []
         depths += list(self.depths) if "growth" in parts else []
         for depth in sorted(set(depths)):
@@ -215,19 +215,14 @@ def threads(settings: Settings) -> Iterator[Row]:
 
 
 def memory(settings: Settings) -> Iterator[Row]:
-    """Peaks at the usual depth and at a large one, and with a small ``--memory`` there."""
-    for depth, limit in (
-        (settings.depth, None),
-        (settings.memory_depth, None),
-        (settings.memory_depth, settings.memory),
-    ):
-        reads = settings.reads(depth)
-        for stage in settings.stages or _FEW:
-            job = settings.job(stage, reads, extra=("--memory", limit) if limit else ())
-            head = {"part": "memory", "name": stage, "memory": limit or "default"}
-            head |= {"threads": settings.threads, "depth": reads.depth, "bases": reads.bases}
-            head["genome_size"] = reads.genome_size
-            yield from _one(head, job, reads, settings)
+    """Peaks under a small ``--memory`` at a large depth; those without are in `growth`."""
+    reads = settings.reads(settings.memory_depth)
+    for stage in settings.stages or _FEW:
+        job = settings.job(stage, reads, extra=("--memory", settings.memory))
+        head = {"part": "memory", "name": stage, "memory": settings.memory}
+        head |= {"threads": settings.threads, "depth": reads.depth, "bases": reads.bases}
+        head["genome_size"] = reads.genome_size
+        yield from _one(head, job, reads, settings)
 
 
 def first_run(settings: Settings) -> Iterator[Row]:

@@ -24,6 +24,8 @@ BARS: dict[tuple[str, str, str], dict[str, float]] = {
 }
 SPEEDUP, FIRST_RUN, HELP = 1.7, 20.0, 0.4
 PEAK, PEAK_GROWTH = 1.5, 1.3
+USUAL = 50.0
+"""Depth at which a bacterium is usually read: peaks are compared with those there."""
 
 
 def met(row: Row) -> str:
@@ -149,26 +151,30 @@ def _threads(rows: Sequence[Row]) -> str:
 
 
 def _memory(rows: Sequence[Row]) -> str:
-    found = [row for row in rows if row["part"] == "memory" and "cost" in row]
-    shallow = min((row["depth"] for row in found), default=0)
-    base = {r["name"]: r["cost"]["peak_gb"] for r in found if r["depth"] == shallow}
+    grown = [row for row in rows if row["part"] == "growth" and row["axis"] == "depth"]
+    found = grown + [row for row in rows if row["part"] == "memory"]
+    found = [row for row in found if "cost" in row]
+    depths = {row["depth"] for row in found}
+    base, deepest = (USUAL if USUAL in depths else min(depths, default=0)), max(depths, default=0)
+    peaks = {r["name"]: r["cost"]["peak_gb"] for r in found if r["depth"] == base and "axis" in r}
     lines = []
-    for row in found:
+    for row in sorted(found, key=lambda row: (row["name"], row["depth"])):
         peak = row["cost"]["peak_gb"]
-        growth = peak / base[row["name"]] if row["name"] in base else 0.0
+        growth = peak / peaks[row["name"]] if row["name"] in peaks else 0.0
         bar, ok = "", True
-        if row["memory"] != "default":
+        if "memory" in row:
             limit = memory_size(row["memory"]) / 2**30
             bar, ok = f"{limit:.2g} GiB", peak <= limit
-        elif row["name"] == "correct" and row["depth"] == shallow:
+        elif row["name"] == "correct" and row["depth"] == base:
             bar, ok = f"{PEAK:g} GiB", peak < PEAK
-        elif row["name"] == "correct":
+        elif row["name"] == "correct" and row["depth"] == deepest:
             bar, ok = f"{PEAK_GROWTH:g} times", growth <= PEAK_GROWTH
         lines.append([
-            f"`{row['name']}`", f"{row['depth']:g}x", row["memory"], f"{row['cost']['wall']:.1f}",
-            f"{peak:.2f}", f"{growth:.2f}", bar, ("yes" if ok else "no") if bar else "",
+            f"`{row['name']}`", f"{row['depth']:g}x", row.get("memory", "8G"),
+            f"{row['cost']['wall']:.1f}", f"{peak:.2f}", f"{growth:.2f}",
+            bar, ("yes" if ok else "no") if bar else "",
         ])  # fmt: skip
-    head = f"stage|depth|--memory|wall, s|peak, GiB|times {shallow:g}x|bar|met"
+    head = f"stage|depth|--memory|wall, s|peak, GiB|times {base:g}x|bar|met"
     return _table(head, lines)
 
 

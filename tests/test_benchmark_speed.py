@@ -222,9 +222,9 @@ def test_results_become_tables_and_plots(tmp_path):
     rows += [_growth("count", "genome", n * 10**6, 2.0 + n) for n in (1, 50)]
     rows.append(_compared(0.5, part="threads", against="1 thread", speedup=1.8))
     cost = {"wall": 1.0, "peak_gb": 1.6}
-    peaks = {"part": "memory", "name": "correct", "memory": "default", "cost": cost}
-    rows += [{**peaks, "depth": 50.0}, {**peaks, "depth": 200.0}]
-    rows.append({**peaks, "depth": 200.0, "memory": "1G"})
+    peaks = {"name": "correct", "cost": {**cost, "cpu": 1.0}, "bases": 10**6}
+    rows += [{**peaks, "part": "growth", "axis": "depth", "depth": x} for x in (50.0, 200.0)]
+    rows.append({**peaks, "part": "memory", "depth": 200.0, "memory": "1G"})
     rows.append({"part": "first-run", "name": "--help", "wall": 0.3, "runs": [0.3]})
     rows.append({"part": "run", "name": "run", "against": "x", "skipped": "x not on the PATH"})
     results = {"rows": rows, "fits": fit_growth(rows)}
@@ -236,8 +236,8 @@ def test_results_become_tables_and_plots(tmp_path):
     for line in (
         "| `correct` / lighter | 1.0 / 1.0 | 0.40 | 1.00 | 1.00 / 1.00 | 1.00 | wall 0.5 | yes |",
         "| `count` wall, by depth | 2.00 s | 100.000 s | 1.0000 | 0 % |",
-        "| `correct` | 50x | default | 1.0 | 1.60 | 1.00 | 1.5 GiB | no |",
-        "| `correct` | 200x | default | 1.0 | 1.60 | 1.00 | 1.3 times | yes |",
+        "| `correct` | 50x | 8G | 1.0 | 1.60 | 1.00 | 1.5 GiB | no |",
+        "| `correct` | 200x | 8G | 1.0 | 1.60 | 1.00 | 1.3 times | yes |",
         "| `correct` | 200x | 1G | 1.0 | 1.60 | 1.00 | 1 GiB | no |",
         "| `--help` |  | 0.30 |  | 0.4 s | yes |",
     ):
@@ -293,7 +293,7 @@ def test_every_part_from_end_to_end(tmp_path, source, capsys):
     for row in written["rows"]:
         found.setdefault(row["part"], []).append(row)
     assert {part: len(rows) for part, rows in found.items()} == {
-        **{"count": 4, "correct": 3, "graph": 2, "run": 1, "threads": 5, "memory": 6},
+        **{"count": 4, "correct": 3, "graph": 2, "run": 1, "threads": 5, "memory": 3},
         "growth": 12,
     }
     assert all(len(row["pairs"]) == 2 for part in parts[:5] for row in found[part])
@@ -325,12 +325,12 @@ def test_a_limit_is_handed_on_and_a_failure_is_a_row(tmp_path, reads, monkeypatc
     monkeypatch.setattr(speed_parts, "hiseq", lambda source, depth: reads)
     settings = Settings(Source(tmp_path), stages=("count",))
     settings._warmed.add("count")
-    rows = list(speed_parts.memory(settings))
-    assert [row["memory"] for row in rows] == ["default", "default", "1G"]
-    assert all(row["cost"]["peak_gb"] > 0.05 for row in rows)
-    assert rows[2]["command"].endswith("--memory 1G -t 2 -q -o kmers.fa")
+    (row,) = speed_parts.memory(settings)
+    assert row["memory"] == "1G"
+    assert row["cost"]["peak_gb"] > 0.05
+    assert row["command"].endswith("--memory 1G -t 2 -q -o kmers.fa")
     reads.files[0].rename(tmp_path / "away")
-    *_, failed = speed_parts.memory(settings)
+    (failed,) = speed_parts.memory(settings)
     (tmp_path / "away").rename(reads.files[0])
     assert "R1.fastq" in failed["skipped"]
 
