@@ -15,10 +15,12 @@ from dbgclean.log import Progress
 from dbgclean.pipeline.inspect_inputs import (
     InspectInputs,
     InspectOptions,
+    Survey,
     check_corrector,
     open_inputs,
 )
 from dbgclean.pipeline.inspect_report import KmerVerdicts, build_report, write_files
+from dbgclean.spectrum.counting import count_codes
 from dbgclean.variants.allele_table import AlleleTable, concatenate_alleles
 from dbgclean.variants.classify import Rules, classify
 from dbgclean.variants.evidence import (
@@ -47,7 +49,8 @@ class _Found:
     offsets: list[np.ndarray] = field(default_factory=list)
     molecules: list[np.ndarray] = field(default_factory=list)
     shows_alt: list[np.ndarray] = field(default_factory=list)
-    kmers: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)
+    counts: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    kept: list[np.ndarray] = field(default_factory=list)
     states: dict[str, int] = field(default_factory=dict)
     contigs: dict[str, int] = field(default_factory=dict)
     without_reference: int = 0
@@ -59,7 +62,8 @@ class _Found:
         self.offsets.append(np.diff(offsets))
         self.molecules.append(reads.fragment_keys[fragment])
         self.shows_alt.append(shows_alt)
-        self.kmers.append(evidence.kmers)
+        keys, _, kept = evidence.kmers
+        self.kept.append(keys[kept])
         for name, number in evidence.reads.items():
             self.states[name] = self.states.get(name, 0) + number
 
@@ -71,14 +75,20 @@ class _Found:
         shows = np.concatenate([np.zeros(0, bool), *self.shows_alt])
         return np.cumsum(counts), number.reshape(-1).astype(np.int64), shows
 
+    def count(self, reads: RegionReads) -> None:
+        """Count the k-mers of reads, each of which comes once."""
+        batch = reads.batch
+        table = count_codes(batch.codes, batch.offsets, batch.quals, KMER_K)
+        self.counts.append((table.keys, table.counts))
+
     def kmer_verdicts(self) -> KmerVerdicts:
-        """k-mers of all windows; one that any window keeps is kept."""
-        keys, counts, kept = (np.concatenate([part[i] for part in self.kmers]) for i in range(3))
+        """k-mers of the regions' reads; one that any window keeps is kept."""
+        keys = np.concatenate([part for part, _ in self.counts])
         unique, row = np.unique(keys, return_inverse=True)
-        row = row.reshape(-1)
-        total = np.bincount(row, weights=counts, minlength=len(unique))
-        stands = np.zeros(len(unique), bool)
-        stands[row[kept.astype(bool)]] = True
+        each = np.concatenate([part for _, part in self.counts])
+        total = np.bincount(row.reshape(-1), weights=each, minlength=len(unique))
+        kept = np.unique(np.concatenate(self.kept))
+        stands = np.isin(unique, kept, assume_unique=True)
         return KmerVerdicts(KMER_K, unique, total.astype(np.uint32), stands)
 
 
@@ -128,7 +138,7 @@ def inspect(
         inputs = open_inputs(stack, bam, regions, bed, reference, normal, options, progress)
         out = stack.enter_context(OutputFolder(output, force))
         found = _look(inputs)
-        table = _judge(found, options, somatic=normal is not None)
+        table = _judge(inputs, found)
         progress.start("Writing the report")
         report = build_report(inputs, table, found.states)
         write_files(out, inputs, table, found.kmer_verdicts(), report)
@@ -144,7 +154,8 @@ def _look(inputs: InspectInputs) -> _Found:
         for window in inputs.progress.iterate(survey.windows):
             reads = _fetch(inputs.sample, window, inputs)
             if len(reads):
-                _look_at(inputs, window, reads, found)
+                found.count(_at_home(reads, survey, window))
+                _look_at(inputs, survey, window, reads, found)
     if not found.tables:
         msg = _nothing_seen(inputs, found)
         raise InputError(msg)
@@ -167,7 +178,17 @@ def _fetch(alignments: Alignments, window: Window, inputs: InspectInputs) -> Reg
     )
 
 
-def _look_at(inputs: InspectInputs, window: Window, reads: RegionReads, found: _Found) -> None:
+def _at_home(reads: RegionReads, survey: Survey, window: Window) -> RegionReads:
+    """Reads of the region that no window before has: each is one window's."""
+    start = np.maximum(reads.start, survey.region.start)
+    return reads.select(
+        (window.core.start <= start) & (start < np.minimum(window.core.end, reads.end))
+    )
+
+
+def _look_at(
+    inputs: InspectInputs, survey: Survey, window: Window, reads: RegionReads, found: _Found
+) -> None:
     """One window: its own reference, or what its reads agree on."""
     if inputs.reference is not None:
         origin = _origin(window, reads, inputs.sample.contigs[window.core.contig])
@@ -175,13 +196,16 @@ def _look_at(inputs: InspectInputs, window: Window, reads: RegionReads, found: _
         if not set(bases) & set("ACGT"):
             found.without_reference += 1
             return
-        _gather(inputs, window, reads, bases, (origin, window.core), found)
+        evidence = _gather(inputs, window, reads, bases, origin, window.core)
+        ratio = survey.depth_ratio(evidence.alleles.position)
+        found.add(evidence, reads, replace(evidence.alleles, depth_ratio=ratio))
         return
     for _, bases in consensus(reads):
         name = f"{_CONSENSUS}-{len(found.contigs) + 1}"
         found.contigs[name] = len(bases)
         whole = Region(name, 0, len(bases))
-        _gather(inputs, window, reads, bases, (whole, whole), found)
+        evidence = _gather(inputs, window, reads, bases, whole, whole)
+        found.add(evidence, reads, evidence.alleles)
 
 
 def _origin(window: Window, reads: RegionReads, length: int) -> Region:
@@ -197,12 +221,11 @@ def _gather(
     window: Window,
     reads: RegionReads,
     bases: str,
-    places: tuple[Region, Region],
-    found: _Found,
-) -> None:
+    origin: Region,
+    core: Region,
+) -> WindowEvidence:
     """Evidence of a window against ``bases``; the normal's counts of its alleles."""
     options = inputs.options
-    origin, core = places
     evidence = gather_window(
         reads,
         bases,
@@ -214,20 +237,40 @@ def _gather(
         seed=options.seed,
         min_fraction=options.min_fraction,
     )
-    table = evidence.alleles
-    if inputs.normal is not None:
-        others = _fetch(inputs.normal, window, inputs)
-        alt, depth = count_alleles(others, bases, origin, table)
-        table = replace(table, normal_alt=alt, normal_depth=depth)
-    found.add(evidence, reads, table)
+    if inputs.normal is None:
+        return evidence
+    others = _fetch(inputs.normal, window, inputs)
+    alt, depth = count_alleles(others, bases, origin, evidence.alleles)
+    table = replace(evidence.alleles, normal_alt=alt, normal_depth=depth)
+    return replace(evidence, alleles=table)
 
 
-def _judge(found: _Found, options: InspectOptions, *, somatic: bool) -> AlleleTable:
+def _judge(inputs: InspectInputs, found: _Found) -> AlleleTable:
     """All alleles as one table, classified."""
     names = list(dict.fromkeys(name for table in found.tables for name in table.contigs))
     table = concatenate_alleles([_renamed(table, names) for table in found.tables])
-    rules = Rules(ploidy=options.ploidy, min_fraction=options.min_fraction)
-    return classify(table, found.reads_of(), rules, somatic=somatic)
+    reads_of = found.reads_of()
+    if inputs.reference is None:
+        table, reads_of = _once(table, reads_of)
+    rules = Rules(ploidy=inputs.options.ploidy, min_fraction=inputs.options.min_fraction)
+    return classify(table, reads_of, rules, somatic=inputs.normal is not None)
+
+
+def _once(
+    table: AlleleTable, reads_of: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> tuple[AlleleTable, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Alleles that the contigs of two windows hold, told by their sequence, where it is deepest."""
+    deepest: dict[tuple[str, str], int] = {}
+    for row, arms in enumerate(table.arms):
+        if arms not in deepest or table.depth[row] > table.depth[deepest[arms]]:
+            deepest[arms] = row
+    keep = np.zeros(len(table), bool)
+    keep[list(deepest.values())] = True
+    offsets, fragment, shows_alt = reads_of
+    sizes = np.diff(offsets)
+    entries = np.repeat(keep, sizes)
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[keep])])
+    return table.select(keep), (starts, fragment[entries], shows_alt[entries])
 
 
 def _renamed(table: AlleleTable, names: list[str]) -> AlleleTable:

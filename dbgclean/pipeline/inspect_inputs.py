@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 # Cores of windows: short, so that k-mers of the reference seldom repeat within one, and
 # long enough that a window's own errors tell how often it errs.
 _CORE = 4000
-_PAD = 150
+_PAD = 100
 # Most bases read in one core: what bounds memory where the depth is great.
-_HEAVIEST = 6_000_000
+_HEAVIEST = 1_000_000
 _BIN = 50
 
 
@@ -72,7 +72,17 @@ class InspectOptions:
 
 @dataclass
 class Survey:
-    """What a region holds, counted before anything is judged."""
+    """What a region holds, counted before anything is judged.
+
+    Attributes
+    ----------
+    statistics
+        Records seen, left out by reason, and kept.
+    weights
+        int64 (bins,): bases of the region under reads, by bin.
+    windows
+        What it is cut into.
+    """
 
     region: Region
     statistics: dict[str, int]
@@ -82,6 +92,25 @@ class Survey:
     @property
     def reads(self) -> int:
         return self.statistics["kept"]
+
+    @property
+    def depth(self) -> float:
+        """Reads over a base, the region's mean."""
+        return float(self.weights.sum()) / len(self.region)
+
+    def depth_ratio(self, positions: np.ndarray) -> np.ndarray:
+        """Depth around places over the region's median, float64 (n,).
+
+        Parameters
+        ----------
+        positions
+            int64 (n,): on the contig; what lies outside counts as the nearest place inside.
+        """
+        edges = np.append(np.arange(0, len(self.region), _BIN), len(self.region))
+        depth = self.weights / np.diff(edges)
+        median = float(np.median(depth[depth > 0])) if depth.any() else 1.0
+        inside = np.clip(positions - self.region.start, 0, len(self.region) - 1)
+        return depth[inside // _BIN] / median
 
 
 @dataclass

@@ -116,7 +116,7 @@ def _regions(inputs: InspectInputs, table: AlleleTable) -> list[dict[str, Any]]:
                 "start": region.start,
                 "end": region.end,
                 "reads": survey.reads,
-                "depth": round(float(survey.weights.sum()) / len(region), 1),
+                "depth": round(survey.depth, 1),
                 "windows": len(survey.windows),
                 **{name: int(n) for name, n in zip(CLASSES, classes, strict=True)},
             }

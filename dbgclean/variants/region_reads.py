@@ -311,19 +311,27 @@ def survey_region(
     statistics
         As in `RegionReads`, each record once however the region is cut into windows.
     weights
-        int64 (bins,): bases of the kept reads by the bin that their alignment starts in;
-        reads that come in from the left belong to the first.
+        int64 (bins,): bases of the region under alignments of the kept reads, by bin;
+        the last bin may be a short one.
     """
     sieve = _Sieve(alignments.path, min_mapping_quality)
-    weights = np.zeros(-(-len(region) // bin_size), np.int64)
+    bins = -(-len(region) // bin_size)
+    # Whole bins under an alignment as steps up and down, less what its ends leave open.
+    steps, open_ends = np.zeros(bins + 1, np.int64), np.zeros(bins, np.int64)
     kept = 0
     records = sieve.kept(alignments.records(region))
     while chunk := list(islice(records, _CHUNK)):
         starts = np.array([record.reference_start for record in chunk], np.int64)
-        lengths = np.array([record.query_length for record in chunk], np.int64)
-        np.add.at(weights, np.maximum(starts - region.start, 0) // bin_size, lengths)
+        ends = np.array([record.reference_end for record in chunk], np.int64)
+        starts = np.maximum(starts - region.start, 0)
+        ends = np.minimum(ends - region.start, len(region))
+        first, last = starts // bin_size, (ends - 1) // bin_size
+        np.add.at(steps, first, bin_size)
+        np.add.at(steps, last + 1, -bin_size)
+        np.add.at(open_ends, first, starts - first * bin_size)
+        np.add.at(open_ends, last, (last + 1) * bin_size - ends)
         kept += len(chunk)
-    return sieve.statistics(kept), weights
+    return sieve.statistics(kept), np.cumsum(steps)[:-1] - open_ends
 
 
 def fetch_reads(
