@@ -171,7 +171,7 @@ def _memory(rows: Sequence[Row]) -> str:
             bar, ok = f"{PEAK_GROWTH:g} times", growth <= PEAK_GROWTH
         lines.append([
             f"`{row['name']}`", f"{row['depth']:g}x", row.get("memory", "8G"),
-            f"{row['cost']['wall']:.1f}", f"{peak:.2f}", f"{growth:.2f}",
+            f"{row['cost']['wall']:.1f}", f"{peak:.2f}", f"{growth:.2f}" if growth else "",
             bar, ("yes" if ok else "no") if bar else "",
         ])  # fmt: skip
     head = f"stage|depth|--memory|wall, s|peak, GiB|times {base:g}x|bar|met"
