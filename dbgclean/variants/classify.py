@@ -188,8 +188,8 @@ def _classes(table: AlleleTable, signs: Signs, genotypes: _Genotypes, rules: Rul
     """See the module: what is believed is a variant unless signs speak against it.
 
     One sign of an artefact leaves a real verdict undecided, two outweigh it; without that
-    verdict one is enough. At the fraction of a copy, two signs of a repeat make one (as
-    few alleles of a duplication have only one); at others, one.
+    verdict one is enough. At the fraction of a copy, two signs of a repeat make one; at
+    others one does, for there the alleles of other copies are what is to be expected.
     """
     real = _real(table, rules)
     artefacts, repeats = signs.artefacts, signs.repeats
@@ -207,16 +207,20 @@ def _classes(table: AlleleTable, signs: Signs, genotypes: _Genotypes, rules: Rul
     klass[believed & (few | (table.kind == _TIP))] = UNDECIDED
     klass[believed & (artefacts == 1) & real] = UNDECIDED
     klass[believed & (artefacts >= 1 + real)] = ERROR
-    needed = np.where(genotypes.of_a_copy, 2, 1)
-    klass[believed & (repeats >= needed) & (klass != ERROR)] = REPEAT
+    # Amplicons are deep without being copies, and reads are longer than the k-mers that
+    # stand twice: neither tells by itself.
+    weak = (signs.too_deep ^ signs.several_copies) & (repeats == 1)
+    repeated = np.where(genotypes.of_a_copy, repeats > 1, (repeats > 0) & ~weak)
+    klass[believed & repeated & (klass != ERROR)] = REPEAT
     return klass
 
 
 def _real(table: AlleleTable, rules: Rules) -> np.ndarray:
     """Is the allele real by its own evidence, whatever its fraction? bool (n,).
 
-    The corrector says so; of two fragments that must be likelier than not. Where it
-    cannot decide, both strands and the likelihood ratio do.
+    The corrector says so; of two fragments it must be sure, for real samples are poorer
+    in alleles than those that it was trained on. Where it cannot decide, both strands and
+    the likelihood ratio do.
     """
     surely = (table.alt_fragments >= rules.several) | (table.posterior >= rules.sure)
     real = (table.verdict == verdicts.REAL) & surely
@@ -290,7 +294,7 @@ def _quality_scores(table: AlleleTable, calls: _Calls, rules: Rules) -> np.ndarr
     genotypes = calls.genotypes
     wrong = np.where(genotypes.of_a_copy, np.minimum(wrong, genotypes.log_reference), wrong)
     believed = genotypes.of_a_copy | _real(table, rules)
-    believed |= (table.verdict == verdicts.ERROR) & (table.posterior > _LIKELIER)
+    believed |= (table.verdict != verdicts.REAL) & (table.posterior > _LIKELIER)
     most = np.array([_MOST_QUALITY[k] for k in range(len(_MOST_QUALITY))])[calls.klass]
     return np.clip(-10 * wrong, 0, np.where(believed, most, _MOST_QUALITY[VARIANT])) + 0.0
 

@@ -18,7 +18,7 @@ from dbgclean.variants.allele_table import (
 )
 from dbgclean.variants.genotype import genotype_quality
 from dbgclean.variants.signs import Rules, Signs
-from dbgclean.variants.somatic import Origins
+from dbgclean.variants.somatic import ORIGINS, Origins
 
 __all__ = ["explain", "explain_origins"]
 
@@ -175,16 +175,16 @@ def explain_origins(table: AlleleTable, origins: Origins) -> np.ndarray:
         table.normal_alt.tolist(),
         table.normal_depth.tolist(),
         origins.by_contamination.tolist(),
-        origins.probability.tolist(),
+        (origins.origin == ORIGINS.index("undecided")).tolist(),
         strict=True,
     )
-    for row, (n, depth, shown, (somatic, germline, error)) in enumerate(columns):
+    for row, (n, depth, shown, undecided) in enumerate(columns):
         if depth < 0:
             result[row] = "the normal says nothing here"
             continue
         result[row] = f"{n} of {depth} fragments of the normal"
         if shown:
             result[row] += ": tumour cells in the normal, or errors, or an allele of it"
-        elif max(somatic, germline, error) < 0.95 or (not n and germline > 1e-3):
+        elif undecided:
             result[row] += ": too few to tell"
     return result

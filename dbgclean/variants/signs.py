@@ -117,7 +117,7 @@ class Rules:
     depth_ratio: float = 1.6
     others: float = 2.0
     several: int = 3
-    sure: float = 0.5
+    sure: float = 0.9
     likelihood: float = 2 * LIKELIHOOD_REAL
     long_tandem: int = 40
     long_run: int = 8
@@ -191,7 +191,8 @@ def find_signs(table: AlleleTable, rules: Rules) -> Signs:
         worse = table.ref_mapping_quality - table.mapping_quality >= rules.mapping_drop
         unmapped = table.mapping_quality < rules.mapping_quality
         deep = table.depth_ratio >= rules.depth_ratio
-        others = table.others >= rules.others
+        # Of a haploid sample they are as well of another strain in the mixture.
+        others = (table.others >= rules.others) & (rules.ploidy > 1)
     unmapped |= table.mapped_nowhere_else < rules.unique * some
     return Signs(
         one_strand=_one_strand(table, rules),
