@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from graph_shapes import SHAPES, graph_of
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dbgclean.errors import InputError, OutputError
@@ -14,6 +14,7 @@ from dbgclean.graph.ambiguity import ambiguity
 from dbgclean.graph.canonical import canonical
 from dbgclean.graph.gfa import read_gfa, turned_cigar, write_gfa
 from dbgclean.graph.nx import from_networkx, mirror_name, to_networkx
+from dbgclean.graph.text_kernels import decimal
 from dbgclean.graph.unitig_fasta import read_unitigs, write_unitigs
 from dbgclean.graph.unitigs import UnitigGraph
 
@@ -43,6 +44,22 @@ def test_unitig_fasta_round_trip(tmp_path_factory, sequences):
     graph = graph_of(sequences, 5)
     write_unitigs(path, graph)
     assert_equal(graph, read_unitigs(path, k=5))
+
+
+@given(
+    st.integers(0, 2**62) | st.integers(0, 10**6),
+    st.sampled_from([1, 2, 3, 7, 8, 16, 1000, 2000, 16000]),
+    st.sampled_from([1, 3]),
+)
+@example(1, 16, 3)
+@example(3, 16, 3)
+@example(1, 2**63, 3)
+@example(8, 1000 * 1024, 3)
+def test_depth_is_rounded_as_python_rounds(abundance, kmers, digits):
+    depth = abundance / kmers
+    out = np.zeros(40, np.uint8)
+    n = decimal(out, 0, depth, digits)
+    assert out[:n].tobytes().decode() == f"{depth:.{digits}f}"
 
 
 @given(SEQUENCES)

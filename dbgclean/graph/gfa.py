@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dbgclean.errors import InputError
-from dbgclean.graph.textfiles import bad_line, numbered_lines, write_text
+from dbgclean.graph.rendering import link_text, segment_text
+from dbgclean.graph.textfiles import bad_line, numbered_lines, write_bytes
 from dbgclean.graph.unitigs import Foreign, UnitigGraph
 from dbgclean.spectrum.kmers import encode
 
@@ -42,39 +43,36 @@ def write_gfa(path: str | os.PathLike[str], graph: UnitigGraph) -> None:
     OutputError
         If it cannot be written.
     """
-    with write_text(path) as out:
-        out.write(f"H\tVN:Z:1.0\tks:i:{graph.k}\n" if graph.k else "H\tVN:Z:1.0\n")
-        out.writelines(_segment_lines(graph))
-        out.writelines(_link_lines(graph))
+    with write_bytes(path) as out:
+        out.write(f"H\tVN:Z:1.0\tks:i:{graph.k}\n".encode() if graph.k else b"H\tVN:Z:1.0\n")
+        if graph.foreign is not None:
+            out.writelines(line.encode() for line in _foreign_lines(graph, graph.foreign))
+            return
+        for block in segment_text(graph):
+            out.write(block.data)
+        for block in link_text(graph):
+            out.write(block.data)
 
 
-def _segment_lines(graph: UnitigGraph) -> Iterator[str]:
+def _foreign_lines(graph: UnitigGraph, foreign: Foreign) -> Iterator[str]:
+    """Lines of a graph whose segments have names and whose links have overlaps of their own."""
     rows = zip(
+        foreign.names,
         graph.texts(),
         graph.lengths.tolist(),
         graph.abundance.tolist(),
         graph.depth.tolist(),
         strict=True,
     )
-    for unitig, (text, length, abundance, depth) in enumerate(rows):
+    for name, text, length, abundance, depth in rows:
+        yield (f"S\t{name}\t{text or '*'}\tLN:i:{length}\tKC:i:{abundance}\tdp:f:{depth:.3f}\n")
+    links = graph.link_rows()
+    sources = graph.link_sources[links].tolist()
+    targets = graph.link_targets[links].tolist()
+    for row, source, target in zip(links.tolist(), sources, targets, strict=True):
         yield (
-            f"S\t{graph.name(unitig)}\t{text or '*'}\tLN:i:{length}\tKC:i:{abundance}"
-            f"\tdp:f:{depth:.3f}\n"
-        )
-
-
-def _link_lines(graph: UnitigGraph) -> Iterator[str]:
-    overlap = f"{graph.k - 1}M"
-    foreign = graph.foreign
-    rows = graph.link_rows()
-    sources = graph.link_sources[rows].tolist()
-    targets = graph.link_targets[rows].tolist()
-    for row, source, target in zip(rows.tolist(), sources, targets, strict=True):
-        if foreign is not None:
-            overlap = foreign.cigars[foreign.link_cigars[row]]
-        yield (
-            f"L\t{graph.name(source >> 1)}\t{'+-'[source & 1]}"
-            f"\t{graph.name(target >> 1)}\t{'+-'[target & 1]}\t{overlap}\n"
+            f"L\t{graph.name(source >> 1)}\t{'+-'[source & 1]}\t{graph.name(target >> 1)}"
+            f"\t{'+-'[target & 1]}\t{foreign.cigars[foreign.link_cigars[row]]}\n"
         )
 
 

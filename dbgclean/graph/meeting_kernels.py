@@ -129,7 +129,7 @@ def _add(met: np.ndarray, slot: int, side: int, node: int, others: np.ndarray, n
     if before >= 0:
         others[n, 0] = before
         others[n, 1] = -1
-        before = -2 - n
+        before = np.int64(-2 - n)
         n += 1
     others[n, 0] = node
     others[n, 1] = -2 - before

@@ -12,7 +12,7 @@ from typing import IO, cast
 from dbgclean._files import BgzfWriter, atomic_path
 from dbgclean.errors import InputError
 
-__all__ = ["bad_line", "numbered_lines", "write_text"]
+__all__ = ["bad_line", "numbered_lines", "write_bytes", "write_text"]
 
 _FOREIGN_MAGIC = {
     b"BZh": ("bzip2", "bunzip2"),
@@ -77,8 +77,8 @@ def numbered_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
 
 
 @contextmanager
-def write_text(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
-    """Open `path` for text that appears there only when whole; BGZF if it ends in .gz.
+def write_bytes(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open `path` for bytes that appear there only when whole; BGZF if it ends in .gz.
 
     '-' is standard output.
 
@@ -89,16 +89,31 @@ def write_text(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
     """
     with atomic_path(path) as place:
         if os.fspath(place) == "-":
-            yield sys.stdout
             sys.stdout.flush()
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
             return
         with open(place, "wb") as raw:
             if os.fspath(path).endswith(".gz"):
                 # The writer leaves `raw` open, and cuts its own blocks.
-                with io.TextIOWrapper(
-                    io.BufferedWriter(BgzfWriter(raw), 1 << 20), "utf-8", newline="\n"
-                ) as text:
-                    yield text
+                with io.BufferedWriter(BgzfWriter(raw), 1 << 20) as packed:
+                    yield packed
             else:
-                with io.TextIOWrapper(raw, "utf-8", newline="\n") as text:
-                    yield text
+                yield raw
+
+
+@contextmanager
+def write_text(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
+    """As `write_bytes`, for text.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    if os.fspath(path) == "-":
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    with write_bytes(path) as raw, io.TextIOWrapper(raw, "utf-8", newline="\n") as text:
+        yield text

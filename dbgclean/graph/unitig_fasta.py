@@ -13,7 +13,8 @@ import numpy as np
 
 from dbgclean.errors import InputError
 from dbgclean.graph.gfa import link_arrays
-from dbgclean.graph.textfiles import bad_line, numbered_lines, write_text
+from dbgclean.graph.rendering import unitig_text
+from dbgclean.graph.textfiles import bad_line, numbered_lines, write_bytes
 from dbgclean.graph.unitigs import UnitigGraph
 from dbgclean.spectrum.kmers import encode
 
@@ -37,25 +38,9 @@ def write_unitigs(path: str | os.PathLike[str], graph: UnitigGraph) -> None:
     OutputError
         If it cannot be written.
     """
-    with write_text(path) as out:
-        out.writelines(_records(graph))
-
-
-def _records(graph: UnitigGraph) -> Iterator[str]:
-    ends = graph.link_offsets.tolist()
-    targets = graph.link_targets.tolist()
-    abundance = graph.abundance.tolist()
-    depth = graph.depth.tolist()
-    for unitig, text in enumerate(graph.texts()):
-        node = 2 * unitig
-        links = "".join(
-            [f" L:+:{t >> 1}:{'+-'[t & 1]}" for t in targets[ends[node] : ends[node + 1]]]
-            + [f" L:-:{t >> 1}:{'+-'[t & 1]}" for t in targets[ends[node + 1] : ends[node + 2]]]
-        )
-        yield (
-            f">{unitig} LN:i:{len(text)} KC:i:{abundance[unitig]} km:f:{depth[unitig]:.1f}"
-            f"{links}\n{text}\n"
-        )
+    with write_bytes(path) as out:
+        for block in unitig_text(graph):
+            out.write(block.data)
 
 
 def _headers(path: str | os.PathLike[str]) -> Iterator[tuple[int, str, str]]:
