@@ -133,6 +133,20 @@ def test_every_allele_can_be_drawn(drawn, profile, tmp_path):
     assert "columns left out" in dump(profile, tmp_path / "long.html", "class=all&open=0")[2]
 
 
+@pytest.fixture
+def with_script(monkeypatch):
+    """Lets pages be written that end with a script of the test's."""
+    source = inspect_page._source
+
+    def add(more):
+        def longer(names):
+            return source(names) + Markup(more) if "inspect.js" in names else source(names)
+
+        monkeypatch.setattr(inspect_page, "_source", longer)
+
+    return add
+
+
 # What a person does, one step after the other; each step's outcome is left on the page.
 HAND = """
 const seen = [];
@@ -170,13 +184,8 @@ setTimeout(() => {
 
 
 @in_browser
-def test_buttons_fields_and_the_track_do_what_they_say(profile, tmp_path, monkeypatch):
-    source = inspect_page._source
-
-    def with_a_hand(names):
-        return source(names) + Markup(HAND) if "inspect.js" in names else source(names)
-
-    monkeypatch.setattr(inspect_page, "_source", with_a_hand)
+def test_buttons_fields_and_the_track_do_what_they_say(profile, tmp_path, with_script):
+    with_script(HAND)
     report = example_report()
     rows = report["alleles"]
     write_inspect_page(tmp_path / "page.html", report)
@@ -228,6 +237,31 @@ def test_hostile_text_stays_text_in_the_browser(profile, tmp_path):
     _, _, text = dump(profile, tmp_path / "page.html", "class=all&open=0")
     assert "alert(1)" in text
     assert len(re.findall("<script", text)) == 2
+
+
+FAR = """
+goTo(found.at(-1));
+const rows = () => document.querySelectorAll("#list > li").length;
+const here = [rows(), found.length - first];
+document.getElementById("earlier").click();
+document.documentElement.dataset.far = JSON.stringify([...here, rows(), first]);
+"""
+
+
+@in_browser
+def test_a_jump_to_the_far_end_draws_what_is_there(profile, tmp_path, with_script):
+    with_script(FAR)
+    report = example_report(3000)
+    write_inspect_page(tmp_path / "page.html", report)
+    _, _, text = dump(profile, tmp_path / "page.html")
+    drawn, left, with_earlier, first = json.loads(
+        unescape(re.search(r'data-far="([^"]*)"', text).group(1))
+    )
+    assert drawn == left == 11
+    assert text.count('class="body"') == 1
+    assert with_earlier == drawn + 100
+    usual = sum(row["class"] != "error" for row in report["alleles"])
+    assert first == usual - with_earlier
 
 
 @in_browser

@@ -17,7 +17,8 @@ const others = known.filter((name) => name !== "error");
 const usual = alleles.some((a) => a.class !== "error") ? others : known;
 const NO_FILTER = { kind: "", origin: "", q: "", p: 0 };
 const state = { ...NO_FILTER, sort: "position", classes: new Set(usual), open: new Set() };
-let found = [], drawn = 0;
+// Of what was found, the rows that stand on the page: first to drawn.
+let found = [], first = 0, drawn = 0;
 
 function short(bases) {
   return bases.length > 9 ? bases.slice(0, 6) + "…" + bases.slice(-2) : bases;
@@ -112,9 +113,7 @@ function update() {
   $("elsewhere").textContent = `Show ${whole(more)} more of other classes`;
   $("none").hidden = found.length > 0;
   drawTrack();
-  drawn = 0;
-  $("list").replaceChildren();
-  drawMore();
+  drawFrom(0);
 }
 
 function drawTrack() {
@@ -129,11 +128,30 @@ function changed() {
 
 // --- the list ----------------------------------------------------------------------------
 
-function drawMore(until = drawn + CHUNK) {
+function drawFrom(row) {
+  first = drawn = row;
+  $("list").replaceChildren();
+  drawMore();
+}
+
+function batchOf(from, to) {
   const batch = document.createDocumentFragment();
-  for (; drawn < Math.min(until, found.length); drawn++) drawRow(batch, found[drawn]);
-  $("list").append(batch);
+  for (const allele of found.slice(from, to)) drawRow(batch, allele);
+  return batch;
+}
+
+function drawMore(rows = CHUNK) {
+  $("list").append(batchOf(drawn, drawn + rows));
+  drawn = Math.min(drawn + rows, found.length);
   $("more").hidden = drawn >= found.length;
+  $("earlier").hidden = first === 0;
+}
+
+function drawEarlier() {
+  const from = Math.max(0, first - CHUNK);
+  $("list").prepend(batchOf(from, first));
+  first = from;
+  $("earlier").hidden = first === 0;
 }
 
 function drawRow(parent, a) {
@@ -173,7 +191,9 @@ function goTo(a) {
     update();
   }
   state.open.add(a.id);
-  drawMore(Math.max(drawn, found.indexOf(a) + 1));
+  const index = found.indexOf(a);
+  if (index < first || index >= drawn + CHUNK) drawFrom(Math.max(0, index - 10));
+  else if (index >= drawn) drawMore();
   const row = $("allele-" + a.id);
   row.firstChild.open = true;
   row.scrollIntoView({ block: "start" });
@@ -298,6 +318,7 @@ $("elsewhere").addEventListener("click", () => {
   changed();
 });
 $("more").addEventListener("click", () => drawMore());
+$("earlier").addEventListener("click", drawEarlier);
 new IntersectionObserver((seen) => {
   if (seen.some((entry) => entry.isIntersecting) && drawn < found.length) drawMore();
 }, { rootMargin: "600px" }).observe($("more"));
@@ -316,7 +337,7 @@ addEventListener("hashchange", () => {
   readAddress();
   update();
 });
-addEventListener("beforeprint", () => drawMore(500));
+addEventListener("beforeprint", () => drawMore(5 * CHUNK));
 readAddress();
 update();
 document.documentElement.dataset.ready = "yes";
