@@ -154,7 +154,8 @@ def test_a_shallow_sample_is_counted_again_at_a_shorter_k(shallow, graph, caplog
     again = KmerCounter(table.k)
     for batch in iter_batches(run.groups[0], statistics=reads):
         again.add(batch)
-    np.testing.assert_array_equal(table.counts, again.finish().counts)
+    whole = again.finish()
+    np.testing.assert_array_equal(table.counts, whole.counts[whole.counts > 1])
     assert [tally.reads for tally in run.statistics] == [reads.reads]
     assert (run.raw is not None) == graph
     judge(run, table, ["nearest"])

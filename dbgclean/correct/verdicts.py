@@ -15,6 +15,7 @@ from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK
 from dbgclean.evidence.sample import SampleContext
 from dbgclean.evidence.windows import build_windows
+from dbgclean.reads.prefetch import map_in_order
 
 __all__ = [
     "ERROR",
@@ -33,7 +34,7 @@ NAMES = ("error", "real", "undecided")
 # false alternatives (benchmarks/variants.py); an allele needs about three good bases.
 LIKELIHOOD_REAL, LIKELIHOOD_ERROR = 9.5, 9.0
 # Windows are built and judged this many at a time: memory does not grow with the data.
-_CHUNK = 1 << 17
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +126,10 @@ def network_verdicts(
     from dbgclean.model import predict
 
     posterior = np.zeros(len(alternatives), np.float32)
-    for start in range(0, len(alternatives), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        windows = build_windows(alternatives, context, part)
+    parts = [slice(start, start + _CHUNK) for start in range(0, len(alternatives), _CHUNK)]
+    # The next windows are built while the network looks at these.
+    ahead = map_in_order(lambda part: build_windows(alternatives, context, part), parts, 1)
+    for part, windows in zip(parts, ahead, strict=True):
         given_back = predict(
             model,  # type: ignore[arg-type]
             windows.windows,

@@ -9,6 +9,7 @@ the site's depth comes from the abundances of the k-mers through it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numba
@@ -150,6 +151,7 @@ def pool_edits(
     min_depth: int = 1,
     peak: float = 0.0,
     depths: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
+    threads: int = 1,
 ) -> Alternatives:
     """Pool the edits of a whole run.
 
@@ -168,6 +170,8 @@ def pool_edits(
     depths
         Where it is known which reads lie over a site: ``depth`` and ``to_depth`` of
         alternatives, told by one edit (its row) of each. By default `site_depths`.
+    threads
+        Workers; the result does not depend on them.
     """
     order = np.argsort(edits.key, kind="stable")
     key = edits.key[order]
@@ -196,7 +200,7 @@ def pool_edits(
     if depths is not None:
         depth, to_depth = depths(order[starts])
     else:
-        depth, to_depth = site_depths(keys, to, table.select(table.counts >= min_depth))
+        depth, to_depth = site_depths(keys, to, table.select(table.counts >= min_depth), threads)
         scale = mean_length / max(1.0, mean_length - table.k + 1)
         depth, to_depth = depth * scale, to_depth * scale
     likelihood, fraction = np.zeros(n), np.zeros(n)
@@ -359,16 +363,22 @@ def _depth_kernel(
 
 
 def site_depths(
-    keys: np.ndarray, to: np.ndarray, table: KmerTable
+    keys: np.ndarray, to: np.ndarray, table: KmerTable, threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Deepest k-mer through each site for every base but the alternative's own."""
     depth = np.zeros((len(keys), 2))
     to_depth = np.zeros(len(keys))
     index = table.index()
-    _depth_kernel(
-        keys, to, np.int64(table.k), index.slots, index.rows, index.mask, table.counts,
-        table.reverse, depth, to_depth,
-    )  # fmt: skip
+    bounds = np.linspace(0, len(keys), 4 * threads + 1).astype(np.int64)
+
+    def work(start: int, stop: int) -> None:
+        _depth_kernel(
+            keys[start:stop], to[start:stop], np.int64(table.k), index.slots, index.rows,
+            index.mask, table.counts, table.reverse, depth[start:stop], to_depth[start:stop],
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, bounds[:-1], bounds[1:]))
     return depth, to_depth
 
 

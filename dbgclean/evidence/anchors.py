@@ -17,13 +17,11 @@ from dbgclean.evidence.beam import Beam, extend
 from dbgclean.evidence.gaps import DISPUTED, MAX_GAP, ON_PATH, OUTSIDE, jump, mask_seams
 from dbgclean.evidence.lookup import (
     COUNT_SHIFT,
-    NOWHERE,
     Nodes,
-    follow,
-    payload_at,
     payload_of,
     successors,
 )
+from dbgclean.evidence.runs import longest_run
 from dbgclean.spectrum.kmers import revcomp
 
 __all__ = [
@@ -45,59 +43,6 @@ ROWS = 11
 ANCHORS = 4
 # So many k-mers of an anchor's end are looked over for forks.
 _STEP_BACK = 40
-
-
-@numba.njit(cache=True, nogil=True)
-def look_up(
-    observed: np.ndarray, length: np.int64, nodes: Nodes, k: np.int64, payloads: np.ndarray
-) -> None:
-    """Payload of the k-mer starting at each base; 0 where weak or holding an N."""
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
-    forward = np.uint64(0)
-    reverse = np.uint64(0)
-    filled = 0
-    row = NOWHERE
-    for i in range(length):
-        c = observed[i]
-        if c > 3:
-            filled = 0
-        else:
-            forward = ((forward << np.uint64(2)) | np.uint64(c)) & keep
-            reverse = (reverse >> np.uint64(2)) | (np.uint64(3 - c) << top)
-            filled += 1
-        if i >= k - 1:
-            row = follow(nodes, row, min(forward, reverse)) if filled >= k else NOWHERE
-            payloads[i - k + 1] = payload_at(nodes, row, forward > reverse)
-
-
-@numba.njit(cache=True, nogil=True)
-def _longest_run(
-    observed: np.ndarray,
-    payloads: np.ndarray,
-    low: np.int64,
-    high: np.int64,
-    k: np.int64,
-    cutoff: np.int64,
-    level: np.int64,
-) -> tuple[np.int64, np.int64]:
-    """First and last k-mer start of the longest solid run within bases [low, high)."""
-    best_first, best_last = np.int64(-1), np.int64(-2)
-    first = np.int64(-1)
-    for i in range(low, high - k + 1):
-        solid = np.int64(payloads[i] >> COUNT_SHIFT) >= cutoff
-        if solid and first >= 0:
-            step = np.uint64(observed[i + k - 1])
-            linked = (successors(payloads[i - 1], level) >> step) & np.uint64(1)
-            if not linked:
-                first = i
-        elif solid:
-            first = i
-        else:
-            first = np.int64(-1)
-        if first >= 0 and i - first > best_last - best_first:
-            best_first, best_last = first, i
-    return best_first, best_last
 
 
 @numba.njit(cache=True, nogil=True)
@@ -327,10 +272,10 @@ def _anchor(
     """First and last k-mer start of a read's best anchor, its level, and the base that
     had to be substituted to make it solid (-1 if none); a first of -1: no anchor."""
     zero, one, none = np.int64(0), np.int64(1), np.int64(-1)
-    first, last = _longest_run(rows[0], payloads, zero, length, k, upper, zero)
+    first, last = longest_run(rows[0], payloads, zero, length, k, upper, zero)
     if first >= 0:
         return first, last, zero, none
-    first, last = _longest_run(rows[0], payloads, zero, length, k, one, one)
+    first, last = longest_run(rows[0], payloads, zero, length, k, one, one)
     # A lone k-mer without a solid edge is no anchor at the lower cutoff.
     if last > first or (first >= 0 and successors(payloads[first], one) != np.uint64(0)):
         return first, last, one, none
@@ -360,23 +305,20 @@ def thread_read(
     rows: np.ndarray,
     found: np.ndarray,
 ) -> tuple[np.uint8, np.int64]:
-    """Thread one oriented read (rows 0 to 3) into rows 8 to 10.
+    """Thread one oriented read (rows 0 to 3), which is not clean, into rows 8 to 10.
 
-    From the best anchor to both ends; what is not reached, from further anchors, to
-    the right first. Returns the read's state and how many deletions were left in
-    ``found``.
+    ``payloads`` are those of its k-mers. From the best anchor to both ends; what is not
+    reached, from further anchors, to the right first. Returns the read's state and how
+    many deletions were left in ``found``.
     """
-    look_up(rows[0], length, nodes, k, payloads)
-    rows[8, :length] = rows[0, :length]
-    rows[9, :length] = OUTSIDE
-    rows[10, :length] = 0
     zero = np.int64(0)
     first, last, level, put = _anchor(length, payloads, nodes, k, upper, rows)
     if first < 0:
         return np.uint8(NO_ANCHOR), zero
-    if first == 0 and last == length - k and level == 0 and put < 0:
-        rows[9, :length] = ON_PATH
-        return np.uint8(CLEAN), zero
+    if put < 0:
+        rows[8, :length] = rows[0, :length]
+    rows[9, :length] = OUTSIDE
+    rows[10, :length] = 0
     own = rows[0, max(put, zero)]
     if put >= 0:
         _put(rows, put, length, rows[8, put])
@@ -390,7 +332,7 @@ def thread_read(
         a, b = todo[at, 0], todo[at, 1]
         if at > 0:
             level = zero
-            first, last = _longest_run(rows[0], payloads, a, b, k, upper, zero)
+            first, last = longest_run(rows[0], payloads, a, b, k, upper, zero)
             if first < 0:
                 continue
         low, high, more, n_found = _thread_from(

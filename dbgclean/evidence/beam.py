@@ -102,7 +102,7 @@ def unowned_beam(beam: Beam) -> Beam:
     )  # fmt: skip
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _offer(
     beam: Beam,
     n: np.int64,
@@ -136,7 +136,7 @@ def _offer(
     return n + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _branch(
     beam: Beam,
     state: np.int64,
@@ -179,7 +179,7 @@ def _branch(
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _only_way(
     beam: Beam,
     step: np.int64,
@@ -210,7 +210,7 @@ def _only_way(
     return np.int64(-1)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _survivors(beam: Beam, n: np.int64, step: np.int64) -> np.int64:
     """Move the cheapest candidates, in order of cost, into the live states."""
     best = beam.c_cost[0]

@@ -19,7 +19,7 @@ from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH, OUTSIDE
 from dbgclean.evidence.lookup import Nodes, walk_deepest
 from dbgclean.evidence.mates import mates_of
 from dbgclean.evidence.solid import SolidGraph
-from dbgclean.evidence.threading import Threads, default_quality
+from dbgclean.evidence.threading import CLEAN, Threads, default_quality
 from dbgclean.spectrum.kmers import revcomp
 
 if TYPE_CHECKING:
@@ -144,8 +144,9 @@ def collect_edits(
     An N on a path is no alternative: it is filled in when reads are rewritten.
     """
     codes = batch.codes
-    where = np.zeros(_edited(codes, threads.path, threads.place, np.zeros(0, np.int64)), np.int64)
-    _edited(codes, threads.path, threads.place, where)
+    arrays = codes, batch.offsets, threads.states, threads.path, threads.place
+    where = np.zeros(_edited(*arrays, np.zeros(0, np.int64)), np.int64)
+    _edited(*arrays, where)
     out = Edits.empty(len(where))
     if len(where) == 0:
         return out
@@ -173,17 +174,27 @@ def collect_edits(
 
 
 @numba.njit(cache=True, nogil=True)
-def _edited(codes: np.ndarray, path: np.ndarray, place: np.ndarray, where: np.ndarray) -> np.int64:
+def _edited(
+    codes: np.ndarray,
+    offsets: np.ndarray,
+    states: np.ndarray,
+    path: np.ndarray,
+    place: np.ndarray,
+    where: np.ndarray,
+) -> np.int64:
     """Count the bases that differ from their path; list as many as ``where`` has room for."""
     n = 0
-    for i in range(len(codes)):
-        if path[i] == codes[i] or codes[i] > 3 or path[i] == GAP:
+    for read in range(len(states)):
+        if states[read] == CLEAN:
             continue
-        if place[i] == OUTSIDE or place[i] == MASKED:
-            continue
-        if n < len(where):
-            where[n] = i
-        n += 1
+        for i in range(offsets[read], offsets[read + 1]):
+            if path[i] == codes[i] or codes[i] > 3 or path[i] == GAP:
+                continue
+            if place[i] == OUTSIDE or place[i] == MASKED:
+                continue
+            if n < len(where):
+                where[n] = i
+            n += 1
     return np.int64(n)
 
 

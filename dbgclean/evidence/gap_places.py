@@ -25,14 +25,20 @@ _NEAR = 5
 def homopolymers(codes: np.ndarray, offsets: np.ndarray, counts: np.ndarray) -> None:
     """Add the runs of equal bases in the reads to ``counts``, by length."""
     longest = len(counts) - 1
+    # Every base adds to the number of runs that get as far; where a run ends is a coin
+    # toss to the branch predictor. The cells at the ends take what does not count.
+    reach = np.zeros(longest + 2, np.int64)
     for r in range(len(offsets) - 1):
-        run = 0
+        run = np.int64(0)
+        last = np.uint8(255)
         for i in range(offsets[r], offsets[r + 1]):
-            run += 1
-            if i + 1 == offsets[r + 1] or codes[i + 1] != codes[i]:
-                if codes[i] < 4:
-                    counts[min(run, longest)] += 1
-                run = 0
+            code = codes[i]
+            run = min(np.int64(run * np.int64(code == last) + 1), np.int64(longest + 1))
+            last = code
+            reach[run * np.int64(code < 4)] += 1
+    for run in range(1, longest):
+        counts[run] += reach[run] - reach[run + 1]
+    counts[longest] += reach[longest]
 
 
 @numba.njit(cache=True, nogil=True)

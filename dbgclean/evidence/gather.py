@@ -230,7 +230,9 @@ def gather(
     mean_length = found.n_bases / max(1, found.n_reads)
     depth = spectrum.peak if spectrum.fitted else median_depth(spectrum)
     peak = depth * mean_length / max(1.0, mean_length - table.k + 1)
-    alternatives = pool_edits(edits, found.profile, table, mean_length, lower, peak)
+    alternatives = pool_edits(
+        edits, found.profile, table, mean_length, lower, peak, threads=threads
+    )
     on_path = max(1, int(found.profile.sum()))
     lone = np.count_nonzero(alternatives.column("reads") < 3)
     solid = int(np.count_nonzero(table.counts >= upper))
@@ -254,7 +256,7 @@ def gather(
 
 def other_changes(batch: ReadBatch, threads: Threads, first_read: int) -> OtherChanges:
     """Deletions, masks, filled Ns and insertions of one batch in reading order."""
-    arrays = batch.codes, threads.path, threads.place
+    arrays = batch.codes, batch.offsets, threads.states, threads.path, threads.place
     n = _changed(*arrays, np.zeros(0, np.int64), np.zeros(0, np.uint8))
     where, kind = np.zeros(n, np.int64), np.zeros(n, np.uint8)
     _changed(*arrays, where, kind)
@@ -280,22 +282,31 @@ def other_changes(batch: ReadBatch, threads: Threads, first_read: int) -> OtherC
 
 @numba.njit(cache=True, nogil=True)
 def _changed(
-    codes: np.ndarray, path: np.ndarray, place: np.ndarray, where: np.ndarray, kind: np.ndarray
+    codes: np.ndarray,
+    offsets: np.ndarray,
+    states: np.ndarray,
+    path: np.ndarray,
+    place: np.ndarray,
+    where: np.ndarray,
+    kind: np.ndarray,
 ) -> int:
     """Count the bases to drop, mask or fill in; list as many as ``where`` has room for."""
     n = 0
-    for i in range(len(codes)):
-        if path[i] == codes[i] and place[i] != MASKED:
+    for read in range(len(states)):
+        if states[read] == CLEAN:
             continue
-        change = 0
-        if codes[i] > 3 and path[i] < 4 and place[i] == ON_PATH:
-            change = FILL
-        elif codes[i] < 4 and place[i] == MASKED:
-            change = MASK
-        elif path[i] == GAP:
-            change = DELETE
-        if change:
-            if n < len(where):
-                where[n], kind[n] = i, change
-            n += 1
+        for i in range(offsets[read], offsets[read + 1]):
+            if path[i] == codes[i] and place[i] != MASKED:
+                continue
+            change = 0
+            if codes[i] > 3 and path[i] < 4 and place[i] == ON_PATH:
+                change = FILL
+            elif codes[i] < 4 and place[i] == MASKED:
+                change = MASK
+            elif path[i] == GAP:
+                change = DELETE
+            if change:
+                if n < len(where):
+                    where[n], kind[n] = i, change
+                n += 1
     return n

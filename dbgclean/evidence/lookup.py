@@ -24,11 +24,14 @@ __all__ = [
     "abundance_of",
     "find_node",
     "follow",
+    "hash_of",
+    "home_of",
     "no_nodes",
     "payload_at",
     "payload_of",
     "reversed_nibble",
     "successors",
+    "turned_payload",
     "unowned_nodes",
     "walk_deepest",
 ]
@@ -40,6 +43,16 @@ NOWHERE = np.int64(-1)
 COUNT_SHIFT = np.uint64(16)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
+
+
+def _edges_of_both_strands() -> np.ndarray:
+    """uint8 (2, 256): successors and predecessors as they are, and from the other strand."""
+    bits = np.arange(256)
+    turned = sum(((bits >> b) & 1) << (7 - b) for b in range(8))
+    return np.stack([bits, turned]).astype(np.uint8)
+
+
+_EDGES = _edges_of_both_strands()
 
 
 class Nodes(NamedTuple):
@@ -74,6 +87,12 @@ def hash_of(key: np.uint64) -> np.uint64:
     """Neighbouring k-mers and those a substitution apart end far from each other."""
     h = key * _MULTIPLIER
     return h ^ (h >> np.uint64(32))
+
+
+@numba.njit(cache=True, nogil=True)
+def home_of(nodes: Nodes, key: np.uint64) -> np.uint64:
+    """Slot at which the search for a k-mer begins."""
+    return hash_of(key) & np.uint64(nodes.hashed.shape[0] - 1)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -125,14 +144,21 @@ def payload_at(nodes: Nodes, row: np.int64, turned: np.bool_) -> np.uint64:
     """
     if row < 0:
         return np.uint64(0)
-    p = nodes.rows[row, 1]
-    if not turned:
-        return p
-    edges = reversed_nibble((p >> np.uint64(4)) & np.uint64(15))
-    edges |= reversed_nibble(p & np.uint64(15)) << np.uint64(4)
-    edges |= reversed_nibble((p >> np.uint64(12)) & np.uint64(15)) << np.uint64(8)
-    edges |= reversed_nibble((p >> np.uint64(8)) & np.uint64(15)) << np.uint64(12)
-    return (p & ~np.uint64(0xFFFF)) | edges
+    # Which of two strands is canonical is a coin toss to the branch predictor: no branch.
+    return _seen_from(nodes.rows[row, 1], np.int64(turned))
+
+
+@numba.njit(cache=True, nogil=True)
+def _seen_from(payload: np.uint64, side: np.int64) -> np.uint64:
+    edges = np.uint64(_EDGES[side, payload & np.uint64(255)])
+    edges |= np.uint64(_EDGES[side, (payload >> np.uint64(8)) & np.uint64(255)]) << np.uint64(8)
+    return (payload & ~np.uint64(0xFFFF)) | edges
+
+
+@numba.njit(cache=True, nogil=True)
+def turned_payload(payload: np.uint64) -> np.uint64:
+    """The payload of a k-mer as that of its reverse complement."""
+    return _seen_from(payload, np.int64(1))
 
 
 @numba.njit(cache=True, nogil=True)

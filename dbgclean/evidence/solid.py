@@ -24,6 +24,7 @@ from dbgclean.evidence.lookup import (
     Nodes,
     find_node,
     hash_of,
+    home_of,
     payload_at,
     reversed_nibble,
     successors,
@@ -200,21 +201,33 @@ def _edges_from(
     enough: np.int64,
 ) -> None:
     """Edges as seen from one end, and the node at the other end where it is one."""
+    graph = unowned_nodes(nodes)
     keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
     top = np.uint64(2 * (k - 1))
-    graph = unowned_nodes(nodes)
+    keys, homes = np.zeros(8, np.uint64), np.zeros(8, np.uint64)
     depth = np.zeros(4, np.int64)
     for i in range(start, stop):
-        edges = np.uint64(0)
         forward = graph.rows[i, 0]
         reverse = revcomp(forward, k)
+        # All eight are asked for before the first answer is looked at.
+        for b in range(4):
+            f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
+            r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
+            keys[b] = min(f, r)
+            f = (forward >> np.uint64(2)) | (np.uint64(3 - b) << top)
+            r = ((reverse << np.uint64(2)) | np.uint64(b)) & keep
+            keys[4 + b] = min(f, r)
+        for n in range(8):
+            homes[n] = graph.hashed[home_of(graph, keys[n])]
+        edges = np.uint64(0)
         for side in range(2):
             there = NOWHERE
             for b in range(4):
-                f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
-                r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
-                row = find_node(graph, min(f, r))
+                n = 4 * side + b
                 depth[b] = 0
+                if homes[n] == EMPTY:
+                    continue
+                row = find_node(graph, keys[n])
                 if row >= 0:
                     depth[b] = np.int64(graph.rows[row, 1] >> COUNT_SHIFT)
                     if depth[b] >= lower:
@@ -225,7 +238,6 @@ def _edges_from(
             if side == 1:
                 high, low = reversed_nibble(high), reversed_nibble(low)
             edges |= (high | (low << np.uint64(8))) << np.uint64(4 * side)
-            forward, reverse = reverse, forward
         one_sided[i] = np.uint16(edges)
 
 

@@ -32,7 +32,9 @@ from dbgclean.evidence.anchors import (
     thread_read,
 )
 from dbgclean.evidence.beam import Beam, new_beam, unowned_beam
+from dbgclean.evidence.gaps import ON_PATH
 from dbgclean.evidence.lookup import Nodes, unowned_nodes
+from dbgclean.evidence.runs import is_clean, look_up, turn_payloads
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.unowned import unowned
 
@@ -174,7 +176,15 @@ def _thread_reads(
         if length < k:
             states[read] = TOO_SHORT
             continue
+        whole = codes[start : start + length]
+        look_up(whole, length, graph, k, starts)
+        if is_clean(whole, starts, length, k, upper):
+            states[read] = CLEAN
+            place[start : start + length] = ON_PATH
+            continue
         turned = _orient(codes, quals, start, length, lines)
+        if turned:
+            turn_payloads(starts, length - k + 1)
         state, n = thread_read(length, starts, graph, k, upper, prices, scratch, lines, found)
         states[read] = state
         if state == NO_ANCHOR:

@@ -8,6 +8,7 @@ controls.
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -109,6 +110,8 @@ class Run:
         Of the threading; chosen in the first pass where the options leave it open.
     raw, spectrum
         k-mers of the raw reads at the graph's k, and their fit.
+    threading_spectrum
+        Fit at ``correction_k``.
     evidence
         None where no column edits reads.
     columns
@@ -124,6 +127,7 @@ class Run:
     correction_k: int = 0
     raw: KmerTable | None = None
     spectrum: Spectrum | None = None
+    threading_spectrum: Spectrum | None = None
     evidence: Evidence | None = None
     columns: dict[str, Column] = field(default_factory=dict)
 
@@ -192,25 +196,40 @@ def count(run: Run, *, graph: bool) -> KmerTable:
     options = run.options
     run.correction_k = options.correction_k or min(options.k, CORRECTION_K)
     sizes = sorted({run.correction_k} | ({options.k} if graph else set()))
-    counters = _count_at(run, sizes, statistics=True)
+    counters = _count_at(run, sizes, whole=options.k if graph else None, statistics=True)
     tables = {k: counter.finish() for k, counter in counters.items()}
-    _check_kmers(run, tables[sizes[-1]], sizes[-1])
+    _check_kmers(run, counters[sizes[-1]])
     if graph:
         run.skipped_kmers = counters[options.k].statistics.skipped_kmers
         run.raw = tables[options.k]
         run.spectrum = fit_spectrum(run.raw, bases=run.bases)
     table = tables.pop(run.correction_k)
+    run.threading_spectrum = _spectrum_of(run, counters[run.correction_k])
     if options.correction_k is None:
-        chosen = _shorter_k(run, table)
+        chosen = _shorter_k(run, run.threading_spectrum)
         if chosen != table.k:
             del table, tables, counters
-            table = _count_at(run, [chosen])[chosen].finish()
+            counter = _count_at(run, [chosen])[chosen]
+            table = counter.finish()
             run.correction_k = chosen
+            run.threading_spectrum = _spectrum_of(run, counter)
     return table
 
 
-def _count_at(run: Run, sizes: list[int], statistics: bool = False) -> dict[int, KmerCounter]:
-    """Go over the reads and count at every k of ``sizes``."""
+def _spectrum_of(run: Run, counter: KmerCounter) -> Spectrum:
+    """Fit of everything that was counted, k-mers seen once included."""
+    tally = counter.tally
+    return fit_spectrum(tally.histogram, counter.k, bases=run.bases, total=tally.total)
+
+
+def _count_at(
+    run: Run, sizes: list[int], *, whole: int | None = None, statistics: bool = False
+) -> dict[int, KmerCounter]:
+    """Go over the reads and count at every k of ``sizes``.
+
+    k-mers seen once are handed out at ``whole`` only, which is the graph's: threading
+    needs no more than their number.
+    """
     options = run.options
     counters = {
         k: KmerCounter(
@@ -218,6 +237,8 @@ def _count_at(run: Run, sizes: list[int], statistics: bool = False) -> dict[int,
             threads=options.threads,
             min_quality=options.min_quality,
             memory_bytes=options.memory_bytes // len(sizes) if options.memory_bytes else None,
+            tmp=options.tmp or tempfile.gettempdir(),
+            min_count=1 if k == whole else 2,
         )
         for k in sizes
     }
@@ -227,25 +248,25 @@ def _count_at(run: Run, sizes: list[int], statistics: bool = False) -> dict[int,
     return counters
 
 
-def _shorter_k(run: Run, table: KmerTable) -> int:
+def _shorter_k(run: Run, spectrum: Spectrum) -> int:
     """The k to thread at, as the counted k-mers have it; says so where it is another one."""
-    spectrum = fit_spectrum(table, bases=run.bases)
     reads = sum(s.reads for s in run.statistics)
     chosen = choose_correction_k(spectrum, run.bases / max(1, reads), run.options.k)
-    if chosen == table.k:
+    if chosen == spectrum.k:
         logger.debug("reads are threaded at k = %d", chosen)
     else:
         depth = spectrum.peak if spectrum.fitted else median_depth(spectrum)
         logger.info(
             "reads are threaded at k = %d: %d-mers are only %.1f deep (--correction-k overrides)",
-            chosen, table.k, depth,
+            chosen, spectrum.k, depth,
         )  # fmt: skip
     return chosen
 
 
-def _check_kmers(run: Run, table: KmerTable, k: int) -> None:
-    if len(table):
+def _check_kmers(run: Run, counter: KmerCounter) -> None:
+    if counter.tally.distinct:
         return
+    k = counter.k
     files = ", ".join(path for group in run.groups for path in group.paths)
     reads = sum(s.reads for s in run.statistics)
     longest = max((s.longest for s in run.statistics), default=0)
@@ -273,7 +294,7 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
     """
     options = run.options
     columns = {name: Column(name, load_corrector(name)) for name in names}
-    spectrum = fit_spectrum(table, bases=run.bases)
+    spectrum = run.threading_spectrum or fit_spectrum(table, bases=run.bases)
     if any(column.corrector.edits_reads for column in columns.values()):
         reads = (batch for _, _, batch in run.batches("Threading"))
         run.evidence = gather(reads, table, spectrum, options.threads)

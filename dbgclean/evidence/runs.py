@@ -1,0 +1,95 @@
+"""The k-mers of one read in the solid graph, and the runs of them that follow its edges."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from dbgclean.evidence.lookup import (
+    COUNT_SHIFT,
+    NOWHERE,
+    Nodes,
+    follow,
+    payload_at,
+    successors,
+    turned_payload,
+)
+
+__all__ = ["is_clean", "longest_run", "look_up", "turn_payloads"]
+
+
+@numba.njit(cache=True, nogil=True)
+def look_up(
+    observed: np.ndarray, length: np.int64, nodes: Nodes, k: np.int64, payloads: np.ndarray
+) -> None:
+    """Payload of the k-mer starting at each base; 0 where weak or holding an N."""
+    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    top = np.uint64(2 * (k - 1))
+    forward = np.uint64(0)
+    reverse = np.uint64(0)
+    filled = 0
+    row = NOWHERE
+    for i in range(length):
+        c = observed[i]
+        if c > 3:
+            filled = 0
+        else:
+            forward = ((forward << np.uint64(2)) | np.uint64(c)) & keep
+            reverse = (reverse >> np.uint64(2)) | (np.uint64(3 - c) << top)
+            filled += 1
+        if i >= k - 1:
+            row = follow(nodes, row, min(forward, reverse)) if filled >= k else NOWHERE
+            payloads[i - k + 1] = payload_at(nodes, row, forward > reverse)
+
+
+@numba.njit(cache=True, nogil=True)
+def is_clean(
+    observed: np.ndarray, payloads: np.ndarray, length: np.int64, k: np.int64, upper: np.int64
+) -> np.bool_:
+    """Whether a whole read is one solid run at the upper cutoff, on either strand."""
+    for i in range(length - k + 1):
+        if np.int64(payloads[i] >> COUNT_SHIFT) < upper:
+            return False
+    for i in range(length - k):
+        step = np.uint64(observed[i + k])
+        if not (payloads[i] >> step) & np.uint64(1):
+            return False
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def turn_payloads(payloads: np.ndarray, n: np.int64) -> None:
+    """Payloads of a read's ``n`` k-mers as those of its reverse complement."""
+    for i in range((n + 1) // 2):
+        j = n - 1 - i
+        here, there = turned_payload(payloads[i]), turned_payload(payloads[j])
+        payloads[i], payloads[j] = there, here
+
+
+@numba.njit(cache=True, nogil=True)
+def longest_run(
+    observed: np.ndarray,
+    payloads: np.ndarray,
+    low: np.int64,
+    high: np.int64,
+    k: np.int64,
+    cutoff: np.int64,
+    level: np.int64,
+) -> tuple[np.int64, np.int64]:
+    """First and last k-mer start of the longest solid run within bases [low, high)."""
+    best_first, best_last = np.int64(-1), np.int64(-2)
+    first = np.int64(-1)
+    for i in range(low, high - k + 1):
+        solid = np.int64(payloads[i] >> COUNT_SHIFT) >= cutoff
+        if solid and first >= 0:
+            step = np.uint64(observed[i + k - 1])
+            linked = (successors(payloads[i - 1], level) >> step) & np.uint64(1)
+            if not linked:
+                first = i
+        elif solid:
+            first = i
+        else:
+            first = np.int64(-1)
+        if first >= 0 and i - first > best_last - best_first:
+            best_first, best_last = first, i
+    return best_first, best_last
