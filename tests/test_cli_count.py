@@ -1,5 +1,6 @@
 """``dbgclean count`` from files to files, against a plain Counter."""
 
+import errno
 import gzip
 import json
 from collections import Counter
@@ -146,3 +147,39 @@ def test_unwritable_output(fastq, tmp_path, capsys):
     assert main(["count", str(fastq), "-k", str(K), "-o", str(tmp_path / "no" / "k.fa")]) == 1
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("dbgclean: error: ")
+
+
+def test_little_memory_gives_the_same_bytes(fastq, tmp_path):
+    tmp = tmp_path / "tmp"
+    tmp.mkdir()
+    outputs = []
+    for name, more in (("a", []), ("b", ["--memory", "1K", "--tmp", str(tmp), "-t", "2"])):
+        out, report = tmp_path / f"{name}.fa", tmp_path / f"{name}.json"
+        argv = ["count", str(fastq), "-o", str(out), "--json", str(report), "-k", str(K)]
+        assert main([*argv, *more]) == 0
+        outputs.append((out.read_bytes(), report.read_text()))
+    assert outputs[0] == outputs[1]
+    assert not list(tmp.iterdir())
+
+
+def test_a_folder_for_temporary_files_that_is_none(fastq, tmp_path, capsys):
+    argv = ["count", str(fastq), "-o", str(tmp_path / "k.fa"), "--tmp", str(tmp_path / "no")]
+    assert main(argv) == 1
+    line = capsys.readouterr().err
+    assert line.startswith("dbgclean: error: ")
+    assert "--tmp" in line
+    assert line.count("\n") == 1
+    assert not (tmp_path / "k.fa").exists()
+
+
+def test_a_full_disk_leaves_no_output(fastq, tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("dbgclean.spectrum.spill.os.pwrite", full)
+    argv = ["count", str(fastq), "-o", str(tmp_path / "k.fa"), "-k", str(K), "--memory", "1K"]
+    assert main([*argv, "--tmp", str(tmp_path), "-q"]) == 1
+    line = capsys.readouterr().err
+    assert "No space left" in line
+    assert line.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == [fastq.name]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_BESIDES = 350 << 20  # interpreter, libraries and the batches of reads under way
+_BESIDES = 400 << 20  # interpreter, libraries and the batches of reads under way
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -23,17 +23,16 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from dbgclean.spectrum.kmers import check_k
-from dbgclean.spectrum.mixture import MAX_ABUNDANCE
 from dbgclean.spectrum.partition import Partition, Settled
 from dbgclean.spectrum.spill import SpillFile, check_folder
 from dbgclean.spectrum.table import KmerTable
 from dbgclean.spectrum.tagged import emit, gather, interleave, pick_reads
+from dbgclean.spectrum.tally import CountStatistics, Tally
 
 if TYPE_CHECKING:
     from dbgclean.reads.batch import ReadBatch
@@ -54,90 +53,11 @@ PARTITION_BITS = 7
 """Of the highest key bits: more partitions than this overtax the first-level cache and
 its address table when they are written side by side; fewer would sort slower."""
 
-DEFAULT_BUFFER = 1 << 25
+DEFAULT_BUFFER = 1 << 24
 SMALLEST_BUFFER = 1 << 20
 
 _PARTITIONS = 1 << PARTITION_BITS
-_SPILL_FROM = 0.7  # of the memory for tables, if it is still taken after tidying up
-
-
-@dataclass
-class CountStatistics:
-    """What was counted and what was passed over; ``+=`` adds.
-
-    Attributes
-    ----------
-    reads : int
-        Reads looked at.
-    short_reads : int
-        Of these, shorter than k.
-    kmers : int
-        k-mers counted.
-    skipped_kmers : int
-        Windows of k bases that hold an N or another ambiguous letter.
-    """
-
-    reads: int = 0
-    short_reads: int = 0
-    kmers: int = 0
-    skipped_kmers: int = 0
-
-    def __iadd__(self, other: "CountStatistics") -> "CountStatistics":
-        for name, value in asdict(other).items():
-            setattr(self, name, getattr(self, name) + value)
-        return self
-
-    def to_dict(self) -> dict[str, int]:
-        """The four numbers by name."""
-        return asdict(self)
-
-
-@dataclass
-class Tally:
-    """Sums over all k-mers counted, those not handed out included; ``+=`` adds.
-
-    Attributes
-    ----------
-    histogram : ndarray of int64
-        ``histogram[a]`` distinct k-mers have abundance a; the entry of
-        `MAX_ABUNDANCE` stands for that and everything above.
-    total, reverse, high_quality : int
-        Sums of the abundances, and of what the columns of a `KmerTable` say.
-    """
-
-    histogram: np.ndarray = field(default_factory=lambda: np.zeros(2, dtype=np.int64))
-    total: int = 0
-    reverse: int = 0
-    high_quality: int = 0
-
-    @classmethod
-    def of(cls, settled: Settled) -> "Tally":
-        """The sums over a partition."""
-        counts = np.minimum(settled.values[0], MAX_ABUNDANCE)
-        histogram = np.bincount(counts, minlength=2).astype(np.int64)
-        histogram[1] += settled.singles.size
-        sums = [int(column.sum(dtype=np.uint64)) for column in settled.values]
-        tags = settled.singles & np.uint64(3)
-        return cls(
-            histogram,
-            sums[0] + tags.size,
-            sums[1] + int(np.count_nonzero(tags >> np.uint64(1))),
-            sums[2] + int(np.count_nonzero(tags & np.uint64(1))),
-        )
-
-    @property
-    def distinct(self) -> int:
-        """Distinct k-mers."""
-        return int(self.histogram.sum())
-
-    def __iadd__(self, other: "Tally") -> "Tally":
-        one, two = sorted((self.histogram, other.histogram), key=len)
-        self.histogram = two.copy()
-        self.histogram[: one.size] += one
-        self.total += other.total
-        self.reverse += other.reverse
-        self.high_quality += other.high_quality
-        return self
+_TABLE_SHARE = 0.8  # of the memory; the rest is what the allocator cannot use again at once
 
 
 class _Scratch(threading.local):
@@ -165,7 +85,7 @@ class KmerCounter:
     min_quality : int
         Phred score from which a base counts as of high quality.
     memory_bytes : int, optional
-        Memory to aim at for what is counted. A quarter of it, at most 256 MiB and at
+        Memory to aim at for what is counted. An eighth of it, at most 128 MiB and at
         least 8 MiB, becomes the buffer of emitted k-mers; the rest is for the tables.
     tmp : path, optional
         Folder for a temporary file, to which the tables go when they exceed
@@ -207,7 +127,7 @@ class KmerCounter:
         self.tally = Tally()
         size = DEFAULT_BUFFER
         if memory_bytes is not None:
-            size = min(max(memory_bytes // 32, SMALLEST_BUFFER), DEFAULT_BUFFER)
+            size = min(max(memory_bytes // 64, SMALLEST_BUFFER), DEFAULT_BUFFER)
         self._buffer = np.empty(size, dtype=np.uint64)
         self._filled = 0
         self._starts: list[np.ndarray] = []
@@ -219,7 +139,8 @@ class KmerCounter:
         self._spill: SpillFile | None = None
         if tmp is not None and memory_bytes is not None:
             check_folder(tmp)
-            self._table_bytes = max(memory_bytes - self._buffer.nbytes, memory_bytes // 4)
+            table_bytes = _TABLE_SHARE * (memory_bytes - self._buffer.nbytes)
+            self._table_bytes = max(int(table_bytes), memory_bytes // 4)
             self._spill = SpillFile(tmp, _PARTITIONS)
 
     def __repr__(self) -> str:
@@ -319,21 +240,20 @@ class KmerCounter:
         self._starts = []
         self._filled = 0
         if self._table_bytes is not None and self._held() > self._table_bytes:
-            self._map(lambda partition: self._partitions[partition].settle(), range(_PARTITIONS))
-            if self._held() > _SPILL_FROM * self._table_bytes:
-                self._spill_all()
+            self._spill_all()
 
     def _held(self) -> int:
         return sum(partition.nbytes for partition in self._partitions)
 
     def _spill_all(self) -> None:
-        """Move all partitions, which are settled, to disk."""
+        """Move all partitions to disk, each as soon as it is settled."""
         assert self._spill is not None
         spill = self._spill
         spill.open()
-        pieces = [partition.take() for partition in self._partitions]
-        places = [spill.reserve(partition, piece) for partition, piece in enumerate(pieces)]
-        self._map(spill.write, places, pieces)
+        self._map(
+            lambda partition: spill.write(partition, self._partitions[partition].take()),
+            range(_PARTITIONS),
+        )
         logger.debug("%d bytes of k-mers on disk", spill.nbytes)
 
     def _map(self, task: Callable[..., Any], *arguments: Iterable[Any]) -> list[Any]:

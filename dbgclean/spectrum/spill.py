@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import threading
 import weakref
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,14 +60,8 @@ class SpillFile:
         self._folder = os.fspath(folder)
         self._file: Any = None
         self._places: list[list[_Place]] = [[] for _ in range(partitions)]
+        self._lock = threading.Lock()
         self.nbytes = 0
-
-    def reserve(self, partition: int, piece: Settled) -> int:
-        """Set a place aside for a piece; where to write it, in bytes."""
-        offset = self.nbytes
-        self._places[partition].append(_Place(offset, piece.singles.size, piece.keys.size))
-        self.nbytes += piece.nbytes
-        return offset
 
     def open(self) -> None:
         """Make the file, if it is not there yet.
@@ -84,14 +79,18 @@ class SpillFile:
             raise self._explained(error) from error
         weakref.finalize(self, self._file.close)
 
-    def write(self, offset: int, piece: Settled) -> None:
-        """Write a piece to its place; several threads may write at once.
+    def write(self, partition: int, piece: Settled) -> None:
+        """Append a piece of a partition; several threads may write at once.
 
         Raises
         ------
         OutputError
             If the disk is full or fails.
         """
+        with self._lock:
+            offset = self.nbytes
+            self._places[partition].append(_Place(offset, piece.singles.size, piece.keys.size))
+            self.nbytes += piece.nbytes
         assert self._file is not None
         try:
             for array in piece:
