@@ -33,6 +33,8 @@ def words(table, name, i=0):
 RARE = {"alt_forward": 3, "alt_reverse": 3, "ref_forward": 147, "ref_reverse": 147}
 GAP = {"kind": "deletion", "ref": "CA", "alt": "C", "run": 12}
 PAIR = {"alt_forward": 1, "alt_reverse": 1, "ref_forward": 50, "ref_reverse": 50}
+DEEP = {"alt_forward": 44, "alt_reverse": 43, "ref_forward": 4300, "ref_reverse": 4300,
+        "verdict": "error", "likelihood": 234.0}  # fmt: skip
 ONE_SIDED = {"alt_forward": 0, "alt_reverse": 14, "ref_forward": 20, "ref_reverse": 17}
 
 
@@ -47,6 +49,11 @@ ONE_SIDED = {"alt_forward": 0, "alt_reverse": 14, "ref_forward": 20, "ref_revers
         (RARE | {"verdict": "undecided", "likelihood": 12.0}, "undecided", "", "./."),
         # Where the corrector cannot decide, the likelihood ratio may.
         (RARE | {"verdict": "undecided"}, "variant", "low-frequency", "0/1"),
+        (DEEP, "variant", "low-frequency", "0/1"),
+        (DEEP | {"likelihood": 40.0}, "error", "", "0/0"),
+        (DEEP | {"alt_forward": 79, "alt_reverse": 8}, "error", "", "0/0"),
+        (DEEP | {"low_quality": 30}, "error", "", "0/0"),
+        (DEEP | {"cycles": 8}, "error", "", "0/0"),
         (RARE | GAP | {"run": 1, "verdict": "error", "posterior": 0.9}, "undecided", "", "./."),
         # A corrector that denies an allele has its say where there is a sign.
         ({"verdict": "error", "others": 3.0}, "error", "", "0/0"),
@@ -56,7 +63,7 @@ ONE_SIDED = {"alt_forward": 0, "alt_reverse": 14, "ref_forward": 20, "ref_revers
         (PAIR, "variant", "low-frequency", "0/1"),
         (PAIR | {"posterior": 0.8}, "undecided", "", "./."),
         (PAIR | {"cycles": 1}, "undecided", "", "./."),
-        (RARE | {"verdict": "error"}, "error", "", "0/0"),
+        (RARE | {"verdict": "error", "likelihood": 12.0}, "error", "", "0/0"),
         ({"alt_forward": 1, "alt_reverse": 0, "ref_forward": 25, "ref_reverse": 25,
           "verdict": "error"}, "error", "", "0/0"),
         # Signs of artefacts: one against a real verdict, two, one without it.

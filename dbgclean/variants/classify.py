@@ -51,6 +51,8 @@ _BLIND = 0.1
 # log10 P(0/0) from which the genotype says by itself that there is an allele: Q20.
 _SURELY_NOT_REFERENCE = -2.0
 _LIKELIER = 0.5
+# log10 of P(no variant) that neither the corrector nor its ratio goes below.
+_LEAST_WRONG = -6.0
 # Where a sign that the corrector does not see speaks against it, the quality is at most
 # that of P(variant) one half, one tenth and one twentieth; otherwise it ends here.
 _MOST_QUALITY = {VARIANT: 999.0, UNDECIDED: 3.01, REPEAT: 0.46, ERROR: 0.22}
@@ -191,7 +193,7 @@ def _classes(table: AlleleTable, signs: Signs, genotypes: _Genotypes, rules: Rul
     verdict one is enough. At the fraction of a copy, two signs of a repeat make one; at
     others one does, for there the alleles of other copies are what is to be expected.
     """
-    real = _real(table, rules)
+    real = _real(table, signs, rules)
     artefacts, repeats = signs.artefacts, signs.repeats
     # A genotype overrules the corrector only where nothing else takes its side: no error
     # explains an allele that all fragments show, but noise piles up to that of one copy.
@@ -215,18 +217,33 @@ def _classes(table: AlleleTable, signs: Signs, genotypes: _Genotypes, rules: Rul
     return klass
 
 
-def _real(table: AlleleTable, rules: Rules) -> np.ndarray:
+def _real(table: AlleleTable, signs: Signs, rules: Rules) -> np.ndarray:
     """Is the allele real by its own evidence, whatever its fraction? bool (n,).
 
     The corrector says so; of two fragments it must be sure, for real samples are poorer
-    in alleles than those that it was trained on. Where it cannot decide, both strands and
-    the likelihood ratio do.
+    in alleles than those that it was trained on.
     """
     surely = (table.alt_fragments >= rules.several) | (table.posterior >= rules.sure)
     real = (table.verdict == verdicts.REAL) & surely
-    both_strands = (table.alt_forward > 0) & (table.alt_reverse > 0)
-    likely = (table.likelihood >= rules.likelihood) & (table.alt_fragments >= rules.several)
-    return real | ((table.verdict == verdicts.UNDECIDED) & both_strands & likely)
+    return real | (_excess_ratio(table, signs, rules) >= 0)
+
+
+def _excess_ratio(table: AlleleTable, signs: Signs, rules: Rules) -> np.ndarray:
+    """Nats by which the likelihood ratio alone makes an allele real; -inf where it may not.
+
+    Where the corrector cannot decide, support on both strands is enough. Where it denies
+    (it was trained on some hundred fragments and knows nothing of ten thousand), there has
+    to be no sign of anything else: good bases, many places in the read, strands in balance.
+    """
+    n = table.alt_fragments
+    least = np.minimum(table.alt_forward, table.alt_reverse)
+    several = (least > 0) & (n >= rules.several)
+    clean = (signs.artefacts + signs.repeats == 0) & (table.cycles >= rules.many_places)
+    clean &= (least >= rules.balance * n) & (table.low_quality <= rules.balance * n)
+    needed = np.full(len(table), np.inf)
+    needed[(table.verdict == verdicts.ERROR) & clean] = rules.beyond_doubt
+    needed[(table.verdict == verdicts.UNDECIDED) & several] = rules.likelihood
+    return np.nan_to_num(table.likelihood, nan=-np.inf) - needed
 
 
 def _rivals(table: AlleleTable, believed: np.ndarray) -> np.ndarray:
@@ -289,11 +306,14 @@ def _genotype_texts(
 
 
 def _quality_scores(table: AlleleTable, calls: _Calls, rules: Rules) -> np.ndarray:
-    """Phred of P(no variant): the better of the two witnesses; capped where signs outweigh both."""
-    wrong = np.log10(np.clip(1 - table.posterior.astype(float), 1e-6, 1.0))
+    """Phred of P(no variant): of the best witness; capped where signs outweigh them all."""
+    wrong = np.maximum(np.log10(np.maximum(1 - table.posterior.astype(float), 1e-9)), _LEAST_WRONG)
     genotypes = calls.genotypes
     wrong = np.where(genotypes.of_a_copy, np.minimum(wrong, genotypes.log_reference), wrong)
-    believed = genotypes.of_a_copy | _real(table, rules)
+    excess = _excess_ratio(table, calls.signs, rules)
+    by_ratio = np.where(excess >= 0, -np.log10(2) - excess / np.log(10), 0.0)
+    wrong = np.minimum(wrong, np.maximum(by_ratio, _LEAST_WRONG))
+    believed = genotypes.of_a_copy | _real(table, calls.signs, rules)
     believed |= (table.verdict != verdicts.REAL) & (table.posterior > _LIKELIER)
     most = np.array([_MOST_QUALITY[k] for k in range(len(_MOST_QUALITY))])[calls.klass]
     return np.clip(-10 * wrong, 0, np.where(believed, most, _MOST_QUALITY[VARIANT])) + 0.0

@@ -30,7 +30,7 @@ _COLUMNS = (
     "low_quality", "mapping_quality", "ref_mapping_quality", "mapped_nowhere_else", "near_end",
     "denied", "others", "copies", "run", "depth_ratio", "expected", "posterior", "klass",
     "zygosity", "genotype", "alt_fragments",
-    "verdict",
+    "verdict", "likelihood",
 )  # fmt: skip
 
 # Columns as lists of plain numbers: taken out one by one, row after row.
@@ -113,6 +113,8 @@ def _why_variant(c: _Lists, i: int) -> Iterator[str]:
     else:
         yield f"genotype {c['genotype'][i]} (GQ {c['genotype_quality'][i]:.0f})"
     yield f"P(real) {_probability(c['posterior'][i])}"
+    if c["verdict"][i] != verdicts.REAL and c["zygosity"][i] == _LOW_FREQUENCY:
+        yield f"log likelihood ratio {c['likelihood'][i]:.0f}, beyond doubt"
     if c["neighbours"][i]:
         n = c["neighbours"][i]
         yield f"in phase with {n} neighbouring {'allele' if n == 1 else 'alleles'}"

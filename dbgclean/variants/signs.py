@@ -85,7 +85,13 @@ class Rules:
         A rare allele of fewer fragments than ``several`` needs this P(real).
     likelihood
         Log likelihood ratio (nats) that settles what the corrector cannot decide: twice
-        what makes an allele real by the ratio alone.
+        what makes an allele real by the ratio alone, and
+    beyond_doubt
+        that overrules it, if no sign speaks against the allele,
+    many_places
+        its support lies at this many places of the read at least, and
+    balance
+        this share of it at least is on either strand, and no more is of low quality.
     long_tandem
         Length of a tandem repeat in which reads are laid out in more than one way: they
         hardly reach over both its ends.
@@ -119,6 +125,9 @@ class Rules:
     several: int = 3
     sure: float = 0.9
     likelihood: float = 2 * LIKELIHOOD_REAL
+    beyond_doubt: float = 50.0
+    many_places: int = 10
+    balance: float = 0.2
     long_tandem: int = 40
     long_run: int = 8
     run_fraction: float = 0.2
