@@ -244,7 +244,11 @@ goTo(found.at(-1));
 const rows = () => document.querySelectorAll("#list > li").length;
 const here = [rows(), found.length - first];
 document.getElementById("earlier").click();
-document.documentElement.dataset.far = JSON.stringify([...here, rows(), first]);
+const visible = (id) => document.getElementById(id).offsetHeight > 0;
+const buttons_seen = () => ["earlier", "more"].map(visible);
+const far = [...here, rows(), first, buttons_seen()];
+document.querySelector("#filters button").click();
+document.documentElement.dataset.far = JSON.stringify([...far, buttons_seen()]);
 """
 
 
@@ -254,14 +258,24 @@ def test_a_jump_to_the_far_end_draws_what_is_there(profile, tmp_path, with_scrip
     report = example_report(3000)
     write_inspect_page(tmp_path / "page.html", report)
     _, _, text = dump(profile, tmp_path / "page.html")
-    drawn, left, with_earlier, first = json.loads(
+    drawn, left, with_earlier, first, there, back = json.loads(
         unescape(re.search(r'data-far="([^"]*)"', text).group(1))
     )
     assert drawn == left == 11
-    assert text.count('class="body"') == 1
     assert with_earlier == drawn + 100
     usual = sum(row["class"] != "error" for row in report["alleles"])
     assert first == usual - with_earlier
+    assert (there, back) == ([True, False], [False, True])
+
+
+@in_browser
+def test_rare_alleles_do_not_lie_on_the_floor(profile, tmp_path):
+    report = example_report(40)
+    for row in report["alleles"]:
+        row["fraction"] /= 100
+    write_inspect_page(tmp_path / "page.html", report)
+    assert ">0.5 %</text>" in dump(profile, tmp_path / "page.html")[2]
+    assert ">1 %</text>" in dump(profile, tmp_path / "page.html")[2]
 
 
 @in_browser

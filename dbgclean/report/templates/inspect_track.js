@@ -1,5 +1,6 @@
 // The track: every region end to end, a lollipop an allele, as high as its fraction.
 const HIGH = 168, TOP = 14, FLOOR = 132, EDGE = 46, BETWEEN = 14, CROWDED = 400;
+const TOPS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
 class Track {
   constructor(host, readout, regions, onPick, onRange) {
@@ -39,12 +40,16 @@ class Track {
     });
   }
 
-  at(allele) {
-    const part = this.parts.find((p) => p.contig === allele.contig &&
+  inSight(allele) {
+    return this.parts.find((p) => p.contig === allele.contig &&
       allele.position > p.start && allele.position <= p.end);
+  }
+
+  at(allele) {
+    const part = this.inSight(allele);
     if (!part) return null;
     return [part.x + (allele.position - 0.5 - part.start) * part.scale,
-      FLOOR - (FLOOR - TOP) * Math.min(1, allele.fraction)];
+      FLOOR - (FLOOR - TOP) * Math.min(1, allele.fraction / this.most)];
   }
 
   place(x) {
@@ -57,6 +62,9 @@ class Track {
 
   draw(shown, hidden, range) {
     this.layout(range);
+    // Where all are rare they would lie on the floor: the axis ends above the highest.
+    const highest = Math.max(0, ...shown.filter((a) => this.inSight(a)).map((a) => a.fraction));
+    this.most = TOPS.find((top) => top >= highest) || 1;
     this.host.replaceChildren();
     const svg = add(this.host, "svg", {
       viewBox: `0 0 ${this.width} ${HIGH}`, width: this.width, height: HIGH, role: "img",
@@ -65,11 +73,11 @@ class Track {
     for (const share of [0, 0.25, 0.5, 0.75, 1]) {
       const y = FLOOR - (FLOOR - TOP) * share;
       add(svg, "path", { class: share ? "grid" : "axis", d: `M${EDGE} ${y}H${this.width - 4}` });
-      if (share * 2 % 1 === 0)
-        write(svg, "tick", EDGE - 5, y + 4, 100 * share + " %", "end");
+      const words = Number((100 * share * this.most).toPrecision(3)) + " %";
+      if ((share * 2) % 1 === 0) write(svg, "tick", EDGE - 5, y + 4, words, "end");
     }
     this.drawPlaces(svg);
-    this.lollipops(svg, hidden, "faint");
+    this.lollipops(svg, hidden.filter((a) => a.fraction <= this.most), "faint");
     this.points = this.lollipops(svg, shown, "");
     this.brush = add(svg, "rect", { class: "brush", y: TOP, height: FLOOR - TOP, width: 0 });
     this.ring = add(svg, "circle", { class: "ring", r: 8, cx: -20, cy: -20 });
