@@ -10,7 +10,7 @@ from benchmarks import simulate
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.errors import InputError
 from dbgclean.log import Progress
-from dbgclean.pipeline import full, passes
+from dbgclean.pipeline import full, passes, runs
 from dbgclean.pipeline.passes import (
     CONTROLS,
     Options,
@@ -50,7 +50,7 @@ def run(files):
     """All controls beside the likelihood, in small batches."""
     small = functools.partial(iter_batches, batch_bases=30_000)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passes, "iter_batches", small)
+        patch.setattr(runs, "iter_batches", small)
         run = open_run(files[0], Options(corrector="likelihood"), QUIET)
         judge(run, count(run, graph=True), [*CONTROLS, "none", "cutoff"])
         rewrite(run, lambda group, batch: None, graph=True)
@@ -202,9 +202,10 @@ def test_a_plugin_column_of_the_report(files, tmp_path, monkeypatch):
     from dbgclean.correct.correctors import NearestCorrector
 
     plain = passes.load_corrector
-    monkeypatch.setattr(
-        passes, "load_corrector", lambda n: NearestCorrector() if n == "mine" else plain(n)
-    )
+    for module in (passes, runs):
+        monkeypatch.setattr(
+            module, "load_corrector", lambda n: NearestCorrector() if n == "mine" else plain(n)
+        )
     report = full.full_run(files[0], str(tmp_path / "out"), Options(corrector="mine"))
     names = ["raw", "cutoff", "classical", "nearest", "likelihood", "autoencoder", "mine"]
     assert list(report["ambiguity"]) == names

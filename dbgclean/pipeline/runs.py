@@ -1,0 +1,178 @@
+"""A run as far as it has come: its inputs, what was counted, and a column for each corrector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dbgclean.correct.correctors import Corrector, Sample, load_corrector
+from dbgclean.correct.policy import Policy
+from dbgclean.correct.rewrite import Rewriter
+from dbgclean.correct.verdicts import Verdicts
+from dbgclean.evidence.cutoffs import depth_cutoffs
+from dbgclean.evidence.gather import Evidence
+from dbgclean.log import Progress
+from dbgclean.pipeline.options import Options, policy_of
+from dbgclean.reads import InputGroup, ReadStatistics, iter_batches, plan_inputs
+from dbgclean.spectrum.histogram import Spectrum
+from dbgclean.spectrum.table import KmerTable
+
+if TYPE_CHECKING:
+    from dbgclean.reads import ReadBatch
+
+__all__ = ["Column", "Run", "open_run", "sample_of"]
+
+
+@dataclass
+class Column:
+    """One corrector's result.
+
+    Attributes
+    ----------
+    name, corrector
+        Which, and the object.
+    verdicts
+        None for correctors that leave the reads alone.
+    gaps
+        Verdicts on the pooled insertions and deletions; None without reads.
+    rewriter
+        Applies the verdicts; holds the counts of what was changed.
+    table
+        k-mers of the corrected reads, at the graph's k.
+    kept
+        bool, one per row of ``table``: stands in the k-mer set.
+    """
+
+    name: str
+    corrector: Corrector
+    verdicts: Verdicts | None = None
+    gaps: Verdicts | None = None
+    rewriter: Rewriter = field(default_factory=lambda: Rewriter(None, None))
+    table: KmerTable | None = None
+    kept: np.ndarray | None = None
+
+    @property
+    def kmers(self) -> KmerTable:
+        """The k-mer set."""
+        assert self.table is not None
+        assert self.kept is not None
+        return self.table.select(self.kept)
+
+
+@dataclass
+class Run:
+    """A run as far as it has come.
+
+    Attributes
+    ----------
+    groups, statistics
+        The inputs, and what was read of each.
+    policy
+        The user's rules, applied to what every corrector judges.
+    correction_k
+        Of the threading; chosen in the first pass where the options leave it open.
+    raw, spectrum
+        k-mers of the raw reads at the graph's k, and their fit.
+    threading_spectrum
+        Fit at ``correction_k``.
+    evidence
+        None where no column edits reads.
+    columns
+        By name, in the order of the report.
+    checked
+        The look at the corrector's weights, which goes on while reads are counted.
+    """
+
+    options: Options
+    groups: list[InputGroup]
+    progress: Progress
+    policy: Policy = field(default_factory=Policy)
+    statistics: list[ReadStatistics] = field(default_factory=list)
+    skipped_kmers: int = 0
+    correction_k: int = 0
+    raw: KmerTable | None = None
+    spectrum: Spectrum | None = None
+    threading_spectrum: Spectrum | None = None
+    evidence: Evidence | None = None
+    columns: dict[str, Column] = field(default_factory=dict)
+    checked: Future[None] | None = None
+
+    def batches(self, what: str, statistics: bool = False) -> Iterator[tuple[int, int, ReadBatch]]:
+        """Yield (group, number of the first read in the run, batch) over all inputs."""
+        first = 0
+        for number, group in enumerate(self.groups):
+            names = ", ".join(Path(path).name for path in group.paths)
+            self.progress.start(f"{what} {names}")
+            tally = ReadStatistics()
+            for batch in iter_batches(
+                group,
+                reference=self.options.reference,
+                threads=self.options.threads,
+                statistics=tally,
+            ):
+                yield number, first, batch
+                first += len(batch)
+                self.progress.advance()
+            if statistics:
+                self.statistics.append(tally)
+
+    def refuse(self, *, wait: bool = False) -> None:
+        """Raise what is wrong with the corrector, once that is known."""
+        if self.checked is not None and (wait or self.checked.done()):
+            self.checked.result()
+
+    @property
+    def bases(self) -> int:
+        """Bases read."""
+        return sum(tally.bases for tally in self.statistics)
+
+    def config(self) -> dict[str, Any]:
+        """What decided the result, for the report."""
+        used = self.correction_k or self.options.correction_k
+        return {**self.options.to_dict(), "correction_k": used}
+
+    @property
+    def chosen(self) -> Column:
+        """The column of the corrector that was asked for."""
+        return self.columns[self.options.corrector]
+
+
+def open_run(reads: Sequence[str], options: Options, progress: Progress) -> Run:
+    """Look at the inputs and for the corrector before any work is done."""
+    corrector = load_corrector(options.corrector)
+    groups = plan_inputs(
+        reads,
+        interleaved=options.interleaved,
+        single=options.single,
+        spool_dir=options.tmp,
+        reference=options.reference,
+    )
+    run = Run(options, groups, progress, policy_of(options))
+    check = getattr(corrector, "check", None)
+    if check is not None:
+        # It takes a second until the network's library is loaded.
+        with_check = ThreadPoolExecutor(1, thread_name_prefix="dbgclean-check")
+        run.checked = with_check.submit(check, options.model)
+        with_check.shutdown(wait=False)
+    return run
+
+
+def sample_of(run: Run, spectrum: Spectrum) -> Sample:
+    """What correctors are told of the run.
+
+    k-mers of corrected reads stand by themselves from one below the upper cutoff by depth
+    (longer k-mers are seen less often than those that reads are threaded at); from the
+    lower one where the sample is shallow, or its depth so uneven that no spectrum fits.
+    """
+    spectrum = run.spectrum or spectrum
+    upper, lower = depth_cutoffs(spectrum)
+    even = spectrum.fitted and upper > lower + 1
+    options = run.options
+    return Sample(
+        spectrum, upper - 1 if even else lower, options.threads, options.seed, options.model
+    )
