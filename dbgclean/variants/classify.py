@@ -239,7 +239,9 @@ def _excess_ratio(table: AlleleTable, signs: Signs, rules: Rules) -> np.ndarray:
     least = np.minimum(table.alt_forward, table.alt_reverse)
     several = (least > 0) & (n >= rules.several)
     clean = (signs.artefacts + signs.repeats == 0) & (table.cycles >= rules.many_places)
-    clean &= (least >= rules.balance * n) & (table.low_quality <= rules.balance * n)
+    # Errors are among the support, and their bases are poor: as many as are to be expected.
+    poor = table.low_quality - np.nan_to_num(table.expected)
+    clean &= (least >= rules.balance * n) & (poor <= rules.balance * n)
     needed = np.full(len(table), np.inf)
     needed[(table.verdict == verdicts.ERROR) & clean] = rules.beyond_doubt
     needed[(table.verdict == verdicts.UNDECIDED) & several] = rules.likelihood

@@ -91,7 +91,8 @@ class Rules:
     many_places
         its support lies at this many places of the read at least, and
     balance
-        this share of it at least is on either strand, and no more is of low quality.
+        this share of it at least is on either strand, and no more is of low quality, errors
+        that are to be expected left out.
     long_tandem
         Length of a tandem repeat in which reads are laid out in more than one way: they
         hardly reach over both its ends.
