@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numba
@@ -50,6 +51,7 @@ __all__ = [
     "TOO_SHORT",
     "Threads",
     "default_quality",
+    "kernels_are_cached",
     "thread_batch",
 ]
 
@@ -115,6 +117,14 @@ def thread_batch(batch: ReadBatch, graph: SolidGraph, threads: int = 1) -> Threa
     with ThreadPoolExecutor(threads) as pool:
         missing = list(pool.map(work, zip(bounds[:-1], bounds[1:], strict=True)))
     return Threads(path, place, np.concatenate(missing), states)
+
+
+def kernels_are_cached() -> bool:
+    """Whether the search was compiled since this version was installed."""
+    source = Path(__file__)
+    stem = f"{source.stem}.{_thread_reads.__name__}-*.nbi"
+    found = Path(_thread_reads.stats.cache_path).glob(stem)
+    return any(index.stat().st_mtime >= source.stat().st_mtime for index in found)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -162,6 +162,8 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
     columns = {name: Column(name, load_corrector(name)) for name in names}
     spectrum = run.threading_spectrum or fit_spectrum(table, bases=run.bases)
     if any(column.corrector.edits_reads for column in columns.values()):
+        if run.compiling is not None:
+            run.compiling.finish()
         reads = (batch for _, _, batch in run.batches("Threading"))
         run.evidence = gather(reads, table, spectrum, options.threads)
     sample = sample_of(run, spectrum)

@@ -17,6 +17,7 @@ from dbgclean.correct.verdicts import Verdicts
 from dbgclean.evidence.cutoffs import depth_cutoffs
 from dbgclean.evidence.gather import Evidence
 from dbgclean.log import Progress
+from dbgclean.pipeline.first_run import Compiling, start_compiling
 from dbgclean.pipeline.options import Options, policy_of
 from dbgclean.reads import InputGroup, ReadStatistics, iter_batches, plan_inputs
 from dbgclean.spectrum.histogram import Spectrum
@@ -86,6 +87,8 @@ class Run:
         By name, in the order of the report.
     checked
         The look at the corrector's weights, which goes on while reads are counted.
+    compiling
+        On the first run, the process that compiles the search meanwhile.
     """
 
     options: Options
@@ -101,6 +104,7 @@ class Run:
     evidence: Evidence | None = None
     columns: dict[str, Column] = field(default_factory=dict)
     checked: Future[None] | None = None
+    compiling: Compiling | None = None
 
     def batches(self, what: str, statistics: bool = False) -> Iterator[tuple[int, int, ReadBatch]]:
         """Yield (group, number of the first read in the run, batch) over all inputs."""
@@ -153,6 +157,8 @@ def open_run(reads: Sequence[str], options: Options, progress: Progress) -> Run:
         reference=options.reference,
     )
     run = Run(options, groups, progress, policy_of(options))
+    if corrector.edits_reads:
+        run.compiling = start_compiling()
     check = getattr(corrector, "check", None)
     if check is not None:
         # It takes a second until the network's library is loaded.

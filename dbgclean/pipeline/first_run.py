@@ -1,0 +1,115 @@
+"""Kernels compiled side by side on the first run after an install.
+
+The search that threads reads takes longer to compile than everything before it. Where
+it is not in the cache yet, a second process compiles it while this one counts; what it
+has put into the cache is loaded from there.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import subprocess
+import sys
+
+import numpy as np
+
+from dbgclean.evidence.alternatives import pool_edits
+from dbgclean.evidence.edits import collect_edits, quality_profile
+from dbgclean.evidence.gap_alternatives import GapCollector, describe_batch
+from dbgclean.evidence.gather import INSERT, other_changes
+from dbgclean.evidence.lookup import no_nodes
+from dbgclean.evidence.solid import SolidGraph
+from dbgclean.evidence.threading import Threads, kernels_are_cached, thread_batch
+from dbgclean.reads.batch import ReadBatch, encode_bases
+from dbgclean.spectrum.kmers import canonical_kmers
+from dbgclean.spectrum.table import KmerTable
+
+__all__ = ["Compiling", "start_compiling"]
+
+logger = logging.getLogger(__name__)
+
+_K = 11
+
+
+class Compiling:
+    """The second process; `finish` before reads are threaded."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", f"from {__name__} import compile_threading as c; c()"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        atexit.register(self._stop)
+
+    def finish(self) -> None:
+        """Compile what follows threading, then wait for the other process.
+
+        Whatever goes wrong there only means that this process compiles for itself.
+        """
+        if self._process.poll() is None:
+            compile_pooling()
+        self._process.wait()
+        atexit.unregister(self._stop)
+
+    def _stop(self) -> None:
+        """End the process: nobody waits for it any more."""
+        self._process.kill()
+        self._process.wait()
+
+
+def start_compiling() -> Compiling | None:
+    """Start on the kernels of threading where they have to be compiled and a core is free."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if (cores or 1) < 2 or os.environ.get("NUMBA_DISABLE_JIT") or kernels_are_cached():
+        return None
+    logger.debug("first run: compiling kernels in a second process")
+    try:
+        return Compiling()
+    except OSError:
+        return None
+
+
+def _toy_reads() -> ReadBatch:
+    """Two reads of a mate pair."""
+    bases = np.frombuffer(bytearray(b"ACGGTCATTGCAACGT" * 6), np.uint8)
+    n = len(bases) // 2
+    return ReadBatch(
+        bases, encode_bases(bases), np.full(2 * n, 30, np.uint8), np.array([0, n, 2 * n]),
+        ["a", "a"], 0, True,
+    )  # fmt: skip
+
+
+def _toy_table(batch: ReadBatch) -> KmerTable:
+    codes = batch.codes.astype(np.uint64)
+    n = len(codes) - _K + 1
+    kmers = np.zeros(n, np.uint64)
+    for i in range(_K):
+        kmers = kmers * np.uint64(4) + codes[i : i + n]
+    keys, counts = np.unique(canonical_kmers(kmers, _K), return_counts=True)
+    columns = [counts.astype(np.uint32) for _ in range(3)]
+    return KmerTable(_K, keys, *columns)
+
+
+def compile_threading() -> None:
+    """Compile the solid graph and the search; for the second process."""
+    batch = _toy_reads()
+    thread_batch(batch, SolidGraph.build(_toy_table(batch), 2, 2))
+
+
+def compile_pooling() -> None:
+    """Compile what comes after the search."""
+    batch = _toy_reads()
+    n = len(batch.codes)
+    path = batch.codes.copy()
+    path[n // 4] ^= 1
+    threads = Threads(path, np.ones(n, np.uint8), np.zeros((0, 3), np.int64), np.ones(2, np.uint8))
+    graph = SolidGraph(_K, no_nodes(), 2, 2)
+    edits = collect_edits(batch, threads, graph)
+    changes = other_changes(batch, threads, 0)
+    longer = np.where(changes.kind == INSERT, -changes.size, 0)
+    gaps = GapCollector()
+    gaps.add(describe_batch(batch, threads, graph, 0, changes, longer))
+    gaps.pool(1.0, 10.0)
+    pool_edits(edits, quality_profile(batch, threads), _toy_table(batch), float(n // 2))
