@@ -10,7 +10,6 @@ import logging
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
-from tempfile import gettempdir
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +89,8 @@ def count_files(args: argparse.Namespace) -> "tuple[KmerCounter, ReadStatistics]
     InputError
         If a file cannot be read, or none of the reads holds a k-mer.
     """
+    from tempfile import gettempdir
+
     from dbgclean.errors import InputError
     from dbgclean.log import Progress
     from dbgclean.reads import ReadStatistics, iter_batches, plan_inputs
