@@ -14,7 +14,7 @@ from dbgclean.errors import OutputError
 from dbgclean.spectrum.counting import KmerCounter, Tally, count_codes
 from dbgclean.spectrum.histogram import abundance_histogram, fit_spectrum
 from dbgclean.spectrum.partition import Partition
-from dbgclean.spectrum.spill import SpillFile
+from dbgclean.spectrum.spill import SpillFile, temporary_folder
 from dbgclean.spectrum.table import KmerTable
 
 K = 21
@@ -165,6 +165,17 @@ def test_a_folder_that_is_gone_when_it_is_needed(reads, tmp_path):
     folder.rmdir()
     with pytest.raises(OutputError, match="No such file"):
         counter.add_codes(*reads[:2], reads[2])
+
+
+def test_where_nothing_can_be_written_all_stays_in_memory(monkeypatch):
+    assert temporary_folder("mine") == "mine"
+    assert os.path.isdir(temporary_folder(None))
+
+    def nowhere() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(spill_module.tempfile, "gettempdir", nowhere)
+    assert temporary_folder(None) is None
 
 
 @pytest.mark.parametrize("threads", [1, 2])

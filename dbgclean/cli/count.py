@@ -66,8 +66,6 @@ def main(args: argparse.Namespace) -> None:
     from dbgclean.spectrum.formats import kmer_text, write_histogram, write_text
     from dbgclean.spectrum.histogram import fit_spectrum
 
-    # What only the fit needs is loaded while the reads are counted.
-    Thread(target=import_module, args=("scipy.optimize",), daemon=True).start()
     counter, reads = count_files(args)
     # Rendered by the workers and written here, part by part: never all of it in memory.
     with closing(counter.parts(lambda part: kmer_text(part.keys, part.counts, args.k))) as texts:
@@ -89,12 +87,11 @@ def count_files(args: argparse.Namespace) -> "tuple[KmerCounter, ReadStatistics]
     InputError
         If a file cannot be read, or none of the reads holds a k-mer.
     """
-    from tempfile import gettempdir
-
     from dbgclean.errors import InputError
     from dbgclean.log import Progress
     from dbgclean.reads import ReadStatistics, iter_batches, plan_inputs
     from dbgclean.spectrum.counting import KmerCounter
+    from dbgclean.spectrum.spill import temporary_folder
 
     groups = plan_inputs(
         args.reads,
@@ -108,10 +105,12 @@ def count_files(args: argparse.Namespace) -> "tuple[KmerCounter, ReadStatistics]
         threads=args.threads,
         min_quality=args.min_quality,
         memory_bytes=max(args.memory - _BESIDES, args.memory // 4),
-        tmp=args.tmp or gettempdir(),
+        tmp=temporary_folder(args.tmp),
         min_count=args.min_abundance,
     )
     statistics = ReadStatistics()
+    # What only the fit needs is loaded while the workers count, once they have begun.
+    fit = Thread(target=import_module, args=("scipy.optimize",))
     with Progress(quiet=args.quiet) as progress:
         for group in groups:
             progress.start(f"Counting {', '.join(Path(path).name for path in group.paths)}")
@@ -120,6 +119,8 @@ def count_files(args: argparse.Namespace) -> "tuple[KmerCounter, ReadStatistics]
             )
             for batch in progress.iterate(batches):
                 counter.add(batch)
+                if fit.ident is None:
+                    fit.start()
     if not counter.statistics.kmers:
         message = (
             f"{', '.join(args.reads)}: no {args.k}-mer in {statistics.reads:,} reads (longest "

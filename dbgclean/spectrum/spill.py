@@ -12,7 +12,7 @@ import numpy as np
 from dbgclean.errors import OutputError
 from dbgclean.spectrum.partition import Settled
 
-__all__ = ["SpillFile", "check_folder"]
+__all__ = ["SpillFile", "check_folder", "temporary_folder"]
 
 
 class _Place(NamedTuple):
@@ -21,6 +21,16 @@ class _Place(NamedTuple):
     offset: int
     singles: int
     rows: int
+
+
+def temporary_folder(given: str | None) -> str | None:
+    """The folder that was asked for, else the system's, else none, if all is read-only."""
+    if given is not None:
+        return given
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        return None
 
 
 def check_folder(folder: str | os.PathLike[str]) -> None:
