@@ -231,7 +231,7 @@ def _real(table: AlleleTable, signs: Signs, rules: Rules) -> np.ndarray:
 def _excess_ratio(table: AlleleTable, signs: Signs, rules: Rules) -> np.ndarray:
     """Nats by which the likelihood ratio alone makes an allele real; -inf where it may not.
 
-    Where the corrector cannot decide, support on both strands is enough. Where it denies
+    Where the corrector does not deny, support on both strands is enough. Where it denies
     (it was trained on some hundred fragments and knows nothing of ten thousand), there has
     to be no sign of anything else: good bases, many places in the read, strands in balance.
     """
@@ -244,7 +244,7 @@ def _excess_ratio(table: AlleleTable, signs: Signs, rules: Rules) -> np.ndarray:
     clean &= (least >= rules.balance * n) & (poor <= rules.balance * n)
     needed = np.full(len(table), np.inf)
     needed[(table.verdict == verdicts.ERROR) & clean] = rules.beyond_doubt
-    needed[(table.verdict == verdicts.UNDECIDED) & several] = rules.likelihood
+    needed[(table.verdict != verdicts.ERROR) & several] = rules.likelihood
     return np.nan_to_num(table.likelihood, nan=-np.inf) - needed
 
 
