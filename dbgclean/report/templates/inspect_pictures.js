@@ -42,9 +42,9 @@ const ARM_Y = [42, 132];
 const MIDDLE = 87;
 
 // Columns of the two arms; null stands for what is left out.
-function columnsOf(bubble) {
+function columnsOf(bubble, tip) {
   const before = bubble.left.slice(-CONTEXT);
-  const after = bubble.right.slice(0, CONTEXT);
+  const after = tip ? "" : bubble.right.slice(0, CONTEXT);
   let ref = [...bubble.ref], alt = [...bubble.alt];
   const left_out = ref.length - WIDEST;
   if (left_out > 0) {
@@ -108,50 +108,48 @@ function flows(a) {
 }
 
 function drawBubble(parent, a, width) {
-  const b = a.bubble, tip = a.kind === "tip";
-  const shape = columnsOf(b);
-  const arm = shape.ref.length * STEP;
-  const room = Math.floor((width - arm - 2 * CURVE - 24) / 2 / STEP);
+  const b = a.bubble;
+  const shape = columnsOf(b, a.kind === "tip");
+  const arm = shape.ref.length * STEP + 12;
+  const room = Math.floor((width - arm - 2 * CURVE - 12) / 2 / STEP);
   const shown = Math.max(0, Math.min(room, 28));
-  const left = [...b.left.slice(0, b.left.length - shape.from)].slice(-shown || 0);
-  const right = [...b.right.slice(CONTEXT)].slice(0, shown);
-  if (!shown) left.length = right.length = 0;
-  const flank = (cells) => Math.max(2, cells.length) * STEP;
-  const x1 = flank(left) + 4, x2 = x1 + CURVE, x3 = x2 + arm + 12, x4 = x3 + CURVE;
-  const total = x4 + flank(right) + 4;
+  const before = [...b.left].slice(0, b.left.length - shape.from);
+  const left = before.slice(before.length - Math.min(shown, before.length));
+  const right = [...b.right].slice(shape.ref.length - shape.to).slice(0, shown);
+  const flank = (cells) => 4 + Math.max(2, cells.length) * STEP;
+  const x1 = flank(left), x2 = x1 + CURVE, x3 = x2 + arm, x4 = x3 + CURVE;
+  const total = x4 + flank(right);
   const svg = add(parent, "svg", {
     viewBox: `0 0 ${total} 174`, width: total, height: 174, role: "img",
     "aria-label": wordsOfBubble(a),
   });
-  const [hr, ho, ha] = flows(a);
-  const top = MIDDLE - (hr + ho + ha) / 2;
-  for (const [x0, xa, xb, xe] of [[4, x1, x2, (x2 + x3) / 2], [total - 4, x4, x3, (x2 + x3) / 2]]) {
-    if (tip && x0 > 4) {
-      ribbon(svg, [x0, top, xa, top, hr + ho], "ref");
-      ribbon(svg, [xa, top, xb, ARM_Y[0] - hr / 2, hr], "ref");
-      ribbon(svg, [xb, ARM_Y[0] - hr / 2, xe, ARM_Y[0] - hr / 2, hr], "ref");
-      continue;
-    }
-    const lanes = [["ref", hr, top, ARM_Y[0]], ["rest", ho, top + hr, MIDDLE],
-      ["alt", ha, top + hr + ho, ARM_Y[1]]];
-    for (const [kind, h, y0, y] of lanes) {
-      if (!h && kind === "rest") continue;
-      if (!h) {
-        const m = (xa + xb) / 2, from = MIDDLE;
-        const d = `M${xa} ${from}C${m} ${from} ${m} ${y} ${xb} ${y}H${xe}`;
-        add(svg, "path", { class: "untaken", d });
-        continue;
-      }
-      ribbon(svg, [x0, y0, xa, y0, h], kind);
-      ribbon(svg, [xa, y0, xb, y - h / 2, h], kind);
-      ribbon(svg, [xb, y - h / 2, xe, y - h / 2, h], kind);
-    }
-  }
+  const middle = (x2 + x3) / 2;
+  drawFlows(svg, a, [4, x1, x2, middle], true);
+  drawFlows(svg, a, [total - 4, x4, x3, middle], a.kind !== "tip");
   letters(svg, left, x1 - left.length * STEP, MIDDLE + 4.5, "");
   letters(svg, right, x4, MIDDLE + 4.5, "");
   armOf(svg, shape.ref, shape.alt, x2 + 6, ARM_Y[0], "ref", shape);
   armOf(svg, shape.alt, shape.ref, x2 + 6, ARM_Y[1], "alt", shape);
-  labelsOf(svg, a, (x2 + x3) / 2, total, shape.left_out);
+  labelsOf(svg, a, middle, total, shape.left_out);
+}
+
+// One half of the bubble, from its outer end to its middle; a tip has no second half.
+function drawFlows(svg, a, [outer, parting, arm, middle], withAllele) {
+  const [ref, rest, alt] = flows(a);
+  const top = MIDDLE - (ref + rest + alt) / 2;
+  const lanes = [["ref", ref, top, ARM_Y[0]], ["rest", rest, top + ref, MIDDLE]];
+  if (withAllele) lanes.push(["alt", alt, top + ref + rest, ARM_Y[1]]);
+  for (const [kind, high, y0, y] of lanes) {
+    if (high) {
+      ribbon(svg, [outer, y0, parting, y0, high], kind);
+      ribbon(svg, [parting, y0, arm, y - high / 2, high], kind);
+      ribbon(svg, [arm, y - high / 2, middle, y - high / 2, high], kind);
+    } else if (kind !== "rest") {
+      const m = (parting + arm) / 2;
+      const curve = `C${m} ${MIDDLE} ${m} ${y} ${arm} ${y}`;
+      add(svg, "path", { class: "untaken", d: `M${parting} ${MIDDLE}${curve}H${middle}` });
+    }
+  }
 }
 
 function labelsOf(svg, a, x, total, left_out) {
@@ -205,7 +203,7 @@ function drawStrands(parent, a) {
   add(svg, "path", { class: "axis", d: "M160 18V76" });
   const p = 10 ** (-(a.strand_bias || 0) / 10);
   add(figure, "p", { class: "note" }, a.ref_fragments && a.alt_fragments > 1
-    ? `p ${p < 0.001 ? "< 0.001" : "= " + p.toFixed(3)} that strand and allele are unrelated`
+    ? `Fisher's exact test: p ${p < 0.001 ? "< 0.001" : "= " + p.toFixed(3)}`
     : "nothing to compare");
 }
 

@@ -1,6 +1,6 @@
 // The track: every region end to end, a lollipop an allele, as high as its fraction.
 const HIGH = 168, TOP = 14, FLOOR = 132, EDGE = 46, BETWEEN = 14, CROWDED = 400;
-const TOPS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
+const TOPS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 1];
 
 class Track {
   constructor(host, readout, regions, onPick, onRange) {
