@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,7 +20,9 @@ from dbgclean.pipeline.inspect_inputs import (
     open_inputs,
 )
 from dbgclean.pipeline.inspect_report import KmerVerdicts, build_report, write_files
+from dbgclean.reads.prefetch import map_in_order
 from dbgclean.spectrum.counting import count_codes
+from dbgclean.spectrum.table import KmerTable
 from dbgclean.variants.allele_table import AlleleTable, concatenate_alleles
 from dbgclean.variants.classify import Rules, classify
 from dbgclean.variants.evidence import (
@@ -30,7 +32,7 @@ from dbgclean.variants.evidence import (
     count_alleles,
     gather_window,
 )
-from dbgclean.variants.region_reads import Alignments, RegionReads, fetch_reads
+from dbgclean.variants.region_reads import RegionReads, fetch_reads
 from dbgclean.variants.regions import Region, Window
 
 __all__ = ["InspectOptions", "inspect"]
@@ -52,20 +54,27 @@ class _Found:
     counts: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     kept: list[np.ndarray] = field(default_factory=list)
     states: dict[str, int] = field(default_factory=dict)
-    contigs: dict[str, int] = field(default_factory=dict)
+    contigs: int = 0
     without_reference: int = 0
 
-    def add(self, evidence: WindowEvidence, reads: RegionReads, table: AlleleTable) -> None:
-        """Take a window in; ``table`` is its alleles, with the normal's counts if there is one."""
-        offsets, fragment, shows_alt = evidence.reads_of
-        self.tables.append(table)
-        self.offsets.append(np.diff(offsets))
-        self.molecules.append(reads.fragment_keys[fragment])
-        self.shows_alt.append(shows_alt)
-        keys, _, kept = evidence.kmers
-        self.kept.append(keys[kept])
-        for name, number in evidence.reads.items():
-            self.states[name] = self.states.get(name, 0) + number
+    def add(self, window: _Seen) -> None:
+        """Take a window in."""
+        self.counts.append((window.kmers.keys, window.kmers.counts))
+        for evidence in window.evidence:
+            offsets, fragment, shows_alt = evidence.reads_of
+            table = evidence.alleles
+            if window.along_consensus:
+                # Numbered through all windows.
+                self.contigs += 1
+                table = replace(table, contigs=[f"{_CONSENSUS}-{self.contigs}"])
+            self.tables.append(table)
+            self.offsets.append(np.diff(offsets))
+            self.molecules.append(window.reads.fragment_keys[fragment])
+            self.shows_alt.append(shows_alt)
+            keys, _, kept = evidence.kmers
+            self.kept.append(keys[kept])
+            for name, number in evidence.reads.items():
+                self.states[name] = self.states.get(name, 0) + number
 
     def reads_of(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Fragments over each allele, numbered alike in all windows."""
@@ -74,12 +83,6 @@ class _Found:
         _, number = np.unique(keys, return_inverse=True)
         shows = np.concatenate([np.zeros(0, bool), *self.shows_alt])
         return np.cumsum(counts), number.reshape(-1).astype(np.int64), shows
-
-    def count(self, reads: RegionReads) -> None:
-        """Count the k-mers of reads, each of which comes once."""
-        batch = reads.batch
-        table = count_codes(batch.codes, batch.offsets, batch.quals, KMER_K)
-        self.counts.append((table.keys, table.counts))
 
     def kmer_verdicts(self) -> KmerVerdicts:
         """k-mers of the regions' reads; one that any window keeps is kept."""
@@ -146,20 +149,72 @@ def inspect(
     return report
 
 
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A window with everything that is needed to look at it; read beforehand.
+
+    ``bases`` begin at ``origin``; both are None where the reads' consensus is to be used.
+    """
+
+    survey: Survey
+    window: Window
+    reads: RegionReads
+    normal: RegionReads | None
+    bases: str | None
+    origin: Region | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What came of a window: evidence by sequence looked along, and its own reads' k-mers."""
+
+    reads: RegionReads
+    evidence: list[WindowEvidence]
+    kmers: KmerTable
+    along_consensus: bool = False
+
+
 def _look(inputs: InspectInputs) -> _Found:
-    """Gather the evidence of every window."""
+    """Gather the evidence of all windows, some at a time."""
     found = _Found()
-    for survey in inputs.surveys:
-        inputs.progress.start(f"Inspecting {survey.region}", total=len(survey.windows))
-        for window in inputs.progress.iterate(survey.windows):
-            reads = _fetch(inputs.sample, window, inputs)
-            if len(reads):
-                found.count(_at_home(reads, survey, window))
-                _look_at(inputs, survey, window, reads, found)
+    threads = inputs.options.threads
+    total = sum(len(survey.windows) for survey in inputs.surveys)
+    inputs.progress.start("Inspecting windows", total=total)
+    seen = map_in_order(lambda job: _look_at(job, inputs.options), _jobs(inputs, found), threads)
+    for window in inputs.progress.iterate(seen):
+        found.add(window)
     if not found.tables:
         msg = _nothing_seen(inputs, found)
         raise InputError(msg)
     return found
+
+
+def _jobs(inputs: InspectInputs, found: _Found) -> Iterator[_Job]:
+    """Read the windows, one after the other: the files are open but once."""
+    least = inputs.options.min_mapping_quality
+    for survey in inputs.surveys:
+        for window in survey.windows:
+            reads = fetch_reads(inputs.sample, window.padded, min_mapping_quality=least)
+            if not len(reads):
+                continue
+            bases = origin = normal = None
+            if inputs.reference is not None:
+                origin = _origin(window, reads, inputs.sample.contigs[window.core.contig])
+                bases = inputs.reference.fetch(origin.contig, origin.start, origin.end)
+                if not set(bases) & set("ACGT"):
+                    found.without_reference += 1
+                    continue
+            if inputs.normal is not None:
+                normal = fetch_reads(inputs.normal, window.padded, min_mapping_quality=least)
+            yield _Job(survey, window, reads, normal, bases, origin)
+
+
+def _origin(window: Window, reads: RegionReads, length: int) -> Region:
+    """Where the window's reference lies: the window, and on to its reads' ends."""
+    widest = window.padded.widened(_REACH, length)
+    start = min(window.padded.start, int((reads.start - reads.clip_left).min()))
+    end = max(window.padded.end, int((reads.end + reads.clip_right).max()))
+    return Region(window.core.contig, max(widest.start, start), min(widest.end, end))
 
 
 def _nothing_seen(inputs: InspectInputs, found: _Found) -> str:
@@ -172,75 +227,46 @@ def _nothing_seen(inputs: InspectInputs, found: _Found) -> str:
     return f"{inputs.sample.path}: the reads in {shown} have no consensus; give --reference"
 
 
-def _fetch(alignments: Alignments, window: Window, inputs: InspectInputs) -> RegionReads:
-    return fetch_reads(
-        alignments, window.padded, min_mapping_quality=inputs.options.min_mapping_quality
-    )
+def _look_at(job: _Job, options: InspectOptions) -> _Seen:
+    """One window along its own reference, or along what its reads agree on."""
+    batch = _at_home(job).batch
+    kmers = count_codes(batch.codes, batch.offsets, batch.quals, KMER_K)
+    if job.bases is None or job.origin is None:
+        evidence = []
+        for name, bases in consensus(job.reads):
+            whole = Region(name, 0, len(bases))
+            evidence.append(_gather(job, bases, whole, whole, options))
+        return _Seen(job.reads, evidence, kmers, along_consensus=True)
+    one = _gather(job, job.bases, job.origin, job.window.core, options)
+    ratio = job.survey.depth_ratio(one.alleles.position)
+    table = replace(one.alleles, depth_ratio=ratio)
+    return _Seen(job.reads, [replace(one, alleles=table)], kmers)
 
 
-def _at_home(reads: RegionReads, survey: Survey, window: Window) -> RegionReads:
+def _at_home(job: _Job) -> RegionReads:
     """Reads of the region that no window before has: each is one window's."""
-    start = np.maximum(reads.start, survey.region.start)
-    return reads.select(
-        (window.core.start <= start) & (start < np.minimum(window.core.end, reads.end))
-    )
-
-
-def _look_at(
-    inputs: InspectInputs, survey: Survey, window: Window, reads: RegionReads, found: _Found
-) -> None:
-    """One window: its own reference, or what its reads agree on."""
-    if inputs.reference is not None:
-        origin = _origin(window, reads, inputs.sample.contigs[window.core.contig])
-        bases = inputs.reference.fetch(origin.contig, origin.start, origin.end)
-        if not set(bases) & set("ACGT"):
-            found.without_reference += 1
-            return
-        evidence = _gather(inputs, window, reads, bases, origin, window.core)
-        ratio = survey.depth_ratio(evidence.alleles.position)
-        found.add(evidence, reads, replace(evidence.alleles, depth_ratio=ratio))
-        return
-    for _, bases in consensus(reads):
-        name = f"{_CONSENSUS}-{len(found.contigs) + 1}"
-        found.contigs[name] = len(bases)
-        whole = Region(name, 0, len(bases))
-        evidence = _gather(inputs, window, reads, bases, whole, whole)
-        found.add(evidence, reads, evidence.alleles)
-
-
-def _origin(window: Window, reads: RegionReads, length: int) -> Region:
-    """Where the window's reference lies: the window, and on to its reads' ends."""
-    widest = window.padded.widened(_REACH, length)
-    start = min(window.padded.start, int((reads.start - reads.clip_left).min()))
-    end = max(window.padded.end, int((reads.end + reads.clip_right).max()))
-    return Region(window.core.contig, max(widest.start, start), min(widest.end, end))
+    reads, core = job.reads, job.window.core
+    start = np.maximum(reads.start, job.survey.region.start)
+    return reads.select((core.start <= start) & (start < np.minimum(core.end, reads.end)))
 
 
 def _gather(
-    inputs: InspectInputs,
-    window: Window,
-    reads: RegionReads,
-    bases: str,
-    origin: Region,
-    core: Region,
+    job: _Job, bases: str, origin: Region, core: Region, options: InspectOptions
 ) -> WindowEvidence:
-    """Evidence of a window against ``bases``; the normal's counts of its alleles."""
-    options = inputs.options
+    """Evidence of a window along ``bases``; the normal's counts of its alleles."""
     evidence = gather_window(
-        reads,
+        job.reads,
         bases,
         origin,
         core,
         corrector=options.corrector,
         model=options.model,
-        threads=options.threads,
         seed=options.seed,
         min_fraction=options.min_fraction,
     )
-    if inputs.normal is None:
+    if job.normal is None:
         return evidence
-    others = _fetch(inputs.normal, window, inputs)
-    alt, depth = count_alleles(others, bases, origin, evidence.alleles)
+    alt, depth = count_alleles(job.normal, bases, origin, evidence.alleles)
     table = replace(evidence.alleles, normal_alt=alt, normal_depth=depth)
     return replace(evidence, alleles=table)
 
