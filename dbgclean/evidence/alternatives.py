@@ -9,12 +9,12 @@ the site's depth comes from the abundances of the k-mers through it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numba
 import numpy as np
 
+from dbgclean.evidence.depths import site_depths
 from dbgclean.evidence.edits import FLANK, WINDOW, Edits
 from dbgclean.evidence.mates import AGREES, DENIES
 from dbgclean.evidence.rates import (
@@ -24,8 +24,8 @@ from dbgclean.evidence.rates import (
     quality_ranks,
     substitution_of,
 )
-from dbgclean.spectrum.kmers import revcomp
-from dbgclean.spectrum.table import KmerTable, find_row
+from dbgclean.evidence.solid import SolidGraph
+from dbgclean.spectrum.table import KmerTable
 
 __all__ = [
     "COLUMNS",
@@ -33,7 +33,6 @@ __all__ = [
     "Alternatives",
     "pool_edits",
     "sibling_fragments",
-    "site_depths",
 ]
 
 # Columns of Alternatives.support.
@@ -146,7 +145,7 @@ class Alternatives:
 def pool_edits(
     edits: Edits,
     profile: np.ndarray,
-    table: KmerTable,
+    counted: KmerTable | SolidGraph,
     mean_length: float,
     min_depth: int = 1,
     peak: float = 0.0,
@@ -159,8 +158,9 @@ def pool_edits(
     ----------
     profile
         int64 (4, 94): bases on a path by path base and quality, over all reads.
-    table
-        Raw abundances at the correction k; the depth of a site is read from it.
+    counted
+        Raw abundances at the correction k, or the graph made of them, whose nodes are at
+        hand: the depth of a site is read from it.
     mean_length
         Mean read length: k-mers see (L - k + 1) / L of the reads over a base.
     min_depth
@@ -200,8 +200,8 @@ def pool_edits(
     if depths is not None:
         depth, to_depth = depths(order[starts])
     else:
-        depth, to_depth = site_depths(keys, to, table.select(table.counts >= min_depth), threads)
-        scale = mean_length / max(1.0, mean_length - table.k + 1)
+        depth, to_depth = site_depths(keys, to, counted, min_depth, threads)
+        scale = mean_length / max(1.0, mean_length - counted.k + 1)
         depth, to_depth = depth * scale, to_depth * scale
     likelihood, fraction = np.zeros(n), np.zeros(n)
     weight = evidence_weights(error, edits.mate, edits.mate_quality)
@@ -322,64 +322,6 @@ def _pool(
                 mean_quality[g, w] = np.uint8(sums[0, w] / sums[1, w] + 0.5)
             co_edited[g, w] = np.uint8(255 * sums[2, w] / n)
         out_to[g] = np.argmax(votes)
-
-
-@numba.njit(cache=True, nogil=True)
-def _depth_kernel(
-    keys: np.ndarray,
-    to: np.ndarray,
-    k: int,
-    slots: np.ndarray,
-    rows: np.ndarray,
-    mask: int,
-    counts: np.ndarray,
-    reverse: np.ndarray,
-    depth: np.ndarray,
-    to_depth: np.ndarray,
-) -> None:
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    low = max(0, FLANK - k + 1)
-    high = min(FLANK, WINDOW - k)
-    middle = np.uint64(2 * FLANK)
-    for i in range(len(keys)):
-        own = (keys[i] >> middle) & np.uint64(3)
-        for b in range(4):
-            if np.uint64(b) == own:
-                continue
-            window = (keys[i] & ~(np.uint64(3) << middle)) | (np.uint64(b) << middle)
-            along, against = 0, 0
-            for s in range(low, high + 1):
-                kmer = (window >> np.uint64(2 * (WINDOW - k - s))) & keep
-                other = revcomp(kmer, k)
-                row = find_row(slots, rows, mask, min(kmer, other))
-                if row >= 0 and counts[row] > along + against:
-                    turned = np.int64(reverse[row])
-                    straight = np.int64(counts[row]) - turned
-                    along, against = (straight, turned) if kmer <= other else (turned, straight)
-            depth[i, 0] += along
-            depth[i, 1] += against
-            if b == to[i]:
-                to_depth[i] = along + against
-
-
-def site_depths(
-    keys: np.ndarray, to: np.ndarray, table: KmerTable, threads: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
-    """Deepest k-mer through each site for every base but the alternative's own."""
-    depth = np.zeros((len(keys), 2))
-    to_depth = np.zeros(len(keys))
-    index = table.index()
-    bounds = np.linspace(0, len(keys), 4 * threads + 1).astype(np.int64)
-
-    def work(start: int, stop: int) -> None:
-        _depth_kernel(
-            keys[start:stop], to[start:stop], np.int64(table.k), index.slots, index.rows,
-            index.mask, table.counts, table.reverse, depth[start:stop], to_depth[start:stop],
-        )  # fmt: skip
-
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, bounds[:-1], bounds[1:]))
-    return depth, to_depth
 
 
 @numba.njit(cache=True, nogil=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
+from dbgclean._memory import give_memory_back
 from dbgclean.evidence.alternatives import LOW_QUALITY, Alternatives, pool_edits
 from dbgclean.evidence.cutoffs import choose_cutoffs, enough_depth, median_depth
 from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
@@ -48,7 +49,9 @@ __all__ = [
     "MASK",
     "Evidence",
     "OtherChanges",
+    "build_graph",
     "gather",
+    "gather_along",
     "other_changes",
 ]
 
@@ -212,35 +215,53 @@ def gather(
     batches
         The reads, in order; batch boundaries make no difference.
     table, spectrum
-        Raw k-mers of the same reads at the correction k, and their fit.
+        Raw k-mers of the same reads at the correction k, and their fit. Of k-mers seen
+        once nothing but their part in the fit is needed.
     threads
         Worker threads; the result does not depend on them.
     cutoffs
         Upper and lower; by default `choose_cutoffs`.
     """
+    return gather_along(batches, build_graph(table, spectrum, threads, cutoffs), spectrum, threads)
+
+
+def build_graph(
+    table: KmerTable,
+    spectrum: Spectrum,
+    threads: int = 1,
+    cutoffs: tuple[int, int] | None = None,
+) -> SolidGraph:
+    """The graph that `gather` threads reads through; parameters as there."""
     upper, lower = cutoffs or choose_cutoffs(spectrum)
-    enough = enough_depth(spectrum)
-    graph = SolidGraph.build(table, upper, lower, threads=threads, enough=enough)
+    return SolidGraph.build(table, upper, lower, threads=threads, enough=enough_depth(spectrum))
+
+
+def gather_along(
+    batches: Iterable[ReadBatch], graph: SolidGraph, spectrum: Spectrum, threads: int = 1
+) -> Evidence:
+    """As `gather`, where the graph is there and its table may be gone."""
     found = _Gathered()
     parts = map_in_order(lambda b: _look_at(b[1], graph, b[0]), _numbered(batches), threads)
     for part in parts:
         found.add(part)
     edits = Edits.concatenate(found.edits)
     found.edits.clear()
+    give_memory_back()
     mean_length = found.n_bases / max(1, found.n_reads)
     depth = spectrum.peak if spectrum.fitted else median_depth(spectrum)
-    peak = depth * mean_length / max(1.0, mean_length - table.k + 1)
+    scale = mean_length / max(1.0, mean_length - graph.k + 1)
+    peak = depth * scale
     alternatives = pool_edits(
-        edits, found.profile, table, mean_length, lower, peak, threads=threads
+        edits, found.profile, graph, mean_length, graph.lower, peak, threads=threads
     )
     on_path = max(1, int(found.profile.sum()))
     lone = np.count_nonzero(alternatives.column("reads") < 3)
-    solid = int(np.count_nonzero(table.counts >= upper))
+    size = spectrum.genome_size if spectrum.fitted else graph.solid_kmers
     context = describe_sample(
         alternatives,
         peak=peak,
         error_rate=lone / on_path,
-        genome_size=float(spectrum.genome_size if spectrum.fitted else solid),
+        genome_size=float(size),
         low_share=found.profile[:, :LOW_QUALITY].sum() / on_path,
         has_qualities=found.has_qualities,
     )
@@ -250,7 +271,7 @@ def gather(
         OtherChanges.concatenate(found.changes),
         found.read_states(),
         context,
-        gaps=found.gaps.pool(mean_length / max(1.0, mean_length - table.k + 1), peak),
+        gaps=found.gaps.pool(scale, peak),
     )
 
 

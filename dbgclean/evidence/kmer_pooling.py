@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from dbgclean.evidence.alternatives import COLUMNS, Alternatives, sibling_fragments, site_depths
+from dbgclean.evidence.alternatives import COLUMNS, Alternatives, sibling_fragments
 from dbgclean.evidence.cutoffs import median_depth
+from dbgclean.evidence.depths import site_depths
 from dbgclean.evidence.edits import N_QUALITIES, WINDOW
 from dbgclean.evidence.sample import SampleContext, describe_sample
 from dbgclean.spectrum.histogram import Spectrum
@@ -71,7 +72,7 @@ def pool_shown(
     """
     groups = _group(shown, table.k)
     keys, to, fragments = groups.keys, groups.to, groups.fragments
-    depth, to_depth = site_depths(keys, to, table.select(table.counts >= lower))
+    depth, to_depth = site_depths(keys, to, table, lower)
     # The window may run past a dead end, where there is no k-mer to ask.
     to_depth = np.maximum(to_depth, groups.goal_depth) * groups.reads_per_kmer
     total = np.maximum(depth.sum(1) * groups.reads_per_kmer, to_depth)

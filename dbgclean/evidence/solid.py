@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numba
 import numpy as np
@@ -61,12 +61,26 @@ class SolidGraph:
         without a fork stand side by side.
     upper, lower
         Abundance cutoffs of the first and of the second threading pass.
+    reverse
+        uint32, one per node: how many of its abundance were read as the reverse
+        complement of the canonical form.
     """
 
     k: int
     nodes: Nodes
     upper: int
     lower: int
+    reverse: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint32))
+
+    @property
+    def solid_kmers(self) -> int:
+        """k-mers at the upper cutoff or above."""
+        return int(np.count_nonzero(self.nodes.rows[:, 1] >> COUNT_SHIFT >= self.upper))
+
+    @classmethod
+    def of_table(cls, table: KmerTable) -> SolidGraph:
+        """All k-mers of a table, in its order and without edges."""
+        return cls(table.k, _hashed(table.keys, table.counts), 1, 1, table.reverse)
 
     @classmethod
     def build(
@@ -118,7 +132,10 @@ class SolidGraph:
         final = np.zeros(n, np.uint16)
         _in_spans(lambda a, b: _edges_agreed(nodes, one_sided, beside, final, a, b, k), n, threads)
         nodes.rows[:, 1] |= final
-        return cls(table.k, _in_order(nodes, beside, k), upper, lower)
+        nodes, place = _in_order(nodes, beside, k)
+        reverse = np.empty(n, np.uint32)
+        reverse[place] = table.reverse[seen]
+        return cls(table.k, nodes, upper, lower, reverse)
 
 
 def _in_spans(work: Callable[[np.int64, np.int64], None], n: int, threads: int) -> None:
@@ -144,13 +161,13 @@ def _hashed(keys: np.ndarray, counts: np.ndarray) -> Nodes:
     return nodes
 
 
-def _in_order(nodes: Nodes, beside: np.ndarray, k: np.int64) -> Nodes:
-    """The same nodes, those that follow each other side by side."""
+def _in_order(nodes: Nodes, beside: np.ndarray, k: np.int64) -> tuple[Nodes, np.ndarray]:
+    """The same nodes, those that follow each other side by side, and where each went."""
     place = np.full(len(nodes.rows), _NONE, np.int32)
     rows = np.empty_like(nodes.rows)
     _walk_all(nodes, beside, k, place, rows)
     _renumber(nodes.hashed, place)
-    return Nodes(nodes.hashed, rows)
+    return Nodes(nodes.hashed, rows), place
 
 
 @numba.njit(cache=True, nogil=True)

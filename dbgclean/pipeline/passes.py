@@ -12,13 +12,14 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from dbgclean._memory import give_memory_back
 from dbgclean.correct.corrections import write_corrections
 from dbgclean.correct.correctors import load_corrector
 from dbgclean.correct.gap_verdicts import judge_gaps
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.errors import InputError
 from dbgclean.evidence.cutoffs import CORRECTION_K, choose_correction_k, median_depth
-from dbgclean.evidence.gather import gather
+from dbgclean.evidence.gather import build_graph, gather_along
 from dbgclean.log import Progress
 from dbgclean.pipeline.options import Options
 from dbgclean.pipeline.rewriting import rewrite
@@ -63,6 +64,7 @@ def count(run: Run, *, graph: bool) -> KmerTable:
     counters = _count_at(run, sizes, whole=options.k if graph else None, statistics=True)
     run.refuse(wait=True)
     tables = {k: counter.finish() for k, counter in counters.items()}
+    give_memory_back()
     _check_kmers(run, counters[sizes[-1]])
     if graph:
         run.skipped_kmers = counters[options.k].statistics.skipped_kmers
@@ -164,8 +166,11 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
     if any(column.corrector.edits_reads for column in columns.values()):
         if run.compiling is not None:
             run.compiling.finish()
+        graph = build_graph(table, spectrum, options.threads)
+        del table
         reads = (batch for _, _, batch in run.batches("Threading"))
-        run.evidence = gather(reads, table, spectrum, options.threads)
+        run.evidence = gather_along(reads, graph, spectrum, options.threads)
+        del graph
     sample = sample_of(run, spectrum)
     run.progress.start("Judging")
     for column in columns.values():
@@ -205,9 +210,8 @@ def correct_reads(
     with ExitStack() as stack:
         # Opened first: an output that cannot be written is told of before the work.
         writer = stack.enter_context(open_writer(run.groups[0], outputs))
-        table = count(run, graph=False)
-        judge(run, table, [options.corrector])
-        del table
+        # The table is not held here: threading has no use for it once its graph stands.
+        judge(run, count(run, graph=False), [options.corrector])
         rewrite(run, lambda _, batch: writer.write(batch), graph=False)
         if corrections:
             chosen = run.chosen
