@@ -20,8 +20,9 @@ def alleles(*rows, contigs=("chr1",)):
             "alt_forward": 13, "alt_reverse": 12, "ref_forward": 12, "ref_reverse": 13,
             "quality": 34.0, "best_quality": 40.0, "mapping_quality": 60.0,
             "ref_mapping_quality": 60.0, "end_distance": 30.0, "others": 0.1,
-            "depth_ratio": 1.0, "expected": 0.1, "likelihood": 100.0, "verdict": "real",
+            "depth_ratio": 1.0, "expected": 0.1, "verdict": "real",
         } | row  # fmt: skip
+        clean.setdefault("likelihood", 100.0 if clean["verdict"] == "real" else 12.0)
         n = clean["alt_forward"] + clean["alt_reverse"]
         clean.setdefault("depth", n + clean["ref_forward"] + clean["ref_reverse"])
         clean.setdefault("mapped_nowhere_else", n)

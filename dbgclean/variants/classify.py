@@ -233,15 +233,15 @@ def _excess_ratio(table: AlleleTable, signs: Signs, rules: Rules) -> np.ndarray:
 
     Where the corrector does not deny, support on both strands is enough. Where it denies
     (it was trained on some hundred fragments and knows nothing of ten thousand), there has
-    to be no sign of anything else: good bases, many places in the read, strands in balance.
+    to be no sign of anything else: good bases, several places in the read, even strands.
     """
     n = table.alt_fragments
-    least = np.minimum(table.alt_forward, table.alt_reverse)
-    several = (least > 0) & (n >= rules.several)
-    clean = (signs.artefacts + signs.repeats == 0) & (table.cycles >= rules.many_places)
+    both_strands = (table.alt_forward > 0) & (table.alt_reverse > 0)
+    several = both_strands & (n >= rules.several)
+    clean = several & (signs.artefacts + signs.repeats == 0) & ~signs.uneven_strands
     # Errors are among the support, and their bases are poor: as many as are to be expected.
     poor = table.low_quality - np.nan_to_num(table.expected)
-    clean &= (least >= rules.balance * n) & (poor <= rules.balance * n)
+    clean &= (table.cycles >= rules.several_places) & (poor <= rules.few_poor * n)
     needed = np.full(len(table), np.inf)
     needed[(table.verdict == verdicts.ERROR) & clean] = rules.beyond_doubt
     needed[(table.verdict != verdicts.ERROR) & several] = rules.likelihood

@@ -88,11 +88,12 @@ class Rules:
         what makes an allele real by the ratio alone, and
     beyond_doubt
         that overrules it, if no sign speaks against the allele,
-    many_places
-        its support lies at this many places of the read at least, and
-    balance
-        this share of it at least is on either strand, and no more is of low quality, errors
-        that are to be expected left out.
+    several_places
+        its support lies at this many places of the read at least,
+    balance_risk
+        its strands are those of the reference (p of Fisher's exact test), and
+    few_poor
+        no greater share of it is of low quality, errors that are to be expected left out.
     long_tandem
         Length of a tandem repeat in which reads are laid out in more than one way: they
         hardly reach over both its ends.
@@ -127,8 +128,9 @@ class Rules:
     sure: float = 0.9
     likelihood: float = 2 * LIKELIHOOD_REAL
     beyond_doubt: float = 50.0
-    many_places: int = 10
-    balance: float = 0.2
+    several_places: int = 5
+    balance_risk: float = 0.01
+    few_poor: float = 0.2
     long_tandem: int = 40
     long_run: int = 8
     run_fraction: float = 0.2
@@ -145,6 +147,8 @@ class Signs:
     ----------
     one_strand, poor_bases, read_ends, one_place, mates_deny, long_run
         Artefacts of sequencing.
+    uneven_strands
+        One strand shows more of it than chance lets expect; no sign by itself.
     both_copies
         The supporting fragments come from both copies, by what else they show.
     poor_mapping
@@ -159,6 +163,7 @@ class Signs:
     one_place: np.ndarray
     mates_deny: np.ndarray
     long_run: np.ndarray
+    uneven_strands: np.ndarray
     both_copies: np.ndarray
     poor_mapping: np.ndarray
     worse_mapping: np.ndarray
@@ -204,13 +209,15 @@ def find_signs(table: AlleleTable, rules: Rules) -> Signs:
         # Of a haploid sample they are as well of another strain in the mixture.
         others = (table.others >= rules.others) & (rules.ploidy > 1)
     unmapped |= table.mapped_nowhere_else < rules.unique * some
+    strand_risk = 10.0 ** (-strand_bias(table) / 10)
     return Signs(
-        one_strand=_one_strand(table, rules),
+        one_strand=_one_strand(table, strand_risk, rules),
         poor_bases=poor & (n > 0),
         read_ends=_read_ends(table, rules),
         one_place=(table.cycles == 1) & (n > 1),
         mates_deny=_mates_deny(table, rules),
         long_run=_long_run(table, rules),
+        uneven_strands=strand_risk < rules.balance_risk,
         both_copies=np.zeros(len(table), bool),
         poor_mapping=unmapped & (n > 0),
         worse_mapping=worse,
@@ -233,11 +240,10 @@ def on_both_copies(shown: np.ndarray) -> np.ndarray:
     return stats.binom.sf(alt.min(1) - 1, alt.sum(1), WRONG) < _CHANCE
 
 
-def _one_strand(table: AlleleTable, rules: Rules) -> np.ndarray:
+def _one_strand(table: AlleleTable, risk: np.ndarray, rules: Rules) -> np.ndarray:
     n = table.alt_fragments
     most = np.maximum(table.alt_forward, table.alt_reverse)
-    p = 10.0 ** (-strand_bias(table) / 10)
-    return (n > 1) & (most >= rules.strand_share * n) & (p < rules.strand_risk)
+    return (n > 1) & (most >= rules.strand_share * n) & (risk < rules.strand_risk)
 
 
 def _read_ends(table: AlleleTable, rules: Rules) -> np.ndarray:
