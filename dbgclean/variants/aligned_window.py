@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,6 +69,11 @@ class AlignedWindow:
     choices: Choices
     coverage: np.ndarray
     dead_ends: list[DeadEnd]
+
+    @cached_property
+    def spans(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """See `Placement.spans`."""
+        return self.placement.spans()
 
     @property
     def reference(self) -> np.ndarray:

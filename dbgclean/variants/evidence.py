@@ -27,6 +27,7 @@ from dbgclean.variants.observations import (
     substitutions,
 )
 from dbgclean.variants.support import (
+    count_others,
     count_support,
     fragment_depth,
     kind_of,
@@ -43,6 +44,8 @@ __all__ = ["KMER_K", "WindowEvidence", "consensus", "count_alleles", "gather_win
 KMER_K = 25
 """Length of the k-mers in `WindowEvidence.kmers`, whatever the path's."""
 
+# Rows of observations at a time.
+_ROWS = 1 << 20
 # Bases on either side of an allele in ``arms``.
 _FLANK = 30
 # Errors below this fraction are surely none of the genome's copies.
@@ -109,18 +112,18 @@ def gather_window(
     window = align_window(reads, reference, origin, threads=threads)
     start, end = core.start - origin.start, core.end - origin.start
     alleles, events = _alleles(window, start, end)
-    found = _observe(window, alleles, events)
-    shown = np.bincount(found.allele[found.shows == ALT], minlength=len(alleles))
-    over = np.bincount(found.allele, minlength=len(alleles))
-    keep = np.flatnonzero((shown > 0) & (shown >= min_fraction * over))
-    alleles, found = [alleles[i] for i in keep], _only(found, keep)
-    table = _describe(window, alleles, found, origin)
+    table = _count(window, alleles, events, origin)
+    shown = table.alt_fragments
+    keep = (shown > 0) & (shown >= min_fraction * table.depth)
+    table, alleles = table.select(keep), [alleles[i] for i in np.flatnonzero(keep)]
+    _describe(window, table, alleles, origin)
     judged = judge_window(
         window, table, alleles, events,
         corrector=corrector, model=model, threads=threads, seed=seed, kmer_k=KMER_K,
     )  # fmt: skip
     # Of errors nobody asks which reads they are in; in deep windows there are many.
     wanted = (table.verdict != ERROR) | (table.fraction >= _RARE)
+    found = _observe(window, alleles, np.flatnonzero(wanted), events)
     reads_of = showing(found, reads.fragment, wanted)
     return WindowEvidence(table, reads_of, window.path.k, judged.kmers, judged.reads)
 
@@ -144,9 +147,9 @@ def count_alleles(
     known = [allele for allele in alleles if allele is not None]
     window = align_window(reads, reference, origin, alleles=tuple(known), threads=1)
     unique = sorted(set(known))
-    found = _observe(window, unique, gaps_of_reads(window.placement, window.reference))
-    alt = np.bincount(found.allele[found.shows == ALT], minlength=len(unique))
-    depth = np.bincount(found.allele, minlength=len(unique))
+    gaps = gaps_of_reads(window.placement, window.reference)
+    found = _count(window, unique, gaps, origin)
+    alt, depth = found.alt_fragments, found.depth
     row = {allele: i for i, allele in enumerate(unique)}
     rows = np.array([-1 if a is None else row[a] for a in alleles], np.int64)
     if not len(unique):
@@ -199,20 +202,24 @@ def _allele_of(table: AlleleTable, row: int, first: int) -> Allele | None:
 
 
 def _observe(
-    window: AlignedWindow, alleles: list[Allele], events: dict[Allele, np.ndarray]
+    window: AlignedWindow,
+    alleles: list[Allele],
+    rows: np.ndarray,
+    events: dict[Allele, np.ndarray],
 ) -> Observations:
-    """What fragments show at the place of each allele."""
+    """What fragments show at the places of some of the alleles."""
     pairs = window.reads.pairs
-    is_base = np.array([a.is_substitution for a in alleles], bool)
-    bases = np.flatnonzero(is_base)
+    is_base = np.array([alleles[i].is_substitution for i in rows], bool)
+    bases, rest = rows[is_base], rows[~is_base]
     parts = []
     if len(bases):
         places = np.array([alleles[i].start for i in bases], np.int64)
         shown = np.array([alleles[i].alt[0] for i in bases], np.uint8)
         parts.append(
-            observe_substitutions(window.placement, window.reference, pairs, places, shown, bases)
+            observe_substitutions(
+                window.placement, window.reference, pairs, window.spans, places, shown, bases
+            )
         )
-    rest = np.flatnonzero(~is_base)
     if len(rest):
         parts.append(
             observe_gaps(
@@ -223,32 +230,43 @@ def _observe(
                 rest,
                 window.clusters,
                 window.choices,
+                window.spans,
                 events,
-            )  # fmt: skip
+            )
         )
     return Observations.concatenate(parts)
 
 
-def _only(found: Observations, keep: np.ndarray) -> Observations:
-    """The rows of the alleles ``keep``, numbered anew."""
-    number = np.full(int(found.allele.max(initial=-1)) + 1, -1, np.int32)
-    inside = keep[keep < len(number)]
-    number[inside] = np.arange(len(keep))[keep < len(number)]
-    mask = number[found.allele] >= 0
-    columns = {f: getattr(found, f)[mask] for f in found.__slots__}
-    columns["allele"] = number[columns["allele"]]
-    return Observations(**columns)
+def _count(
+    window: AlignedWindow,
+    alleles: list[Allele],
+    events: dict[Allele, np.ndarray],
+    origin: Region,
+) -> AlleleTable:
+    """Support of the alleles, some at a time: where it is deep, all would be many rows."""
+    table = AlleleTable.empty(len(alleles), [origin.contig])
+    deepest = max(1, int(window.coverage.sum((1, 2)).max(initial=1)))
+    step = max(16, _ROWS // deepest)
+    showing_allele, showing_read = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
+    for first in range(0, len(alleles), step):
+        rows = np.arange(first, min(first + step, len(alleles)))
+        found = _observe(window, alleles, rows, events)
+        count_support(table, found, window.placement, window.reads)
+        shows = found.shows == ALT
+        showing_allele.append(found.allele[shows])
+        showing_read.append(found.read[shows])
+    allele, read = np.concatenate(showing_allele), np.concatenate(showing_read)
+    count_others(table, allele, read, len(window.placement))
+    return table
 
 
 def _describe(
-    window: AlignedWindow, alleles: list[Allele], found: Observations, origin: Region
-) -> AlleleTable:
-    """The table with everything that does not take a judge."""
-    n, reference = len(alleles), window.reference
-    table = AlleleTable.empty(n, [origin.contig])
-    count_support(table, found, window.placement, window.reads)
+    window: AlignedWindow, table: AlleleTable, alleles: list[Allele], origin: Region
+) -> None:
+    """Fill what an allele is and what the reference is like around it."""
+    reference = window.reference
     runs = repeat_runs(reference)
-    depth = fragment_depth(window.placement, window.reads.pairs, len(reference))
+    depth = fragment_depth(window.spans, window.reads.pairs, len(reference))
     median = float(np.median(depth[depth > 0])) if (depth > 0).any() else 1.0
     copies = _copies(window)
     for row, allele in enumerate(alleles):
@@ -264,7 +282,6 @@ def _describe(
         own = decode(reference[allele.start : allele.end])
         alt = decode(np.frombuffer(allele.alt, np.uint8))
         table.arms[row] = (left + own + right, left + alt + right)
-    return table
 
 
 def _copies(window: AlignedWindow) -> np.ndarray:

@@ -31,7 +31,7 @@ from dbgclean.evidence.threading import (
 )
 from dbgclean.reads import ReadBatch
 from dbgclean.spectrum.counting import KmerCounter
-from dbgclean.spectrum.histogram import fit_spectrum
+from dbgclean.spectrum.histogram import Spectrum, abundance_histogram
 from dbgclean.variants.aligned_window import AlignedWindow
 from dbgclean.variants.allele_table import AlleleTable
 from dbgclean.variants.haplotypes import Allele
@@ -80,7 +80,13 @@ def judge_window(
     parts = _parts(window)
     evidence, gap_of = _gather(window, parts, table, alleles, events)
     judge = load_corrector(corrector)
-    spectrum = fit_spectrum(window.table, bases=len(window.reads.batch.codes))
+    spectrum = Spectrum(
+        window.path.k,
+        abundance_histogram(window.table),
+        len(window.table),
+        window.table.total,
+        reason="a window of a region is no genome",
+    )
     sample = Sample(spectrum, 2, threads, seed, model)
     verdicts = judge.judge(evidence, sample)
     gaps = judge_gaps(judge, evidence)

@@ -135,7 +135,9 @@ def _put(
     """Write one arm; -1 where there is no room."""
     if n >= len(rows) or first + size > len(text):
         return -1
-    text[first : first + size] = bases[:size]
+    # Slices of arrays take numba seconds to compile; a loop does not.
+    for i in range(size):
+        text[first + i] = bases[i]
     rows[n, 0], rows[n, 1], rows[n, 2], rows[n, 3] = p, q, first, first + size
     rows[n, 4] = abundance
     return first + size
@@ -193,7 +195,8 @@ def _walk(
             lowest[depth] = min(lowest[depth - 1], counts[row])
             if depth > reach:
                 reach, reach_low = depth, lowest[depth]
-                longest[:depth] = bases[:depth]
+                for i in range(depth):
+                    longest[i] = bases[i]
         if arms == 0 and reach >= _SHORTEST_TIP:
             at = _put(out, n, p, -1, at, longest, reach, reach_low, text)
             if at < 0:

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 REF, ALT, OTHER = 0, 1, 2
+Spans = tuple[np.ndarray, np.ndarray, np.ndarray]
 # A base of the reference that the read does not have.
 _GONE = 5
 
@@ -93,6 +94,7 @@ def observe_substitutions(
     placement: Placement,
     reference: np.ndarray,
     pairs: int,
+    spans: Spans,
     places: np.ndarray,
     bases: np.ndarray,
     rows: np.ndarray,
@@ -103,6 +105,8 @@ def observe_substitutions(
     ----------
     pairs
         The first ``2 * pairs`` reads are mates of each other in turn.
+    spans
+        `Placement.spans`.
     places, bases
         As from `substitutions`.
     rows
@@ -111,7 +115,7 @@ def observe_substitutions(
     sites = np.unique(places)
     number = np.full(len(reference) + 1, -1, np.int32)
     number[sites] = np.arange(len(sites))
-    room = _covering(placement, number)
+    room = _covering(spans, number)
     site, at = np.zeros(room, np.int32), np.zeros(room, np.int64)
     read, what = np.zeros(room, np.int32), np.zeros((4, room), np.uint8)
     n = _observe(
@@ -138,20 +142,12 @@ def _ranges(first: np.ndarray, size: np.ndarray) -> np.ndarray:
     return np.arange(total) - np.repeat(ends - size - first, size)
 
 
-def _covering(placement: Placement, number: np.ndarray) -> int:
+def _covering(spans: Spans, number: np.ndarray) -> int:
     """At least as many rows as `_observe` writes."""
-    where = placement.where
-    shown = int(np.count_nonzero(number[where[where >= 0]] >= 0))
-    gone = np.zeros(len(number) + 1, np.int64)
-    np.cumsum(number >= 0, out=gone[1:])
-    before = np.maximum.accumulate(np.where(where >= 0, np.arange(len(where)), 0))
-    last = np.flatnonzero(where >= 0)
-    previous = before[np.maximum(last - 1, 0)]
-    jump = where[last] - where[previous] > 1
-    jump &= where[previous] >= 0
-    jump &= placement.read_of[last] == placement.read_of[previous]
-    a, b = where[previous[jump]] + 1, where[last[jump]]
-    return shown + int((gone[b] - gone[a]).sum())
+    before = np.zeros(len(number) + 1, np.int64)
+    np.cumsum(number >= 0, out=before[1:])
+    first, last, _ = spans
+    return int((before[last + 1] - before[np.maximum(first, 0)])[last >= 0].sum())
 
 
 @numba.njit(cache=True, nogil=True)
@@ -237,6 +233,7 @@ def observe_gaps(
     rows: np.ndarray,
     clusters: Clusters,
     choices: Choices,
+    spans: Spans,
     events: dict[Allele, np.ndarray],
 ) -> Observations:
     """What fragments show at the places of insertions, deletions and complex alleles.
@@ -247,6 +244,8 @@ def observe_gaps(
         The alleles, and the row of each.
     clusters, choices
         Alleles that stand in a cluster's sequences are told by what reads cost there.
+    spans
+        `Placement.spans`.
     events
         int64 (n, 2) by allele: reads whose gap it is, and the first base behind the gap.
     """
@@ -254,7 +253,6 @@ def observe_gaps(
     for c in range(len(clusters)):
         for h in range(clusters.first[c], clusters.first[c + 1]):
             by_cluster.update(dict.fromkeys(clusters.alleles[h], c))
-    spans = _spans(placement)
     starts = np.searchsorted(choices.cluster, np.arange(len(clusters) + 1), sorter=None)
     parts = []
     for allele, row in zip(alleles, rows, strict=True):
@@ -269,38 +267,46 @@ def observe_gaps(
     return Observations.concatenate(parts)
 
 
-def _spans(placement: Placement) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First and last reference base of each read (-1 where it has none), and the index of
-    its first placed base."""
-    n = len(placement)
-    where = placement.where
-    placed = np.flatnonzero(where >= 0)
-    read = placement.read_of[placed]
-    first, last, at = np.full(n, -1), np.full(n, -1), np.zeros(n, np.int64)
-    first[read[::-1]] = where[placed[::-1]]
-    at[read[::-1]] = placed[::-1]
-    last[read] = where[placed]
-    return first, last, at
-
-
 def _told_by_cost(
     clusters: Clusters, choices: Choices, c: int, part: slice, allele: Allele
 ) -> np.ndarray:
     """int64 (n, 4): read, what it shows, odds in hundredths of a nat, index of its base."""
-    cost = choices.cost[part]
     own = range(clusters.first[c], clusters.first[c + 1])
+    cost = choices.cost[part][:, : len(own)]
     have = np.array([allele in clusters.alleles[h] for h in own])
     # Of the sequences without it, those that have the reference at its place.
     clean = np.array([not any(_overlap(allele, a) for a in clusters.alleles[h]) for h in own])
-    cost = cost[:, : len(have)]
-    with_it = cost[:, have].min(1)
-    without = cost[:, ~have].min(1)
-    plain = cost[:, clean].min(1) if clean.any() else np.full(len(cost), np.inf)
-    odds = without - with_it
-    shows = np.where(odds > 0, ALT, np.where(plain <= without + 1e-3, REF, OTHER))
-    tells = np.abs(odds) >= MARGIN
-    columns = (choices.read[part], shows, np.abs(odds) * 100, choices.far[part])
+    rival = ~have & ~clean
+    # Between two alleles of one place the commoner one is the likelier: the rarer may be
+    # the same with an error in it.
+    dearer = cost - np.log(_clearly_best(cost) + 1.0)
+    plain = _least(cost, clean)
+    odds = plain - _least(cost, have)
+    beside = _least(dearer, rival) - _least(dearer, have)
+    shows = np.where((odds > 0) & (beside > 0), ALT, np.where(odds <= 0, REF, OTHER))
+    shows = np.where((odds <= 0) & (_least(cost, rival) < plain), OTHER, shows)
+    odds = np.minimum(np.abs(odds), np.where(odds > 0, np.abs(beside), np.inf))
+    tells = odds >= MARGIN
+    odds = np.minimum(odds, 1e6) * 100
+    columns = (choices.read[part], shows, odds, choices.far[part])
     return np.stack([np.asarray(column)[tells].astype(np.int64) for column in columns], 1)
+
+
+def _clearly_best(cost: np.ndarray) -> np.ndarray:
+    """How many reads each sequence fits better than all others, int64 (n_sequences,)."""
+    n = cost.shape[1]
+    if n < 2 or not len(cost):
+        return np.zeros(n, np.int64)
+    two = np.partition(cost, 1, axis=1)[:, :2]
+    clear = two[:, 1] - two[:, 0] >= MARGIN
+    return np.bincount(cost[clear].argmin(1), minlength=n)
+
+
+def _least(cost: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Least cost of the chosen sequences, float64 (n,); infinite where there are none."""
+    if not which.any():
+        return np.full(len(cost), np.inf)
+    return cost[:, which].min(1).astype(float)
 
 
 def _overlap(a: Allele, b: Allele) -> bool:
@@ -308,7 +314,7 @@ def _overlap(a: Allele, b: Allele) -> bool:
 
 
 def _told_by_place(
-    spans: tuple[np.ndarray, np.ndarray, np.ndarray],
+    spans: Spans,
     allele: Allele,
     reference: np.ndarray,
     own: np.ndarray,

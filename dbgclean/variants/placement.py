@@ -9,6 +9,7 @@ read to this place, and that stands if the bases bear it out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numba
 import numpy as np
@@ -69,10 +70,26 @@ class Placement:
     def __len__(self) -> int:
         return len(self.turned)
 
-    @property
+    @cached_property
     def read_of(self) -> np.ndarray:
-        """Read of each base, int64 (n_bases,)."""
-        return np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.offsets))
+        """Read of each base, int32 (n_bases,)."""
+        return np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.offsets))
+
+    def spans(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """First and last reference base of each read (-1 where it has none), int64 (n_reads,),
+        and the index of its first base that lies on the reference."""
+        first, last = (np.full(len(self), -1, np.int64) for _ in range(2))
+        at = np.zeros(len(self), np.int64)
+        placed = np.flatnonzero(self.where >= 0)
+        read = self.read_of[placed]
+        ends = np.ones(len(placed) + 1, bool)
+        ends[1:-1] = read[1:] != read[:-1]
+        begins, stops = np.flatnonzero(ends[:-1]), np.flatnonzero(ends[1:])
+        if len(placed):
+            first[read[begins]] = self.where[placed[begins]]
+            at[read[begins]] = placed[begins]
+            last[read[stops]] = self.where[placed[stops]]
+        return first, last, at
 
 
 def place_reads(

@@ -74,17 +74,24 @@ def realign(placement: Placement, reference: np.ndarray, clusters: Clusters) -> 
 
 def _meetings(placement: Placement, clusters: Clusters) -> int:
     """At least as many as there are reads that meet a cluster, with multiplicity."""
-    where, offsets = placement.where, placement.offsets
-    placed = np.flatnonzero(where >= 0)
-    reads = placement.read_of[placed]
-    lo = np.full(len(placement), np.iinfo(np.int64).max)
-    hi = np.full(len(placement), -1, np.int64)
-    np.minimum.at(lo, reads, where[placed])
-    np.maximum.at(hi, reads, where[placed])
-    length = np.diff(offsets)
+    lo, hi, _ = placement.spans()
+    length = np.diff(placement.offsets)
     first = np.searchsorted(clusters.end, lo - length, side="left")
     last = np.searchsorted(clusters.start, hi + length, side="right")
     return int(np.maximum(last - first, 0)[hi >= 0].sum())
+
+
+@numba.njit(cache=True, nogil=True)
+def _first_above(values: np.ndarray, p: int) -> int:
+    """Row of the first of rising values that is above ``p``."""
+    low, high = 0, len(values)
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle] > p:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 @numba.njit(cache=True, nogil=True)
@@ -102,7 +109,7 @@ def _anchor(
             continue
         if first < 0 or j == start or where[j - 1] != p - 1:
             first = j
-            c = np.searchsorted(c_end, p, side="right")
+            c = _first_above(c_end, p)
         while c < len(c_end) and c_end[c] <= p:
             c += 1
         if c < len(c_start) and c_start[c] <= p:
@@ -227,9 +234,7 @@ def _sweep(
 ) -> int:  # fmt: skip
     """Follow one read from base ``j`` to ``end`` (exclusive) by ``step``."""
     p = np.int64(where[j])
-    c = np.searchsorted(c_start, p, side="right")
-    if step < 0:
-        c = np.searchsorted(c_end, p, side="right") - 1
+    c = _first_above(c_start, p) if step > 0 else _first_above(c_end, p) - 1
     while 0 <= c < len(c_start):
         near = c_start[c] if step > 0 else c_end[c] - 1
         far = c_end[c] if step > 0 else c_start[c] - 1
@@ -265,7 +270,8 @@ def _sweep(
             j, p = at + step * (inside - 1), far - step
             n += 1
         else:
-            cost[n, :] = _NEVER
+            for h in range(cost.shape[1]):
+                cost[n, h] = _NEVER
             j, p = at - step, near - step
         c += step
     return n

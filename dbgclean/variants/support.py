@@ -16,7 +16,7 @@ from dbgclean.variants.placement import Placement
 if TYPE_CHECKING:
     from dbgclean.variants.region_reads import RegionReads
 
-__all__ = ["count_support", "fragment_depth", "kind_of", "repeat_runs", "showing"]
+__all__ = ["count_others", "count_support", "fragment_depth", "kind_of", "repeat_runs", "showing"]
 
 _NEAR_END = 10
 # From this mapping quality on the aligner knows no other place.
@@ -40,51 +40,70 @@ def kind_of(allele: Allele) -> int:
 def count_support(
     table: AlleleTable, found: Observations, placement: Placement, reads: RegionReads
 ) -> None:
-    """Fill the support columns of ``table``, whose rows are those of ``found``."""
-    n = len(table)
+    """Fill the support columns of the rows of ``table`` that ``found`` is about.
+
+    ``others`` takes all alleles: see `count_others`.
+    """
+    rows = np.unique(found.allele)
+    n = int(rows[-1]) + 1 if len(rows) else 0
     alt, ref = found.shows == ALT, found.shows == REF
     turned = placement.turned[found.read]
     mapping = reads.mapping_quality[found.read].astype(float)
-
-    def count(mask: np.ndarray) -> np.ndarray:
-        return np.bincount(found.allele[mask], minlength=n).astype(np.int64)
-
-    def mean(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        total = np.bincount(found.allele[mask], values[mask], minlength=n)
-        size = np.bincount(found.allele[mask], minlength=n)
-        return np.divide(total, size, out=np.full(n, np.nan), where=size > 0)
-
     start = placement.offsets[found.read]
     length = placement.offsets[found.read + 1] - start
     at = found.at - start
     end_distance = np.minimum(at, length - 1 - at)
     outside = (at < reads.clip_left[found.read]) | (at >= length - reads.clip_right[found.read])
-    table.alt_forward[:] = count(alt & ~turned)
-    table.alt_reverse[:] = count(alt & turned)
-    table.ref_forward[:] = count(ref & ~turned)
-    table.ref_reverse[:] = count(ref & turned)
-    table.depth[:] = np.bincount(found.allele, minlength=n)
-    table.alt_reads[:] = np.bincount(found.allele[alt], found.reads[alt], minlength=n)
-    table.quality[:] = mean(found.quality.astype(float), alt)
+    cycle = np.where(turned, length - 1 - at, at)
+
+    def count(mask: np.ndarray) -> np.ndarray:
+        return np.bincount(found.allele[mask], minlength=n)[rows]
+
+    def mean(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        total = np.bincount(found.allele[mask], values[mask], minlength=n)[rows]
+        size = count(mask)
+        return np.divide(total, size, out=np.full(len(rows), np.nan), where=size > 0)
+
     best = np.full(n, -1.0)
     np.maximum.at(best, found.allele[alt], found.quality[alt].astype(float))
-    table.best_quality[:] = np.where(best < 0, np.nan, best)
-    table.low_quality[:] = count(alt & (found.quality < LOW_QUALITY))
-    table.mapping_quality[:] = mean(mapping, alt)
-    table.ref_mapping_quality[:] = mean(mapping, ref)
-    table.mapped_nowhere_else[:] = count(alt & (mapping >= _MAPPED))
-    table.clipped[:] = count(alt & outside)
-    cycle = np.where(turned, length - 1 - at, at)
-    table.cycles[:] = _distinct(found.allele[alt], (2 * cycle + turned)[alt], n)
-    table.end_distance[:] = mean(end_distance.astype(float), alt)
-    table.near_end[:] = count(alt & (end_distance < _NEAR_END))
-    table.agreed[:] = count(alt & (found.mate == AGREES))
-    table.denied[:] = count(alt & (found.mate == DENIES))
-    n_alt = table.alt_fragments
-    common = (n_alt >= _FEWEST) & (n_alt >= _COMMON * table.depth)
-    counts = alt & common[found.allele]
-    shown = np.bincount(found.read[counts], minlength=len(placement))
-    table.others[:] = mean((shown[found.read] - counts).astype(float), alt)
+    columns = {
+        "alt_forward": count(alt & ~turned),
+        "alt_reverse": count(alt & turned),
+        "ref_forward": count(ref & ~turned),
+        "ref_reverse": count(ref & turned),
+        "depth": count(np.ones(len(alt), bool)),
+        "alt_reads": np.bincount(found.allele[alt], found.reads[alt], minlength=n)[rows],
+        "quality": mean(found.quality, alt),
+        "best_quality": np.where(best[rows] < 0, np.nan, best[rows]),
+        "low_quality": count(alt & (found.quality < LOW_QUALITY)),
+        "mapping_quality": mean(mapping, alt),
+        "ref_mapping_quality": mean(mapping, ref),
+        "mapped_nowhere_else": count(alt & (mapping >= _MAPPED)),
+        "clipped": count(alt & outside),
+        "cycles": _distinct(found.allele[alt], (2 * cycle + turned)[alt], n)[rows],
+        "end_distance": mean(end_distance, alt),
+        "near_end": count(alt & (end_distance < _NEAR_END)),
+        "agreed": count(alt & (found.mate == AGREES)),
+        "denied": count(alt & (found.mate == DENIES)),
+    }
+    for name, values in columns.items():
+        getattr(table, name)[rows] = values
+
+
+def count_others(table: AlleleTable, allele: np.ndarray, read: np.ndarray, n_reads: int) -> None:
+    """Fill ``others``: what the reads of an allele show beside it.
+
+    Parameters
+    ----------
+    allele, read
+        int32: which allele which read shows, over all alleles.
+    """
+    n = table.alt_fragments
+    common = (n >= _FEWEST) & (n >= _COMMON * table.depth)
+    counts = common[allele]
+    shown = np.bincount(read[counts], minlength=n_reads)
+    total = np.bincount(allele, shown[read] - counts, minlength=len(table))
+    table.others[:] = total / np.maximum(np.bincount(allele, minlength=len(table)), 1)
 
 
 def _distinct(allele: np.ndarray, place: np.ndarray, n: int) -> np.ndarray:
@@ -120,24 +139,19 @@ def showing(
     return offsets, fragment[found.read[known]], found.shows[known] == ALT
 
 
-def fragment_depth(placement: Placement, pairs: int, size: int) -> np.ndarray:
+def fragment_depth(
+    spans: tuple[np.ndarray, np.ndarray, np.ndarray], pairs: int, size: int
+) -> np.ndarray:
     """Fragments over each base of the reference, int64 (size,); overlapping mates are one."""
-    placed = np.flatnonzero(placement.where >= 0)
-    read = placement.read_of[placed]
-    n = len(placement)
-    first, last = np.full(n, size, np.int64), np.full(n, -1, np.int64)
-    np.minimum.at(first, read, placement.where[placed])
-    np.maximum.at(last, read, placement.where[placed])
+    first, last, _ = spans
     low, high = first[: 2 * pairs].reshape(-1, 2), last[: 2 * pairs].reshape(-1, 2)
-    both = (low.max(1) <= high.min(1)) & (high.min(1) >= 0)
-    change = np.zeros(size + 1, np.int64)
+    both = (low.max(1) <= high.min(1)) & (low.min(1) >= 0)
     on = last >= 0
-    np.add.at(change, first[on], 1)
-    np.add.at(change, last[on] + 1, -1)
     # Where mates overlap one of the two is taken back.
-    np.add.at(change, low.max(1)[both], -1)
-    np.add.at(change, high.min(1)[both] + 1, 1)
-    return np.cumsum(change[:-1])
+    begins = np.concatenate([first[on], high.min(1)[both] + 1])
+    ends = np.concatenate([last[on] + 1, low.max(1)[both]])
+    change = np.bincount(begins, minlength=size + 1) - np.bincount(ends, minlength=size + 1)
+    return np.cumsum(change[:size])
 
 
 def repeat_runs(reference: np.ndarray) -> np.ndarray:
