@@ -18,6 +18,7 @@ from dbgclean.graph.cleaning_kernels import (
     walk_paths,
 )
 from dbgclean.graph.compaction import compact_rows
+from dbgclean.graph.unitigs import UnitigGraph
 
 __all__ = ["ClassicalSettings", "classical_clean"]
 
@@ -145,6 +146,7 @@ def classical_clean(
     k: int,
     threads: int = 1,
     settings: ClassicalSettings | None = None,
+    compacted: tuple[UnitigGraph, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Clip tips and pop bubbles as assemblers do, without asking what is real.
 
@@ -167,6 +169,8 @@ def classical_clean(
         For the compaction; the result does not depend on it.
     settings : ClassicalSettings, optional
         Other thresholds.
+    compacted : UnitigGraph and ndarray of int32, (n,), optional
+        What `compact_rows` makes of these k-mers, where that is at hand; stays as it is.
 
     Returns
     -------
@@ -180,10 +184,10 @@ def classical_clean(
     Minia 3, ``Simplifications.cpp``; Velvet, doi:10.1101/gr.074492.107.
     """
     settings = settings or ClassicalSettings()
-    graph, unitig_of_kmer = compact_rows(keys, counts, k, threads)
+    graph, unitig_of_kmer = compacted or compact_rows(keys, counts, k, threads)
     now = _Contracted(
         graph.link_offsets,
-        graph.link_targets,
+        graph.link_targets.copy(),
         graph.kmers,
         graph.abundance,
         np.arange(len(graph), dtype=np.int32),

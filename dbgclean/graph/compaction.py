@@ -241,25 +241,22 @@ def _paths(
     """
     # Far fewer unitigs than k-mers: what is not written takes no memory.
     heads, tails, sizes = (np.empty(keys.size, dtype=np.int32) for _ in range(3))
-    ended = np.zeros(keys.size, dtype=np.uint8)
+    seen = np.zeros(keys.size, dtype=np.uint8)
     cuts = _cuts(keys.size)
     found = _each(
-        lambda first, last: walk(after, ended, first, last, heads, tails, sizes), cuts, threads
+        lambda first, last: walk(after, seen, first, last, heads, tails, sizes), cuts, threads
     )
     parts = [slice(first, first + n) for first, n in zip(cuts, found, strict=False)]
+    columns = [[column[part] for part in parts] for column in (heads, tails, sizes)]
+    rings = [np.empty(int(np.count_nonzero(seen == 0)), dtype=np.int32) for _ in range(3)]
+    n = find_circles(after, seen, *rings)
     paths = [
-        np.concatenate([column[part] for part in parts] or [column[:0]])
-        for column in (heads, tails, sizes)
+        np.concatenate([*pieces, ring[:n]]) for pieces, ring in zip(columns, rings, strict=True)
     ]
     firsts, paths = _ordered(keys, k, *paths)
     # Two threads may have walked one path, each from another end.
     again = np.flatnonzero(firsts[1:] == firsts[:-1])
     paths = [np.delete(column, again) for column in paths] if again.size else paths
-    if paths[2].sum(dtype=np.int64) < keys.size:
-        n = find_circles(after, paths[0], heads, tails, sizes)
-        rings = [column[:n] for column in (heads, tails, sizes)]
-        paths = [np.concatenate(pair) for pair in zip(paths, rings, strict=True)]
-        _, paths = _ordered(keys, k, *paths)
     heads, tails, sizes = paths
     return heads, tails, sizes, after[tails] == heads
 

@@ -21,7 +21,7 @@ _U3 = np.uint64(3)
 @numba.njit(cache=True, nogil=True)
 def walk(
     after: np.ndarray,
-    ended: np.ndarray,
+    seen: np.ndarray,
     first: int,
     last: int,
     heads: np.ndarray,
@@ -34,9 +34,10 @@ def walk(
     ----------
     after : ndarray of int32, (2 n,)
         From `meet`.
-    ended : ndarray of uint8, (n,)
-        Set where a path ends, so that it is not walked from there too. Threads may
-        both walk one, which the caller has to see to.
+    seen : ndarray of uint8, (n,)
+        0 where no path has come by; 1 where one begins or ends, so that it is not walked
+        from its other end too; else 2. Threads may both walk one path, which the caller
+        has to see to.
     heads, tails, sizes : ndarray of int32, (n,)
         Filled from `first` on with the first and last oriented k-mer of each path and
         the number of k-mers; circles are not found.
@@ -51,13 +52,14 @@ def walk(
         while lanes < LANES and row < last:
             forward = after[2 * row] >= 0
             if forward != (after[2 * row + 1] >= 0):
-                if not ended[row]:
+                if seen[row] != 1:
                     head[lanes] = node[lanes] = 2 * row + (0 if forward else 1)
                     size[lanes] = 1
                     lanes += 1
             elif not forward:
                 heads[n] = tails[n] = 2 * row
                 sizes[n] = 1
+                seen[row] = 2
                 n += 1
             row += 1
         if lanes == 0:
@@ -66,12 +68,16 @@ def walk(
         while lane < lanes:
             step = np.int64(after[node[lane]])
             if step >= 0:
+                # Not its end yet: that is for the one who has walked it whole to say.
+                if after[step] >= 0:
+                    seen[step >> 1] = 2
                 node[lane] = step
                 size[lane] += 1
                 lane += 1
                 continue
-            if not ended[head[lane] >> 1]:
-                ended[node[lane] >> 1] = 1
+            if seen[head[lane] >> 1] != 1:
+                seen[head[lane] >> 1] = 1
+                seen[node[lane] >> 1] = 1
                 heads[n] = head[lane]
                 tails[n] = node[lane]
                 sizes[n] = size[lane]
@@ -84,19 +90,12 @@ def walk(
 
 @numba.njit(cache=True, nogil=True)
 def find_circles(
-    after: np.ndarray, starts: np.ndarray, heads: np.ndarray, tails: np.ndarray, sizes: np.ndarray
+    after: np.ndarray, seen: np.ndarray, heads: np.ndarray, tails: np.ndarray, sizes: np.ndarray
 ) -> int:
-    """Find the paths that close upon themselves; return how many.
+    """Find the paths that close upon themselves, among what `walk` has not seen; how many.
 
-    `starts` (int32) are the first k-mers of all other paths. A circle begins with its
-    smallest k-mer, as that is stored.
+    A circle begins with its smallest k-mer, as that is stored.
     """
-    seen = np.zeros(after.size // 2, dtype=np.uint8)
-    for start in starts:
-        node = np.int64(start)
-        while node >= 0:
-            seen[node >> 1] = 1
-            node = np.int64(after[node])
     n = 0
     for row in range(seen.size):
         if seen[row]:
@@ -105,7 +104,7 @@ def find_circles(
         heads[n] = node
         sizes[n] = 0
         while not seen[node >> 1]:
-            seen[node >> 1] = 1
+            seen[node >> 1] = 2
             tails[n] = node
             sizes[n] += 1
             node = np.int64(after[node])

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dbgclean._files import OutputFolder
 from dbgclean.correct.corrections import refusals, write_corrections
-from dbgclean.graph.ambiguity import ambiguity
+from dbgclean.graph.ambiguity import AmbiguityReport, ambiguity
 from dbgclean.graph.cleaning import classical_clean
-from dbgclean.graph.compaction import compact
+from dbgclean.graph.compaction import compact, compact_rows, outline
 from dbgclean.graph.gfa import write_gfa
 from dbgclean.graph.topology import bubble_arms, first_arms
 from dbgclean.graph.unitig_fasta import write_unitigs
 from dbgclean.graph.unitigs import UnitigGraph
 from dbgclean.log import Progress
+from dbgclean.pipeline.aside import Aside
 from dbgclean.pipeline.passes import CONTROLS, Options, Run, count, judge, open_run, rewrite
 from dbgclean.reads import open_writer, output_names
 from dbgclean.reads.reference import read_sequences
@@ -30,9 +32,11 @@ from dbgclean.report import (
     truth_cost,
     write_outputs,
 )
+from dbgclean.report.cost import junction_nodes
 from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.formats import write_kmer_fasta
 from dbgclean.spectrum.kmers import canonical_kmers
+from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = ["EXAMPLE", "Truth", "analyse", "full_run"]
@@ -88,11 +92,11 @@ def full_run(
         judge(run, table, names)
         del table
         _write_reads(run, out)
-        report = analyse(run, out, true)
-        chosen = run.chosen
-        write_corrections(
-            out.path("corrections.tsv.gz"), run.evidence, chosen.verdicts, chosen.gaps
-        )
+        with Aside(options.threads) as aside:
+            chosen = run.chosen
+            corrections = out.path("corrections.tsv.gz")
+            aside.do(write_corrections, corrections, run.evidence, chosen.verdicts, chosen.gaps)
+            report = analyse(run, out, true)
         progress.start("Writing the report")
         write_outputs(report, out.path("report.json").parent)
         out.commit()
@@ -120,9 +124,12 @@ class Truth:
         self.keys = table.keys
         graph = compact(table.keys, table.counts, k)
         self._arms = _arm_kmers(graph)
+        self._raw_nodes: np.ndarray | None = None
 
-    def cost(self, raw: KmerTable, kmers: KmerTable) -> dict[str, int]:
-        """What a column's k-mer set cost."""
+    def cost(self, raw: KmerTable, kmers: Kmers | KmerTable) -> dict[str, int]:
+        """What a column's k-mer set cost, all of one run."""
+        if self._raw_nodes is None:
+            self._raw_nodes = junction_nodes(raw.keys, raw.k)
         counted = truth_cost(
             self.keys, kmers.keys, kmers.counts, raw_keys=raw.keys, raw_counts=raw.counts
         )
@@ -130,7 +137,7 @@ class Truth:
             "true_kmers_lost": counted.true_kmers_lost,
             "false_kmers_left": counted.false_kmers_left,
             "real_bubbles_closed": real_bubbles_closed(*self._arms, kmers.keys, raw.keys),
-            "new_junctions": new_junctions(raw.keys, kmers.keys, raw.k),
+            "new_junctions": new_junctions(raw.keys, kmers.keys, raw.k, self._raw_nodes),
         }
 
     def reads(self, raw: KmerTable, table: KmerTable) -> dict[str, int]:
@@ -157,43 +164,100 @@ def _arm_kmers(graph: UnitigGraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return canonical_kmers(keys, k), offsets, np.cumsum(bubble)
 
 
+class Kmers(NamedTuple):
+    """Keys (uint64, sorted) and abundances (uint32) of a column's k-mers."""
+
+    keys: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def where(cls, table: KmerTable, kept: np.ndarray) -> Kmers:
+        """Those of a table that are kept."""
+        if kept.all():
+            return cls(table.keys, table.counts)
+        return cls(table.keys[kept], table.counts[kept])
+
+
 def analyse(run: Run, out: OutputFolder, truth: Truth | None) -> dict[str, Any]:
     """Graphs of all columns, the chosen one written; the report."""
     assert run.raw is not None
     assert run.spectrum is not None
-    raw, threads = run.raw, run.options.threads
-    sets: dict[str, KmerTable] = {
-        "raw": raw,
-        "cutoff": raw.select(raw.counts >= run.spectrum.cutoff),
-        "classical": raw.select(classical_clean(raw.keys, raw.counts, raw.k, threads)),
-    }
-    columns: dict[str, dict[str, Any]] = {}
-    order = [*sets, *(name for name in run.columns if name not in sets)]
-    for name in order:
-        run.progress.start(f"Graph of {name}")
-        kmers = sets.pop(name) if name in sets else run.columns[name].kmers
-        graph = compact(kmers.keys, kmers.counts, kmers.k, threads)
-        columns[name] = ambiguity(graph).to_dict()
-        if truth:
-            columns[name].update(truth.cost(raw, kmers))
-        if name in run.columns:
-            columns[name].update(_verdicts(run, name))
-        if name == "raw":
-            write_gfa(out.path("raw.gfa"), graph)
-        if name == run.options.corrector:
-            write_gfa(out.path("clean.gfa"), graph)
-            write_unitigs(out.path("unitigs.fa"), graph)
-            write_kmer_fasta(out.path("kmers.fa.gz"), kmers.keys, kmers.counts, kmers.k)
+    raw = run.raw
+    with Aside(run.options.threads) as aside:
+        graphs = _Graphs(run, out, truth, aside)
+        classical = graphs.raw()
+        sets = {"cutoff": raw.counts >= run.spectrum.cutoff, "classical": classical}
+        order = [*sets, *(name for name in run.columns if name not in sets)]
+        # The chosen one first: there is most to write of it, beside the others.
+        for name in sorted(order, key=lambda name: name != run.options.corrector):
+            run.progress.start(f"Graph of {name}")
+            if name in sets:
+                graphs.column(name, Kmers.where(raw, sets.pop(name)))
+            else:
+                column = run.columns[name]
+                assert column.table is not None
+                assert column.kept is not None
+                graphs.column(name, Kmers.where(column.table, column.kept))
+        stands = _stands(run)
     return build_report(
         config=run.config(),
         inputs=_inputs(run),
         spectrum=_spectrum(run),
         corrections=_corrections(run),
-        ambiguity=columns,
-        abundance=_abundance(run),
+        ambiguity={name: graphs.figures(name) for name in ("raw", *order)},
+        abundance=_abundance(raw, stands),
         alleles=_alleles(run),
         truth=_truth(run, truth),
     )
+
+
+class _Graphs:
+    """The graphs of a run, measured and written as they come."""
+
+    def __init__(self, run: Run, out: OutputFolder, truth: Truth | None, aside: Aside) -> None:
+        self._run = run
+        self._out = out
+        self._truth = truth
+        self._aside = aside
+        self._measured: dict[str, Future[AmbiguityReport]] = {}
+        self._costs: dict[str, dict[str, int]] = {}
+
+    def raw(self) -> np.ndarray:
+        """The raw graph; which of its k-mers the classical cleaner keeps."""
+        run, out = self._run, self._out
+        assert run.raw is not None
+        raw, threads = run.raw, run.options.threads
+        run.progress.start("Graph of raw")
+        compacted = compact_rows(raw.keys, raw.counts, raw.k, threads)
+        self._measured["raw"] = self._aside.do(ambiguity, compacted[0])
+        self._aside.do(write_gfa, out.path("raw.gfa"), compacted[0])
+        if self._truth:
+            self._costs["raw"] = self._truth.cost(raw, raw)
+        run.progress.start("Graph of classical")
+        return classical_clean(raw.keys, raw.counts, raw.k, threads, compacted=compacted)
+
+    def column(self, name: str, kmers: Kmers) -> None:
+        """Graph of a column, written where it is the one that was asked for."""
+        run, out, aside = self._run, self._out, self._aside
+        assert run.raw is not None
+        k, threads = run.raw.k, run.options.threads
+        chosen = name == run.options.corrector
+        graph = (compact if chosen else outline)(kmers.keys, kmers.counts, k, threads)
+        self._measured[name] = aside.do(ambiguity, graph)
+        if chosen:
+            aside.do(write_gfa, out.path("clean.gfa"), graph)
+            aside.do(write_unitigs, out.path("unitigs.fa"), graph)
+            aside.do(write_kmer_fasta, out.path("kmers.fa.gz"), kmers.keys, kmers.counts, k)
+        if self._truth:
+            self._costs[name] = self._truth.cost(run.raw, kmers)
+
+    def figures(self, name: str) -> dict[str, Any]:
+        """What the report says of a column."""
+        return {
+            **self._measured[name].result().to_dict(),
+            **self._costs.get(name, {}),
+            **(_verdicts(self._run, name) if name in self._run.columns else {}),
+        }
 
 
 def _inputs(run: Run) -> list[dict[str, Any]]:
@@ -232,12 +296,22 @@ def _corrections(run: Run) -> dict[str, Any]:
     return result | {"kmers_dropped": dropped}
 
 
-def _abundance(run: Run) -> dict[str, Any]:
-    """Raw abundance of the raw k-mers that the chosen column kept and removed."""
+def _stands(run: Run) -> np.ndarray:
+    """Which of the raw k-mers the chosen column kept."""
+    chosen = run.chosen
     assert run.raw is not None
-    stands = np.isin(run.raw.keys, run.chosen.kmers.keys, assume_unique=True)
+    assert chosen.table is not None
+    assert chosen.kept is not None
+    rows = rows_among(run.raw.keys, chosen.table.keys)
+    stands: np.ndarray = rows >= 0
+    stands[stands] = chosen.kept[rows[stands]]
+    return stands
+
+
+def _abundance(raw: KmerTable, stands: np.ndarray) -> dict[str, Any]:
+    """Raw abundance of the raw k-mers that the chosen column kept and removed."""
     return {
-        name: histogram_pairs(np.bincount(np.minimum(run.raw.counts[mask], 100_000)))
+        name: histogram_pairs(np.bincount(np.minimum(raw.counts[mask], 100_000)))
         for name, mask in (("kept", stands), ("removed", ~stands))
     }
 

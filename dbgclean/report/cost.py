@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from dbgclean.spectrum.kmers import reverse_complements
+from dbgclean.spectrum.membership import rows_among
+
 __all__ = ["TruthCost", "junction_nodes", "new_junctions", "real_bubbles_closed", "truth_cost"]
 
 LEVELS = (1, 2, 3)
@@ -82,13 +85,15 @@ def truth_cost(
         before = np.full(len(truth_keys), max(LEVELS), dtype=np.int64)
     else:
         before = _abundance(truth_keys, raw_keys, raw_counts)
-    false_counts = counts[~_member(keys, truth_keys)]
+    false_counts = counts[rows_among(keys, truth_keys) < 0]
     lost = {a: int(np.count_nonzero((before >= a) & (now < a))) for a in LEVELS}
     left = {a: int(np.count_nonzero(false_counts >= a)) for a in LEVELS}
     return TruthCost(lost[1], lost[2], lost[3], left[1], left[2], left[3])
 
 
-def new_junctions(raw_keys: np.ndarray, keys: np.ndarray, k: int) -> int:
+def new_junctions(
+    raw_keys: np.ndarray, keys: np.ndarray, k: int, raw_nodes: np.ndarray | None = None
+) -> int:
     """Count the branches that the k-mers at hand have and the raw reads did not.
 
     A read corrected to something that its neighbours are not makes a k-mer that nobody
@@ -100,9 +105,12 @@ def new_junctions(raw_keys: np.ndarray, keys: np.ndarray, k: int) -> int:
         uint64, sorted unique canonical k-mers of the raw and of the cleaned table.
     k
         Length, odd, at most 31.
+    raw_nodes
+        `junction_nodes` of ``raw_keys``, where they are at hand.
     """
     found = junction_nodes(keys, k)
-    return int(np.count_nonzero(~_member(found, junction_nodes(raw_keys, k))))
+    before = junction_nodes(raw_keys, k) if raw_nodes is None else raw_nodes
+    return int(np.count_nonzero(rows_among(found, before) < 0))
 
 
 def junction_nodes(keys: np.ndarray, k: int) -> np.ndarray:
@@ -122,7 +130,8 @@ def junction_nodes(keys: np.ndarray, k: int) -> np.ndarray:
         branch, so each junction appears once, whatever its strand.
     """
     keys = np.asarray(keys, dtype=np.uint64)
-    nodes = np.concatenate([keys, _reverse_complement(keys, k)]) >> np.uint64(2)
+    nodes = np.concatenate([keys, reverse_complements(keys, k)])
+    nodes >>= np.uint64(2)
     nodes.sort()
     first = np.ones(len(nodes), dtype=bool)
     first[1:] = nodes[1:] != nodes[:-1]
@@ -131,7 +140,7 @@ def junction_nodes(keys: np.ndarray, k: int) -> np.ndarray:
     unique = nodes[starts]
     branching = unique[ways_out > 1]
     # A k-mer enters a node exactly where one leaves the node's reverse complement.
-    return branching[_member(_reverse_complement(branching, k - 1), unique)]
+    return branching[_member(reverse_complements(branching, k - 1), unique)]
 
 
 def real_bubbles_closed(
@@ -172,41 +181,21 @@ def _open_bubbles(
     return np.bincount(arm_bubble[whole], minlength=int(arm_bubble.max()) + 1) >= 2
 
 
-def _rows(queries: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Row of each query in the sorted keys, and whether it is there."""
-    if len(keys) == 0:
-        return np.zeros(len(queries), dtype=np.int64), np.zeros(len(queries), dtype=bool)
-    at = np.minimum(np.searchsorted(keys, queries), len(keys) - 1)
-    return at, keys[at] == queries
-
-
 def _member(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    return _rows(queries, keys)[1]
+    """True where a query, in any order, is in the sorted keys."""
+    if len(keys) == 0:
+        return np.zeros(len(queries), dtype=bool)
+    at = np.minimum(np.searchsorted(keys, queries), len(keys) - 1)
+    there: np.ndarray = keys[at] == queries
+    return there
 
 
 def _abundance(queries: np.ndarray, keys: np.ndarray, counts: np.ndarray) -> np.ndarray:
     if len(keys) != len(counts):
         msg = f"truth_cost: {len(keys)} k-mers but {len(counts)} counts"
         raise ValueError(msg)
-    at, there = _rows(queries, keys)
+    rows = rows_among(queries, keys)
     found = np.zeros(len(queries), dtype=np.int64)
-    found[there] = counts[at[there]]
+    there = rows >= 0
+    found[there] = counts[rows[there]]
     return found
-
-
-_SWAPS = (
-    (2, 0x3333333333333333),
-    (4, 0x0F0F0F0F0F0F0F0F),
-    (8, 0x00FF00FF00FF00FF),
-    (16, 0x0000FFFF0000FFFF),
-    (32, 0x00000000FFFFFFFF),
-)
-
-
-def _reverse_complement(keys: np.ndarray, k: int) -> np.ndarray:
-    """Reverse complement of packed k-mers: complement, then reverse the 2-bit groups."""
-    flipped = ~keys
-    for shift, low in _SWAPS:
-        step, mask = np.uint64(shift), np.uint64(low)
-        flipped = ((flipped >> step) & mask) | ((flipped & mask) << step)
-    return flipped >> np.uint64(64 - 2 * k)
