@@ -8,7 +8,6 @@ controls.
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -27,6 +26,7 @@ from dbgclean.pipeline.runs import Column, Run, open_run, sample_of
 from dbgclean.reads import open_writer
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.histogram import Spectrum, fit_spectrum
+from dbgclean.spectrum.spill import temporary_folder
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = [
@@ -104,7 +104,7 @@ def _count_at(
             threads=options.threads,
             min_quality=options.min_quality,
             memory_bytes=options.memory_bytes // len(sizes) if options.memory_bytes else None,
-            tmp=options.tmp or tempfile.gettempdir(),
+            tmp=temporary_folder(options.tmp),
             min_count=1 if k == whole else 2,
         )
         for k in sizes
