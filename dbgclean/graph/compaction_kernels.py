@@ -125,8 +125,8 @@ def turn(
 ) -> None:
     """Give each path the direction that begins with the smaller k-mer; `firsts` gets it."""
     for i in range(heads.size):
-        head = heads[i]
-        back = tails[i] ^ 1
+        head = np.int64(heads[i])
+        back = np.int64(tails[i]) ^ 1
         forward = _oriented_kmer(keys, head, k)
         backward = _oriented_kmer(keys, back, k)
         if backward < forward:

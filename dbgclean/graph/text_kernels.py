@@ -106,7 +106,7 @@ def segment_lines(
         n = _bases(out, n + 1, codes[offsets[unitig] : offsets[unitig + 1]], letters)
         n = _number(out, _word(out, n, words[0]), offsets[unitig + 1] - offsets[unitig])
         n = _number(out, _word(out, n, words[1]), abundance[unitig])
-        n = decimal(out, _word(out, n, words[2]), depth[unitig], 3)
+        n = decimal(out, _word(out, n, words[2]), depth[unitig], np.int64(3))
         out[n] = _LINE
         n += 1
     return n
@@ -158,7 +158,7 @@ def unitig_records(
         n = _number(out, n + 1, np.int64(unitig))
         n = _number(out, _word(out, n, words[0]), offsets[unitig + 1] - offsets[unitig])
         n = _number(out, _word(out, n, words[1]), abundance[unitig])
-        n = decimal(out, _word(out, n, words[2]), depth[unitig], 1)
+        n = decimal(out, _word(out, n, words[2]), depth[unitig], np.int64(1))
         for node in (2 * unitig, 2 * unitig + 1):
             for i in range(link_offsets[node], link_offsets[node + 1]):
                 target = np.int64(link_targets[i])

@@ -82,16 +82,17 @@ def parallel_arms(
         first = link_offsets[source]
         last = link_offsets[source + 1]
         for i in range(first, last):
-            sink = _lone_target(link_offsets, link_targets, link_targets[i])
+            sink = _lone_target(link_offsets, link_targets, np.int64(link_targets[i]))
             # Two different unitigs, and of a bubble and its mirror the smaller.
             if sink < 0 or source >= (sink ^ 1) or (sink >> 1) == (source >> 1):
                 continue
             begin = n
             known = False
             for j in range(first, last):
-                if _lone_target(link_offsets, link_targets, link_targets[j]) == sink:
+                arm = np.int64(link_targets[j])
+                if _lone_target(link_offsets, link_targets, arm) == sink:
                     known = known or j < i
-                    arms[n] = link_targets[j]
+                    arms[n] = arm
                     ends[n, 0] = source
                     ends[n, 1] = sink
                     n += 1
