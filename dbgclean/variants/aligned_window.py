@@ -149,7 +149,7 @@ def gaps_of_reads(placement: Placement, reference: np.ndarray) -> dict[Allele, n
     bounds = np.searchsorted(inverse.reshape(-1)[order], np.arange(len(first) + 1))
     found: dict[Allele, np.ndarray] = {}
     for group, row in enumerate(first.tolist()):
-        read, before, gone, more, at, _ = events[row].tolist()
+        gone, more, at = events[row, 2:].tolist()
         alt = placement.codes[at : at + more]
         # The event says where it stands on the left; its bases still as the read has them.
         last = int(placement.where[at - 1])

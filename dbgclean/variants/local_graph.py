@@ -89,20 +89,17 @@ def find_arms(
     on_path[rows[once]] = 2 * once + (path.kmers[once] != canonical[once])
     index = table.index()
     counts = table.counts.astype(np.int64)
-    found: list[tuple[np.ndarray, np.ndarray]] = []
     room = 1 << 12
-    while True:
+    n = -1
+    while n < 0:
         rows_out = np.zeros((room, 5), np.int64)
         text = np.zeros(room * 64, np.uint8)
         n = _walk(
             path.kmers, own, path.copies, np.int64(path.k), path.codes, index.slots, index.rows,
             index.mask, counts, on_path, least, rows_out, text,
         )  # fmt: skip
-        if n >= 0:
-            found.append((rows_out[:n], text))
-            break
         room *= 4
-    return _collect(found[0][0], found[0][1], path.k)
+    return _collect(rows_out[:n], text, path.k)
 
 
 def _collect(rows: np.ndarray, text: np.ndarray, k: int) -> tuple[list[Arm], list[DeadEnd]]:
@@ -132,7 +129,7 @@ def _put(
     rows: np.ndarray, n: int, p: int, q: int, first: int, bases: np.ndarray, size: int,
     abundance: int, text: np.ndarray,
 ) -> int:  # fmt: skip
-    """Write one arm; -1 where there is no room."""
+    """Write one arm; where there is no room, -1."""
     if n >= len(rows) or first + size > len(text):
         return -1
     # Slices of arrays take numba seconds to compile; a loop does not.
@@ -144,62 +141,73 @@ def _put(
 
 
 @numba.njit(cache=True, nogil=True)
+def _comes_back(place: int, p: int, is_canonical: bool, depth: int) -> bool:
+    """A k-mer of the reference in its own direction, and near: on the other strand or far
+    away it is another copy, not an allele of this one."""
+    along = is_canonical == (place % 2 == 0)
+    return depth > 0 and along and abs(place // 2 - p) <= _LONGEST
+
+
+@numba.njit(cache=True, nogil=True)
+def _explore(
+    p: int, kmer: np.uint64, k: int, own_base: int, slots: np.ndarray, rows: np.ndarray,
+    mask: np.uint64, counts: np.ndarray, on_path: np.ndarray, least: int, scratch: np.ndarray,
+    stack: np.ndarray, n: int, at: int, out: np.ndarray, text: np.ndarray,
+) -> tuple[int, int]:  # fmt: skip
+    """Depth first from one place of the reference; rows of ``scratch``: base to try next,
+    least abundance so far, bases, bases of the longest branch. Returns rows and text used."""
+    tried, lowest, bases, longest = scratch[0], scratch[1], scratch[2], scratch[3]
+    stack[0], tried[0], lowest[0] = kmer, 0, np.int64(1) << 60
+    depth, first, steps, reach, reach_low = 0, n, 0, 0, 0
+    while depth >= 0 and n - first < _MOST_ARMS and steps < _MOST_STEPS:
+        b = tried[depth]
+        tried[depth] += 1
+        if b > 3 or depth >= _LONGEST:
+            depth -= 1
+            continue
+        ahead, key, row = _successor(stack[depth], b, k, slots, rows, mask)
+        place = on_path[row] if row >= 0 else -2
+        steps += 1
+        if place == -2 or (depth == 0 and b == own_base) or (place < 0 and counts[row] < least):
+            continue
+        bases[depth] = b
+        if place >= 0:
+            if _comes_back(place, p, ahead == key, depth):
+                at = _put(out, n, p, place // 2, at, bases, depth + 1, lowest[depth], text)
+                if at < 0:
+                    return n, at
+                n += 1
+            continue
+        depth += 1
+        stack[depth], tried[depth] = ahead, 0
+        lowest[depth] = min(lowest[depth - 1], counts[row])
+        if depth > reach:
+            reach, reach_low = depth, lowest[depth]
+            for i in range(depth):
+                longest[i] = bases[i]
+    if n == first and reach >= _SHORTEST_TIP:
+        at = _put(out, n, p, np.int64(-1), at, longest, reach, reach_low, text)
+        n += 1
+    return n, at
+
+
+@numba.njit(cache=True, nogil=True)
 def _walk(
     kmers: np.ndarray, own: np.ndarray, copies: np.ndarray, k: int, reference: np.ndarray,
     slots: np.ndarray, rows: np.ndarray, mask: np.uint64, counts: np.ndarray,
     on_path: np.ndarray, least: np.ndarray, out: np.ndarray, text: np.ndarray,
 ) -> int:  # fmt: skip
-    """Depth first from every place where the reads leave the path; -1: out of room."""
+    """Search from every place where the reads may leave the path; -1: out of room."""
     stack = np.zeros(_LONGEST + 1, np.uint64)
-    tried = np.zeros(_LONGEST + 1, np.int8)
-    lowest = np.zeros(_LONGEST + 1, np.int64)
-    bases = np.zeros(_LONGEST + 1, np.uint8)
-    longest = np.zeros(_LONGEST + 1, np.uint8)
+    scratch = np.zeros((4, _LONGEST + 1), np.int64)
     n, at = 0, 0
     for p in range(len(kmers)):
         if own[p] == 0 or copies[p] != 1 or p + k >= len(reference):
             continue
-        stack[0], tried[0], lowest[0] = kmers[p], 0, np.int64(1) << 60
-        depth, arms, steps, reach, reach_low = 0, 0, 0, 0, 0
-        while depth >= 0 and arms < _MOST_ARMS and steps < _MOST_STEPS:
-            b = tried[depth]
-            if b > 3 or depth >= _LONGEST:
-                depth -= 1
-                continue
-            tried[depth] += 1
-            if depth == 0 and b == reference[p + k]:
-                continue
-            steps += 1
-            ahead, key, row = _successor(stack[depth], b, k, slots, rows, mask)
-            if row < 0:
-                continue
-            place = on_path[row]
-            if place < 0 and counts[row] < least[p]:
-                continue
-            bases[depth] = b
-            if place == -2:
-                continue
-            if place >= 0:
-                q = place // 2
-                # On the other strand, or far away: another copy, not an allele of this one.
-                same = (ahead != key) == (place % 2 == 1)
-                if depth > 0 and same and abs(q - p) <= _LONGEST:
-                    at = _put(out, n, p, q, at, bases, depth + 1, lowest[depth], text)
-                    if at < 0:
-                        return -1
-                    n += 1
-                    arms += 1
-                continue
-            depth += 1
-            stack[depth], tried[depth] = ahead, 0
-            lowest[depth] = min(lowest[depth - 1], counts[row])
-            if depth > reach:
-                reach, reach_low = depth, lowest[depth]
-                for i in range(depth):
-                    longest[i] = bases[i]
-        if arms == 0 and reach >= _SHORTEST_TIP:
-            at = _put(out, n, p, -1, at, longest, reach, reach_low, text)
-            if at < 0:
-                return -1
-            n += 1
+        n, at = _explore(
+            p, kmers[p], k, reference[p + k], slots, rows, mask, counts, on_path, least[p],
+            scratch, stack, n, at, out, text,
+        )  # fmt: skip
+        if at < 0:
+            return -1
     return n

@@ -214,30 +214,30 @@ def _settle(
             continue
         for i in range(k):
             lies[2, t + i] = lies[0, t] + (k - 1 - i if turned else i)
-    sign = -1 if turned else 1
-    size = len(reference)
-    for t in range(1, n):
-        if lies[2, t] < 0 and lies[2, t - 1] >= 0 and bases[t] < 4:
-            p = lies[2, t - 1] + sign
-            if 0 <= p < size and reference[p] < 4:
-                same = reference[p] == (3 - bases[t] if turned else bases[t])
-                ahead = t + 1
-                while ahead < n and bases[ahead] < 4 and lies[2, ahead] < 0:
-                    ahead += 1
-                free = ahead == n or bases[ahead] > 3 or (lies[2, ahead] - p) * sign > 0
-                if same and free:
-                    lies[2, t] = p
-    for t in range(n - 2, -1, -1):
-        if lies[2, t] < 0 and lies[2, t + 1] >= 0 and bases[t] < 4:
-            p = lies[2, t + 1] - sign
-            if 0 <= p < size and reference[p] < 4:
-                same = reference[p] == (3 - bases[t] if turned else bases[t])
-                back = t - 1
-                while back >= 0 and bases[back] < 4 and lies[2, back] < 0:
-                    back -= 1
-                free = back < 0 or bases[back] > 3 or (p - lies[2, back]) * sign > 0
-                if same and free:
-                    lies[2, t] = p
+    _fill(bases, n, lies, turned, reference, 1)
+    _fill(bases, n, lies, turned, reference, -1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill(
+    bases: np.ndarray, n: int, lies: np.ndarray, turned: bool, reference: np.ndarray, step: int
+) -> None:
+    """Carry offsets from base to base in one direction, as long as the bases are the
+    reference's and those further on lie further on."""
+    ahead = -step if turned else step
+    t = step if step > 0 else n - 2
+    while 0 <= t < n:
+        p = lies[2, t - step] + ahead
+        free = lies[2, t] < 0 and lies[2, t - step] >= 0 and bases[t] < 4
+        if free and 0 <= p < len(reference):
+            same = reference[p] == (3 - bases[t] if turned else bases[t])
+            i = t + step
+            while 0 <= i < n and bases[i] < 4 and lies[2, i] < 0:
+                i += step
+            open_end = i < 0 or i >= n or bases[i] > 3
+            if same and (open_end or (lies[2, i] - p) * ahead > 0):
+                lies[2, t] = p
+        t += step
 
 
 @numba.njit(cache=True, nogil=True)
@@ -374,15 +374,15 @@ def _mark_inserted(where: np.ndarray, start: int, stop: int) -> None:
 
 
 def gap_events(placement: Placement, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gaps of all reads, moved as far to the left as they mean the same.
+    """Gaps of all reads, named so that what means the same has one name.
 
     Returns
     -------
     events
-        int64 (n, 6), in the order of the reads: read, offset of the last reference base
-        before the gap, bases deleted, bases inserted, index in ``placement`` of the first
-        base that is put in, and one past the last place to the right where the gap might
-        stand as well.
+        int64 (n, 5), in the order of the reads: read, offset of the last reference base
+        before the gap where it is moved to the left as far as it goes, bases deleted,
+        bases inserted, and index in ``placement`` of the first base behind what is deleted
+        or of the first that is put in.
     inserted
         uint64 (n,): hash of the inserted bases as they stand at that place.
     """
@@ -390,15 +390,24 @@ def gap_events(placement: Placement, reference: np.ndarray) -> tuple[np.ndarray,
     jump = np.zeros(len(flat), bool)
     jump[:-1] = (flat[:-1] >= 0) & (flat[1:] != flat[:-1] + 1)
     room = int(np.count_nonzero(jump))
-    events, names = np.zeros((room, 6), np.int64), np.zeros(room, np.uint64)
+    events, names = np.zeros((room, 5), np.int64), np.zeros(room, np.uint64)
     n = _gap_events(placement.codes, placement.offsets, flat, reference, events, names)
     return events[:n], names[:n]
 
 
 @numba.njit(cache=True, nogil=True)
-def _inserted_at(codes: np.ndarray, first: int, n: int, moved: int, i: int) -> np.uint8:
-    """Base ``i`` of an insertion that was moved ``moved`` places to the left."""
-    return codes[first + (i - moved) % n]
+def _moved(
+    codes: np.ndarray, reference: np.ndarray, p: int, lacking: int, extra: int, first: int
+) -> int:
+    """How far a gap behind base ``p`` of the reference goes to the left."""
+    moved = 0
+    if lacking == 0:
+        while p - moved >= 0 and reference[p - moved] == codes[first + (extra - 1 - moved) % extra]:
+            moved += 1
+    elif extra == 0:
+        while p - moved >= 0 and reference[p - moved] == reference[p - moved + lacking]:
+            moved += 1
+    return moved
 
 
 @numba.njit(cache=True, nogil=True)
@@ -407,44 +416,25 @@ def _gap_events(
     events: np.ndarray, names: np.ndarray,
 ) -> int:  # fmt: skip
     n = 0
-    size = len(reference)
     for r in range(len(offsets) - 1):
         last = -1
         for j in range(offsets[r], offsets[r + 1]):
             if where[j] == OFF:
                 last = -1
-                continue
             if where[j] < 0:
                 continue
             extra = j - last - 1
             lacking = where[j] - where[last] - 1 if last >= 0 else 0
             if last >= 0 and (extra > 0 or lacking > 0):
-                p, moved, right = where[last], 0, where[last] + lacking
-                if lacking == 0:
-                    while p >= 0 and reference[p] == codes[last + 1 + (extra - 1 - moved) % extra]:
-                        p -= 1
-                        moved += 1
-                    ahead = 0
-                    while (
-                        right + 1 < size and reference[right + 1] == codes[last + 1 + ahead % extra]
-                    ):
-                        right += 1
-                        ahead += 1
-                elif extra == 0:
-                    while p >= 0 and reference[p] == reference[p + lacking]:
-                        p -= 1
-                    while (
-                        right + 1 < size and reference[right + 1] == reference[right + 1 - lacking]
-                    ):
-                        right += 1
-                if p >= 0:
-                    name = np.uint64(extra)
-                    for i in range(extra):
-                        base = _inserted_at(codes, last + 1, extra, moved, i)
-                        name = name * np.uint64(1000003) + np.uint64(base + 1)
+                moved = _moved(codes, reference, where[last], lacking, extra, last + 1)
+                name = np.uint64(extra)
+                for i in range(extra):
+                    base = codes[last + 1 + (i - moved) % extra]
+                    name = name * np.uint64(1000003) + np.uint64(base + 1)
+                if where[last] - moved >= 0:
                     names[n] = name
-                    events[n, 0], events[n, 1], events[n, 2] = r, p, lacking
-                    events[n, 3], events[n, 4], events[n, 5] = extra, last + 1, right + 1
+                    events[n, 0], events[n, 1], events[n, 2] = r, where[last] - moved, lacking
+                    events[n, 3], events[n, 4] = extra, last + 1
                     n += 1
             last = j
     return n

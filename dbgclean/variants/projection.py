@@ -78,14 +78,8 @@ def _project(
                 continue
             if p == INSERTED:
                 differs[r] = 1
-                run = j
-                while run > start and where[run - 1] == INSERTED and j - run < MAX_GAP:
-                    run -= 1
-                end = j
-                while end + 1 < stop and where[end + 1] == INSERTED and end - run < MAX_GAP:
-                    end += 1
                 # What the corrector would not take for a gap it is not told of.
-                if end - run < MAX_GAP:
+                if _run(where, j, start, stop) <= MAX_GAP:
                     path[i] = GAP
                     place[i] = ON_PATH
                 continue
@@ -99,16 +93,33 @@ def _project(
             if lacking > 0:
                 differs[r] = 1
             if 0 < lacking <= MAX_GAP:
-                bases = np.int64(0)
-                for x in range(lacking):
-                    base = reference[p - 1 - x] if turned[r] else reference[where[last] + 1 + x]
-                    bases = (bases << 2) | np.int64(3 - base if turned[r] else base)
                 missing[n, 0] = start + stop - 1 - last if turned[r] else j
                 missing[n, 1] = lacking
-                missing[n, 2] = bases
+                missing[n, 2] = _packed(reference, where[last] + 1, p, turned[r])
                 n += 1
             last = j
     return n
+
+
+@numba.njit(cache=True, nogil=True)
+def _run(where: np.ndarray, j: int, start: int, stop: int) -> int:
+    """Inserted bases in a row around base ``j``, counted to a few more than a gap has."""
+    low, high = j, j
+    while low > start and where[low - 1] == INSERTED and j - low <= MAX_GAP:
+        low -= 1
+    while high + 1 < stop and where[high + 1] == INSERTED and high - j <= MAX_GAP:
+        high += 1
+    return high - low + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _packed(reference: np.ndarray, start: int, stop: int, turned: int) -> int:
+    """Bases of the reference as the read would have them, 2 bits each, first in the highest."""
+    bases = 0
+    for x in range(stop - start):
+        base = 3 - reference[stop - 1 - x] if turned else reference[start + x]
+        bases = (bases << 2) | int(base)
+    return bases
 
 
 def slice_reads(
