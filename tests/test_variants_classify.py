@@ -59,6 +59,7 @@ ONE_SIDED = {"alt_forward": 0, "alt_reverse": 14, "ref_forward": 20, "ref_revers
         ({"verdict": "error", "others": 3.0}, "error", "", "0/0"),
         ({"verdict": "error", "others": 3.0, "ref_forward": 0, "ref_reverse": 0}, "variant",
          "homozygous", "1/1"),
+        ({"verdict": "error", "alt_forward": 6, "alt_reverse": 0}, "error", "", "0/0"),
         ({"others": 3.0, "run": 45}, "repeat", "", "./."),
         (PAIR, "variant", "low-frequency", "0/1"),
         (PAIR | {"posterior": 0.8}, "undecided", "", "./."),

@@ -198,7 +198,9 @@ def _classes(table: AlleleTable, signs: Signs, genotypes: _Genotypes, rules: Rul
     # A genotype overrules the corrector only where nothing else takes its side: no error
     # explains an allele that all fragments show, but noise piles up to that of one copy.
     one_copy = genotypes.of_a_copy & (genotypes.best == HETEROZYGOUS)
-    believed = real | (genotypes.of_a_copy & ~(one_copy & (artefacts + repeats == 1)))
+    one_strand = np.minimum(table.alt_forward, table.alt_reverse) == 0
+    doubted = one_copy & ((artefacts + repeats == 1) | one_strand)
+    believed = real | (genotypes.of_a_copy & ~doubted)
     klass = np.full(len(table), ERROR, np.uint8)
     # Of gaps a verdict asks for more than P(real): what only lacks fragments is open.
     klass[(table.verdict != verdicts.ERROR) | (table.posterior > _LIKELIER)] = UNDECIDED
