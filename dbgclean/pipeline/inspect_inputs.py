@@ -24,7 +24,9 @@ logger = logging.getLogger(__name__)
 # Cores of windows: short, so that k-mers of the reference seldom repeat within one, and
 # long enough that a window's own errors tell how often it errs.
 _CORE = 4000
-_PAD = 100
+_PAD, _WIDEST_PAD = 100, 1000
+# Bases read that a window should have, its surroundings included, to know how reads err here.
+_ENOUGH = 200_000
 # Most bases read in one core: what bounds memory where the depth is great.
 _HEAVIEST = 1_000_000
 _BIN = 50
@@ -184,10 +186,12 @@ def _survey(sample: Alignments, region: Region, options: InspectOptions) -> Surv
     statistics, weights = survey_region(
         sample, region, min_mapping_quality=options.min_mapping_quality, bin_size=_BIN
     )
+    longest = min(_CORE, len(region))
+    depth = max(1.0, float(weights.sum()) / len(region))
     windows = cut_windows(
         region,
         _CORE,
-        _PAD,
+        int(np.clip((_ENOUGH / depth - longest) / 2, _PAD, _WIDEST_PAD)),
         length=sample.contigs[region.contig],
         weights=weights,
         bin_size=_BIN,
