@@ -14,6 +14,7 @@ import numba
 import numpy as np
 
 from dbgclean.evidence.beam import Beam, extend
+from dbgclean.evidence.copying import copy_to
 from dbgclean.evidence.gaps import DISPUTED, MAX_GAP, ON_PATH, OUTSIDE, jump, mask_seams
 from dbgclean.evidence.lookup import (
     COUNT_SHIFT,
@@ -70,7 +71,7 @@ def _extend_twice(
 
     The path is left in rows 4 (bases) and 5 (disputed), behind the anchor's last k-mer.
     """
-    rows[4, start - k : start] = observed[start - k : start]
+    copy_to(rows[4], start - k, observed, start - k, start)
     forward = _pack(observed, start - k, k)
     reverse = revcomp(forward, k)
     best, best_foreign = start, False
@@ -85,8 +86,8 @@ def _extend_twice(
             if reached == end or level == 1:
                 break
         elif reached > best:
-            rows[4, start:reached] = path[start:reached]
-            rows[5, start:reached] = disputed[start:reached]
+            copy_to(rows[4], start, path, start, reached)
+            copy_to(rows[5], start, disputed, start, reached)
             best, best_foreign = reached, foreign
     return best, best_foreign
 
@@ -140,7 +141,7 @@ def _note(missing: np.ndarray, found: np.ndarray, n: np.int64) -> np.int64:
     """Add a deletion to those of the read, if there is one and there is room."""
     if missing[1] == 0 or n >= len(found):
         return n
-    found[n] = missing
+    copy_to(found[n], np.int64(0), missing, np.int64(0), np.int64(3))
     return n + 1
 
 
@@ -254,7 +255,7 @@ def _near_anchor(
                     hits += 1
                     where, what = i, np.int64(own ^ x)
         if hits == 1:
-            rows[8, :length] = rows[0, :length]
+            copy_to(rows[8], np.int64(0), rows[0], np.int64(0), length)
             rows[8, start + where] = what
             return start
     return np.int64(-1)
@@ -316,7 +317,7 @@ def thread_read(
     if first < 0:
         return np.uint8(NO_ANCHOR), zero
     if put < 0:
-        rows[8, :length] = rows[0, :length]
+        copy_to(rows[8], np.int64(0), rows[0], np.int64(0), length)
     rows[9, :length] = OUTSIDE
     rows[10, :length] = 0
     own = rows[0, max(put, zero)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from dbgclean.evidence.copying import copy_to
 from dbgclean.evidence.gaps import MASKED, MAX_GAP, OUTSIDE
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, payload_of
 from dbgclean.spectrum.kmers import revcomp
@@ -98,8 +99,8 @@ def _depth(
     whole = np.zeros(size, np.uint8)
     for i in range(n_left):
         whole[n_left - 1 - i] = left[i]
-    whole[n_left : n_left + n_own] = own[:n_own]
-    whole[n_left + n_own :] = right[:n_right]
+    copy_to(whole, n_left, own, np.int64(0), n_own)
+    copy_to(whole, n_left + n_own, right, np.int64(0), n_right)
     first, last = n_left - a - 1, n_left + n_own + b
     deepest = np.int64(0)
     for start in range(size - k + 1):
@@ -188,8 +189,8 @@ def describe_gaps(
             continue
         for i in range(a):
             middle[i] = left[a - 1 - i]
-        middle[a : a + n] = own[:n]
-        middle[a + n : a + n + b] = right[:b]
+        copy_to(middle, a, own, np.int64(0), np.int64(n))
+        copy_to(middle, a + n, right, np.int64(0), b)
         flanks, name = _name(left, right, a, b, middle, n + a + b, size[g], False)
         other, other_name = _name(left, right, a, b, middle, n + a + b, size[g], True)
         against = other < flanks or (other == flanks and other_name < name)

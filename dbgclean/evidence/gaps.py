@@ -13,6 +13,7 @@ import numba
 import numpy as np
 
 from dbgclean.evidence.beam import Beam, extend
+from dbgclean.evidence.copying import copy_to
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, payload_of, successors, walk_deepest
 from dbgclean.spectrum.kmers import revcomp
 
@@ -95,6 +96,7 @@ def jump(
         gap helps, ``reached`` is returned as it came.
     """
     at = _break_point(observed, path, start, reached)
+    zero = np.int64(0)
     best_cost = np.inf
     best_size = 0
     walked = np.zeros(MAX_GAP, np.uint8)
@@ -104,14 +106,14 @@ def jump(
         resume = at + size if size > 0 else at
         if size == 0 or end - resume < _MIN_RESUME:
             continue
-        work[:k] = path[at - k : at]
+        copy_to(work, zero, path, at - k, at)
         if size < 0:
             last = np.uint64(0)
             for i in range(at - k, at):
                 last = (last << np.uint64(2)) | np.uint64(path[i])
             if walk_deepest(last, revcomp(last, k), level, nodes, k, walked[:gap]) < gap:
                 continue
-            work[k : k + gap] = walked[:gap]
+            copy_to(work, k, walked, zero, np.int64(gap))
         shift = gap if size < 0 else 0
         forward = np.uint64(0)
         for i in range(shift, shift + k):
@@ -126,10 +128,10 @@ def jump(
         cost += _edit_total(observed, qualities, trial, resume, end, costs)
         if cost < best_cost and cost < (end - resume) * 0.8:
             best_cost, best_size = cost, size
-            path[resume:end] = trial[resume:end]
+            copy_to(path, resume, trial, resume, end)
             ambiguous[at:resume] = 0
-            ambiguous[resume:end] = trial_ambiguous[resume:end]
-            inserted[:gap] = walked[:gap]
+            copy_to(ambiguous, resume, trial_ambiguous, resume, end)
+            copy_to(inserted, zero, walked, zero, np.int64(gap))
     if best_size == 0:
         return reached, at, 0
     if best_size > 0:

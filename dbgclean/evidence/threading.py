@@ -33,6 +33,7 @@ from dbgclean.evidence.anchors import (
     thread_read,
 )
 from dbgclean.evidence.beam import Beam, new_beam, unowned_beam
+from dbgclean.evidence.copying import copy_to
 from dbgclean.evidence.gaps import ON_PATH
 from dbgclean.evidence.lookup import Nodes, unowned_nodes
 from dbgclean.evidence.runs import is_clean, look_up, turn_payloads
@@ -207,7 +208,7 @@ def _thread_reads(
         for m in range(n):
             if turned:
                 other_strand(found[m], length)
-            missing[n_missing] = found[m]
+            copy_to(missing[n_missing], np.int64(0), found[m], np.int64(0), np.int64(3))
             missing[n_missing, 0] += start
             n_missing += 1
     return n_missing

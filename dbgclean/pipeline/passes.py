@@ -44,6 +44,9 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+# Interpreter, libraries (the network's are the largest) and batches under way.
+_BESIDES = 600 << 20
+
 CONTROLS = ("nearest", "likelihood", "autoencoder")
 
 
@@ -98,12 +101,15 @@ def _count_at(
     needs no more than their number.
     """
     options = run.options
+    memory = options.memory_bytes
+    if memory:
+        memory = max(memory - _BESIDES, memory // 4)
     counters = {
         k: KmerCounter(
             k,
             threads=options.threads,
             min_quality=options.min_quality,
-            memory_bytes=options.memory_bytes // len(sizes) if options.memory_bytes else None,
+            memory_bytes=memory // len(sizes) if memory else None,
             tmp=temporary_folder(options.tmp),
             min_count=1 if k == whole else 2,
         )
