@@ -15,7 +15,8 @@ from small_windows import (
 
 from dbgclean.correct.verdicts import REAL
 from dbgclean.variants.allele_table import KINDS
-from dbgclean.variants.evidence import WindowEvidence, count_alleles, gather_window
+from dbgclean.variants.evidence import WindowEvidence, consensus, count_alleles, gather_window
+from dbgclean.variants.regions import Region
 
 BOTH, FIRST = (0, 1), (0,)
 
@@ -149,7 +150,6 @@ def test_the_result_does_not_depend_on_threads(diploid):
 
 
 def test_a_core_holds_the_alleles_that_begin_in_it(diploid):
-    from dbgclean.variants.regions import Region
 
     reference, _, (reads, _, _) = diploid
     everything = rows_by_name(gathered(reads, reference))
@@ -256,3 +256,40 @@ def test_an_unknown_stretch_of_the_reference_is_no_allele():
     table = gathered(reads, hidden).alleles
     assert not ((table.position >= 400) & (table.position < 430)).any()
     assert (table.kind != KINDS.index("deletion")).all()
+
+
+def test_a_branch_that_does_not_come_back_is_a_tip():
+    reference = random_reference(2400, 31)
+    inserted = random_reference(900, 32)
+    alleles = [Truth(1200, 1200, inserted, FIRST)]
+    reads, haplotype, spans = simulate(reference, alleles, (0.5, 0.5), depth=60)
+    table = gathered(reads, reference).alleles
+    tips = np.flatnonzero(table.kind == KINDS.index("tip"))
+    assert len(tips) == 1
+    row = tips[0]
+    assert table.alt[row] == inserted[: len(table.alt[row])]
+    assert table.position[row] == 1200
+    assert table.alt_fragments[row] >= 10
+    alt, depth = count_alleles(reads, reference, whole(reference), table)
+    assert alt[row] == depth[row] == -1
+
+
+def test_the_consensus_of_reads_is_their_sequence():
+    reference = random_reference(1500, 41)
+    alleles = [Truth(700, 701, other_base(reference[700]), FIRST)]
+    reads, _, _ = simulate(reference, alleles, (0.25, 0.75), depth=60)
+    contigs = consensus(reads)
+    assert [name for name, _ in contigs] == ["bubble-contig-1"]
+    bases = contigs[0][1]
+    assert bases in reference
+    assert len(bases) > 1400
+    place = Region("bubble-contig-1", 0, len(bases))
+    evidence = gather_window(reads, bases, place, place, corrector="likelihood")
+    real = np.flatnonzero(evidence.alleles.verdict == REAL)
+    assert len(real) == 1
+    assert evidence.alleles.ref[real[0]] == reference[700]
+
+
+def test_reads_of_nothing_have_no_consensus():
+    reads, _, _ = simulate(random_reference(600, 1), [], (1.0,), depth=1)
+    assert consensus(reads.select(np.zeros(len(reads), bool))) == []

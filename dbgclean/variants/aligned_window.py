@@ -11,6 +11,7 @@ import numpy as np
 from dbgclean.evidence.threading import thread_batch
 from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.table import KmerTable
+from dbgclean.variants.gap_events import gap_events
 from dbgclean.variants.haplotypes import (
     Allele,
     Candidate,
@@ -22,7 +23,7 @@ from dbgclean.variants.haplotypes import (
 )
 from dbgclean.variants.local_graph import Arm, DeadEnd, find_arms, least_abundance
 from dbgclean.variants.path_graph import PathGraph, build_path_graph
-from dbgclean.variants.placement import Placement, gap_events, place_reads, trim_poor_ends
+from dbgclean.variants.placement import Placement, place_reads, trim_poor_ends
 from dbgclean.variants.realignment import Choices, realign
 
 if TYPE_CHECKING:

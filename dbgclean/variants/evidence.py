@@ -7,6 +7,7 @@ an alternative is carried over to the allele, whose support is counted by fragme
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,12 @@ from dbgclean.spectrum.kmers import decode, encode
 from dbgclean.variants.aligned_window import AlignedWindow, align_window, gaps_of_reads
 from dbgclean.variants.allele_table import KINDS, AlleleTable
 from dbgclean.variants.consensus import consensus
+from dbgclean.variants.gap_observations import observe_gaps
 from dbgclean.variants.haplotypes import Allele
 from dbgclean.variants.judgement import judge_window
 from dbgclean.variants.observations import (
     ALT,
     Observations,
-    observe_gaps,
     observe_substitutions,
     substitutions,
 )
@@ -34,6 +35,7 @@ from dbgclean.variants.support import (
     repeat_runs,
     showing,
 )
+from dbgclean.variants.tips import tip_alleles
 
 if TYPE_CHECKING:
     from dbgclean.variants.region_reads import RegionReads
@@ -112,18 +114,20 @@ def gather_window(
     window = align_window(reads, reference, origin, threads=threads)
     start, end = core.start - origin.start, core.end - origin.start
     alleles, events = _alleles(window, start, end)
-    table = _count(window, alleles, events, origin)
+    tips = frozenset(tip_alleles(window.dead_ends, start, end)) - set(alleles)
+    alleles = sorted([*alleles, *tips], key=lambda a: _spelled(window.reference, a))
+    table = _count(window, alleles, events, origin, tips)
     shown = table.alt_fragments
     keep = (shown > 0) & (shown >= min_fraction * table.depth)
     table, alleles = table.select(keep), [alleles[i] for i in np.flatnonzero(keep)]
-    _describe(window, table, alleles, origin)
+    _describe(window, table, alleles, origin, tips)
     judged = judge_window(
         window, table, alleles, events,
         corrector=corrector, model=model, threads=threads, seed=seed, kmer_k=KMER_K,
     )  # fmt: skip
     # Of errors nobody asks which reads they are in; in deep windows there are many.
     wanted = (table.verdict != ERROR) | (table.fraction >= _RARE)
-    found = _observe(window, alleles, np.flatnonzero(wanted), events)
+    found = _observe(window, alleles, np.flatnonzero(wanted), events, tips)
     reads_of = showing(found, reads.fragment, wanted)
     return WindowEvidence(table, reads_of, window.path.k, judged.kmers, judged.reads)
 
@@ -206,6 +210,7 @@ def _observe(
     alleles: list[Allele],
     rows: np.ndarray,
     events: dict[Allele, np.ndarray],
+    tips: Collection[Allele] = (),
 ) -> Observations:
     """What fragments show at the places of some of the alleles."""
     pairs = window.reads.pairs
@@ -232,6 +237,7 @@ def _observe(
                 window.choices,
                 window.spans,
                 events,
+                tips,
             )
         )
     return Observations.concatenate(parts)
@@ -242,6 +248,7 @@ def _count(
     alleles: list[Allele],
     events: dict[Allele, np.ndarray],
     origin: Region,
+    tips: Collection[Allele] = (),
 ) -> AlleleTable:
     """Support of the alleles, some at a time: where it is deep, all would be many rows."""
     table = AlleleTable.empty(len(alleles), [origin.contig])
@@ -250,7 +257,7 @@ def _count(
     showing_allele, showing_read = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
     for first in range(0, len(alleles), step):
         rows = np.arange(first, min(first + step, len(alleles)))
-        found = _observe(window, alleles, rows, events)
+        found = _observe(window, alleles, rows, events, tips)
         count_support(table, found, window.placement, window.reads)
         shows = found.shows == ALT
         showing_allele.append(found.allele[shows])
@@ -261,7 +268,11 @@ def _count(
 
 
 def _describe(
-    window: AlignedWindow, table: AlleleTable, alleles: list[Allele], origin: Region
+    window: AlignedWindow,
+    table: AlleleTable,
+    alleles: list[Allele],
+    origin: Region,
+    tips: Collection[Allele],
 ) -> None:
     """Fill what an allele is and what the reference is like around it."""
     reference = window.reference
@@ -272,7 +283,7 @@ def _describe(
     for row, allele in enumerate(alleles):
         place, table.ref[row], table.alt[row] = _spelled(reference, allele)
         table.position[row] = origin.start + place
-        table.kind[row] = kind_of(allele)
+        table.kind[row] = _TIP if allele in tips else kind_of(allele)
         low, high = max(0, allele.start - 1), min(len(reference), allele.end + 1)
         table.run[row] = runs[low:high].max()
         table.copies[row] = copies[allele.start]
