@@ -12,6 +12,8 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 
@@ -34,41 +36,59 @@ _K = 11
 
 
 class Compiling:
-    """The second process; `finish` before reads are threaded."""
+    """The second process; `finish_threading` before reads are threaded, `finish` at the end.
 
-    def __init__(self) -> None:
+    Whatever goes wrong there only means that this process compiles for itself.
+
+    Parameters
+    ----------
+    graph : bool
+        Go on with the kernels of the graph.
+    """
+
+    def __init__(self, graph: bool) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", f"from {__name__} import compile_threading as c; c()"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            [sys.executable, "-c", f"from {__name__} import compile_all as c; c({graph})"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         atexit.register(self._stop)
 
-    def finish(self) -> None:
-        """Compile what follows threading, then wait for the other process.
-
-        Whatever goes wrong there only means that this process compiles for itself.
-        """
+    def finish_threading(self) -> None:
+        """Compile what follows threading, then wait for what comes first over there."""
         if self._process.poll() is None:
             compile_pooling()
-        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
+
+    def finish(self) -> None:
+        """Wait for the other process to end."""
+        self._process.communicate()
         atexit.unregister(self._stop)
 
     def _stop(self) -> None:
         """End the process: nobody waits for it any more."""
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()
 
 
-def start_compiling() -> Compiling | None:
+def start_compiling(*, graph: bool = False) -> Compiling | None:
     """Start on the kernels of threading where they have to be compiled and a core is free."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if (cores or 1) < 2 or os.environ.get("NUMBA_DISABLE_JIT") or kernels_are_cached():
         return None
     logger.debug("first run: compiling kernels in a second process")
     try:
-        return Compiling()
+        return Compiling(graph)
     except OSError:
         return None
+
+
+def compile_all(graph: bool) -> None:
+    """What the second process does; says when threading is ready."""
+    compile_threading()
+    print("threading", flush=True)
+    if graph:
+        compile_graph()
 
 
 def _toy_reads() -> ReadBatch:
@@ -93,7 +113,7 @@ def _toy_table(batch: ReadBatch) -> KmerTable:
 
 
 def compile_threading() -> None:
-    """Compile the solid graph and the search; for the second process."""
+    """Compile the solid graph and the search."""
     batch = _toy_reads()
     thread_batch(batch, SolidGraph.build(_toy_table(batch), 2, 2))
 
@@ -113,3 +133,25 @@ def compile_pooling() -> None:
     gaps.add(describe_batch(batch, threads, graph, 0, changes, longer))
     gaps.pool(1.0, 10.0)
     pool_edits(edits, quality_profile(batch, threads), _toy_table(batch), float(n // 2))
+
+
+def compile_graph() -> None:
+    """Compile what graphs are made, measured, cleaned and written with."""
+    from dbgclean.graph.ambiguity import ambiguity
+    from dbgclean.graph.cleaning import classical_clean
+    from dbgclean.graph.compaction import compact, compact_rows, outline
+    from dbgclean.graph.gfa import write_gfa
+    from dbgclean.graph.unitig_fasta import write_unitigs
+    from dbgclean.spectrum.formats import write_kmer_fasta
+
+    table = _toy_table(_toy_reads())
+    given = table.keys, table.counts, table.k
+    compacted = compact_rows(*given, 1)
+    ambiguity(compacted[0])
+    classical_clean(*given, 1, compacted=compacted)
+    ambiguity(outline(*given, 1))
+    graph = compact(*given, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        write_gfa(Path(folder) / "a.gfa", graph)
+        write_unitigs(Path(folder) / "a.fa", graph)
+        write_kmer_fasta(Path(folder) / "b.fa.gz", *given)

@@ -82,16 +82,16 @@ def full_run(
     """
     with ExitStack() as stack:
         progress = progress or stack.enter_context(Progress(quiet=True))
-        run = open_run(reads, options, progress)
+        run = open_run(reads, options, progress, graph=True)
         true = Truth(truth, options.k) if truth else None
         out = stack.enter_context(OutputFolder(folder, force))
-        table = count(run, graph=True)
         names = [*CONTROLS] if controls else []
         if options.corrector not in names:
             names.append(options.corrector)
-        judge(run, table, names)
-        del table
+        judge(run, count(run, graph=True), names)
         _write_reads(run, out)
+        if run.compiling is not None:
+            run.compiling.finish()
         with Aside(options.threads) as aside:
             chosen = run.chosen
             corrections = out.path("corrections.tsv.gz")

@@ -171,7 +171,7 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
     spectrum = run.threading_spectrum or fit_spectrum(table, bases=run.bases)
     if any(column.corrector.edits_reads for column in columns.values()):
         if run.compiling is not None:
-            run.compiling.finish()
+            run.compiling.finish_threading()
         graph = build_graph(table, spectrum, options.threads)
         del table
         reads = (batch for _, _, batch in run.batches("Threading"))

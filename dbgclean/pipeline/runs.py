@@ -146,7 +146,9 @@ class Run:
         return self.columns[self.options.corrector]
 
 
-def open_run(reads: Sequence[str], options: Options, progress: Progress) -> Run:
+def open_run(
+    reads: Sequence[str], options: Options, progress: Progress, *, graph: bool = False
+) -> Run:
     """Look at the inputs and for the corrector before any work is done."""
     corrector = load_corrector(options.corrector)
     groups = plan_inputs(
@@ -158,7 +160,7 @@ def open_run(reads: Sequence[str], options: Options, progress: Progress) -> Run:
     )
     run = Run(options, groups, progress, policy_of(options))
     if corrector.edits_reads:
-        run.compiling = start_compiling()
+        run.compiling = start_compiling(graph=graph)
     check = getattr(corrector, "check", None)
     if check is not None:
         # It takes a second until the network's library is loaded.
