@@ -196,6 +196,7 @@ def test_one_copy_has_one_allele():
     row = {"ref_forward": 0, "ref_reverse": 0}
     table = judged(row, RARE, RARE | {"verdict": "error"}, rules=Rules(ploidy=1))
     assert table.genotype.tolist() == ["1", "0/1", "0"]
+    assert "in a part of the molecules" in table.reasons[1]
 
 
 def test_two_alleles_of_one_place_are_on_two_copies():

@@ -74,7 +74,7 @@ def _explain_row(c: _Lists, i: int, rules: Rules) -> Iterator[str]:
     yield _seen(c, i)
     klass = c["klass"][i]
     if klass == VARIANT:
-        yield from _why_variant(c, i)
+        yield from _why_variant(c, i, rules)
         return
     if c["kind"][i] == _TIP:
         yield "the reads leave the reference and do not come back"
@@ -103,13 +103,13 @@ def _seen(c: _Lists, i: int) -> str:
     return text
 
 
-def _why_variant(c: _Lists, i: int) -> Iterator[str]:
+def _why_variant(c: _Lists, i: int, rules: Rules) -> Iterator[str]:
     if c["zygosity"][i] == _LOW_FREQUENCY:
-        yield (
-            "too few for one copy of two"
-            if c["ref_forward"][i] + c["ref_reverse"][i]
-            else ("neither one copy of two nor both")
-        )
+        reference = c["ref_forward"][i] + c["ref_reverse"][i]
+        if rules.ploidy == 1:
+            yield "in a part of the molecules"
+        else:
+            yield "too few for one copy of two" if reference else "neither one copy nor both"
     else:
         yield f"genotype {c['genotype'][i]} (GQ {c['genotype_quality'][i]:.0f})"
     yield f"P(real) {_probability(c['posterior'][i])}"
