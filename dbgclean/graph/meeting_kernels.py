@@ -212,7 +212,9 @@ def _room(links: np.ndarray, n: int, more: int) -> np.ndarray:
     if n + more <= len(links):
         return links
     wider = np.empty((2 * n + more, 2), dtype=np.int32)
-    wider[:n] = links[:n]
+    # Loops here and below: a slice assignment brings seconds of compiling with it.
+    for i in range(n):
+        wider[i, 0], wider[i, 1] = links[i, 0], links[i, 1]
     return wider
 
 
@@ -262,8 +264,9 @@ def meet(
     for bucket in range(first, last):
         n = _collect(keys, k, rows, bucket, places, nodes)
         more = turned[bucket + 1] - turned[bucket]
-        places[n : n + more] = turned_places[turned[bucket] : turned[bucket + 1]]
-        nodes[n : n + more] = turned_nodes[turned[bucket] : turned[bucket + 1]]
+        for i in range(more):
+            places[n + i] = turned_places[turned[bucket] + i]
+            nodes[n + i] = turned_nodes[turned[bucket] + i]
         n += more
         bits = 1
         while (np.int64(1) << bits) <= n:
