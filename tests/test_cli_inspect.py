@@ -173,6 +173,18 @@ def test_without_a_reference(sample, tmp_path):
     assert {row["zygosity"] for row in found} == {"heterozygous", "low-frequency"}
     assert all(row["contig"].startswith("bubble-contig-") for row in found)
     assert len(found) == 3
+    (region,) = json.loads((tmp_path / "out" / "report.json").read_text())["regions"]
+    assert region["variant"] == 3
+
+
+def test_without_a_reference_windows_share_no_allele(sample, tmp_path, monkeypatch):
+    monkeypatch.setattr(inspect_inputs, "_CORE", 300)
+    inspect(sample[0], "-r", f"{CONTIG}:501-1800", "-o", tmp_path / "out")
+    found = [row for row in rows(tmp_path / "out") if row["class"] == "variant"]
+    # Whichever of the two the consensus took. Its contigs go on beyond the region, where the
+    # deletion is.
+    arms = [frozenset([row["ref_arm"], row["alt_arm"]]) for row in found]
+    assert len(arms) == len(set(arms)) == 3
 
 
 def test_tumour_and_normal(tmp_path):

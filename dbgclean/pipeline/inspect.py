@@ -45,7 +45,7 @@ _CONSENSUS = "bubble-contig"
 
 @dataclass
 class _Found:
-    """Evidence of the windows so far."""
+    """Evidence of the windows so far; ``homes`` are the regions of consensus contigs."""
 
     tables: list[AlleleTable] = field(default_factory=list)
     offsets: list[np.ndarray] = field(default_factory=list)
@@ -54,7 +54,7 @@ class _Found:
     counts: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     kept: list[np.ndarray] = field(default_factory=list)
     states: dict[str, int] = field(default_factory=dict)
-    contigs: int = 0
+    homes: dict[str, Region] = field(default_factory=dict)
     without_reference: int = 0
 
     def add(self, window: _Seen) -> None:
@@ -65,8 +65,9 @@ class _Found:
             table = evidence.alleles
             if window.along_consensus:
                 # Numbered through all windows.
-                self.contigs += 1
-                table = replace(table, contigs=[f"{_CONSENSUS}-{self.contigs}"])
+                name = f"{_CONSENSUS}-{len(self.homes) + 1}"
+                table = replace(table, contigs=[name])
+                self.homes[name] = window.region
             self.tables.append(table)
             self.offsets.append(np.diff(offsets))
             self.molecules.append(window.reads.fragment_keys[fragment])
@@ -143,7 +144,7 @@ def inspect(
         found = _look(inputs)
         table = _judge(inputs, found)
         progress.start("Writing the report")
-        report = build_report(inputs, table, found.states)
+        report = build_report(inputs, table, found.states, found.homes)
         write_files(out, inputs, table, found.kmer_verdicts(), report)
         out.commit()
     return report
@@ -168,6 +169,7 @@ class _Job:
 class _Seen:
     """What came of a window: evidence by sequence looked along, and its own reads' k-mers."""
 
+    region: Region
     reads: RegionReads
     evidence: list[WindowEvidence]
     kmers: KmerTable
@@ -236,11 +238,11 @@ def _look_at(job: _Job, options: InspectOptions) -> _Seen:
         for name, bases in consensus(job.reads):
             whole = Region(name, 0, len(bases))
             evidence.append(_gather(job, bases, whole, whole, options))
-        return _Seen(job.reads, evidence, kmers, along_consensus=True)
+        return _Seen(job.survey.region, job.reads, evidence, kmers, along_consensus=True)
     one = _gather(job, job.bases, job.origin, job.window.core, options)
     ratio = job.survey.depth_ratio(one.alleles.position)
     table = replace(one.alleles, depth_ratio=ratio)
-    return _Seen(job.reads, [replace(one, alleles=table)], kmers)
+    return _Seen(job.survey.region, job.reads, [replace(one, alleles=table)], kmers)
 
 
 def _at_home(job: _Job) -> RegionReads:
@@ -285,9 +287,12 @@ def _judge(inputs: InspectInputs, found: _Found) -> AlleleTable:
 def _once(
     table: AlleleTable, reads_of: tuple[np.ndarray, np.ndarray, np.ndarray]
 ) -> tuple[AlleleTable, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Alleles that the contigs of two windows hold, told by their sequence, where it is deepest."""
-    deepest: dict[tuple[str, str], int] = {}
-    for row, arms in enumerate(table.arms):
+    """Alleles that the contigs of two windows hold, told by their sequence, where it is deepest.
+
+    Either arm may be the consensus of a window.
+    """
+    deepest: dict[frozenset[str], int] = {}
+    for row, arms in enumerate(map(frozenset, table.arms)):
         if arms not in deepest or table.depth[row] > table.depth[deepest[arms]]:
             deepest[arms] = row
     keep = np.zeros(len(table), bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from dbgclean._files import OutputFolder
 from dbgclean.pipeline.inspect_inputs import InspectInputs, InspectOptions
 from dbgclean.report.inspect_page import write_inspect_page
 from dbgclean.variants.allele_table import CLASSES, AlleleTable
+from dbgclean.variants.regions import Region
 from dbgclean.variants.tables import alleles_to_rows, summarise, write_alleles, write_kmers
 from dbgclean.variants.vcf import write_vcf
 
@@ -61,7 +63,10 @@ def _command(inputs: InspectInputs) -> str:
 
 
 def build_report(
-    inputs: InspectInputs, table: AlleleTable, states: dict[str, int]
+    inputs: InspectInputs,
+    table: AlleleTable,
+    states: dict[str, int],
+    homes: Mapping[str, Region],
 ) -> dict[str, Any]:
     """The report, as in ``report.json``: plain and without times, hosts or threads.
 
@@ -70,7 +75,9 @@ def build_report(
     table
         All alleles, classified.
     states
-        Reads by how they lie on the graph.
+        Reads by how they lie on the graph; those over two windows count in both.
+    homes
+        Regions of the contigs that stand in for the reference.
     """
     reference, normal = inputs.reference, inputs.normal
     return {
@@ -84,7 +91,7 @@ def build_report(
             "command": _command(inputs),
         },
         "inputs": [_input(inputs)],
-        "regions": _regions(inputs, table),
+        "regions": _regions(inputs, table, homes),
         "reads": states,
         "summary": summarise(table),
         "alleles": alleles_to_rows(table),
@@ -100,15 +107,18 @@ def _input(inputs: InspectInputs) -> dict[str, Any]:
     return {"files": [Path(inputs.sample.path).name], "sample": inputs.sample.sample, **counts}
 
 
-def _regions(inputs: InspectInputs, table: AlleleTable) -> list[dict[str, Any]]:
+def _regions(
+    inputs: InspectInputs, table: AlleleTable, homes: Mapping[str, Region]
+) -> list[dict[str, Any]]:
     """Each region, its reads, and its alleles by class."""
     rows = []
     for survey in inputs.surveys:
         region = survey.region
-        inside = np.zeros(len(table), bool)
+        inside = np.array([homes.get(name) == region for name in table.contigs])[table.contig]
         if region.contig in table.contigs:
-            inside = table.contig == table.contigs.index(region.contig)
-            inside &= (table.position >= region.start) & (table.position < region.end)
+            here = table.contig == table.contigs.index(region.contig)
+            here &= (table.position >= region.start) & (table.position < region.end)
+            inside |= here
         classes = np.bincount(table.klass[inside], minlength=len(CLASSES))
         rows.append(
             {
