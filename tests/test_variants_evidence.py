@@ -293,3 +293,13 @@ def test_the_consensus_of_reads_is_their_sequence():
 def test_reads_of_nothing_have_no_consensus():
     reads, _, _ = simulate(random_reference(600, 1), [], (1.0,), depth=1)
     assert consensus(reads.select(np.zeros(len(reads), bool))) == []
+
+
+def test_rare_errors_are_left_out_on_demand(diploid):
+    reference, _, (reads, _, _) = diploid
+    everything = gathered(reads, reference).alleles
+    table = gathered(reads, reference, min_fraction=0.2).alleles
+    real = everything.verdict == REAL
+    assert (table.verdict == REAL).sum() == real.sum()
+    assert len(table) < len(everything)
+    assert (table.fraction[table.verdict != REAL] >= 0.2).all() or len(table) == real.sum()

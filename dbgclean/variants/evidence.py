@@ -109,7 +109,8 @@ def gather_window(
     threads
         Workers; the result does not depend on them.
     min_fraction
-        Of the depth: alleles below it are left out of the table.
+        Of the depth: errors below it are left out of the table. What is real or undecided
+        stays, however rare: see `dbgclean.variants.classify.Rules`.
     """
     window = align_window(reads, reference, origin, threads=threads)
     start, end = core.start - origin.start, core.end - origin.start
@@ -117,14 +118,15 @@ def gather_window(
     tips = frozenset(tip_alleles(window.dead_ends, start, end)) - set(alleles)
     alleles = sorted([*alleles, *tips], key=lambda a: _spelled(window.reference, a))
     table = _count(window, alleles, events, origin, tips)
-    shown = table.alt_fragments
-    keep = (shown > 0) & (shown >= min_fraction * table.depth)
+    keep = table.alt_fragments > 0
     table, alleles = table.select(keep), [alleles[i] for i in np.flatnonzero(keep)]
     _describe(window, table, alleles, origin, tips)
     judged = judge_window(
         window, table, alleles, events,
         corrector=corrector, model=model, threads=threads, seed=seed, kmer_k=KMER_K,
     )  # fmt: skip
+    keep = (table.verdict != ERROR) | (table.fraction >= min_fraction)
+    table, alleles = table.select(keep), [alleles[i] for i in np.flatnonzero(keep)]
     # Of errors nobody asks which reads they are in; in deep windows there are many.
     wanted = (table.verdict != ERROR) | (table.fraction >= _RARE)
     found = _observe(window, alleles, np.flatnonzero(wanted), events, tips)
