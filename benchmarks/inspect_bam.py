@@ -2,7 +2,7 @@
 
     python -m benchmarks.inspect_bam --set na12878
     python -m benchmarks.inspect_bam --set lowfreq --seeds 1 2 3 --systematic
-    python -m benchmarks.inspect_bam --set somatic --length 50000 --spacing 250 --seeds 1 2 3
+    python -m benchmarks.inspect_bam --set somatic --seeds 1 2 3
     python -m benchmarks.inspect_bam --set twist
     python -m benchmarks.inspect_bam --set depth speed
 
@@ -25,13 +25,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import inspect_plots, inspect_real, inspect_simulated
+from benchmarks import inspect_deep, inspect_plots, inspect_real, inspect_simulated
 from benchmarks.inspect_callers import CALLERS
 from benchmarks.inspect_lines import lines
 
 SETS = ("na12878", "lowfreq", "somatic", "twist", "depth", "speed")
 # What a set is run with where the command line does not say.
-LENGTHS = {"lowfreq": (30_000, 150), "somatic": (50_000, 250)}
+LENGTHS = {"lowfreq": (30_000, 150), "somatic": (50_000, 240)}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace, name: str, work: Path) -> dict[str, Any]:
         "twist": inspect_real.twist,
         "speed": inspect_real.speed,
         "somatic": inspect_simulated.somatic,
-        "depth": inspect_simulated.depth,
+        "depth": inspect_deep.depth,
     }
     found = runners[name](args, work)
     return {"figures": found}

@@ -60,6 +60,8 @@ def _lowfreq(document: dict[str, Any]) -> Iterator[str]:
 def _twist(document: dict[str, Any]) -> Iterator[str]:
     for fraction, runs in document["figures"].items():
         for one in runs:
+            shown = ", ".join(f"{word} {a}/{n}" for word, (a, n) in one["fragments"].items())
+            yield f"twist {fraction} seed {one['seed']} fragments in the reads: {shown}"
             for caller, row in one["callers"].items():
                 words = row.get("missing") or _twist_row(row)
                 yield f"twist {fraction} seed {one['seed']} {caller:20s} {words}"

@@ -55,30 +55,31 @@ def plot_recall(table: Sequence[dict[str, Any]], path: Path) -> None:
     for across, kind in zip(axes, errors, strict=False):
         for axis, depth in zip(across, depths, strict=True):
             here = [row for row in rows if (row["errors"], row["depth"]) == (kind, depth)]
-            for name in _CALLERS:
-                own = sorted(
-                    (row for row in here if row["caller"] == name), key=lambda row: row["fraction"]
-                )
-                x = [100 * row["fraction"] for row in own]
-                y = [row["recall_at_precision"] for row in own]
-                if own:
-                    axis.plot(x, y, color=_colour(name), marker=".", label=name)
-            known = {row["fraction"]: row for row in here}
-            x = sorted(known)
-            limit = [known[f]["shown"] / max(known[f]["alleles"], 1) for f in x]
-            axis.plot(
-                *([100 * f for f in x], limit), ":", color="black", label="in two reads or more"
-            )
-            axis.set(title=f"{depth:g}x, {kind} errors", xscale="log", ylim=(-0.02, 1.03))
-            axis.set_xticks([100 * f for f in x], [f"{100 * f:g}" for f in x], minor=False)
-            axis.minorticks_off()
-            axis.grid(alpha=0.25)
+            _recall_panel(axis, here)
+            axis.set(title=f"{depth:g}x, {kind} errors")
     for axis in axes[-1]:
         axis.set_xlabel("allele fraction (%)")
     for axis in axes[:, 0]:
         axis.set_ylabel("recall at precision .95")
     axes[0, -1].legend(frameon=False, fontsize=7, loc="lower right")
     _save(plt, figure, path)
+
+
+def _recall_panel(axis: Any, rows: Sequence[dict[str, Any]]) -> None:
+    """One depth: a line per caller, and what could be found at all."""
+    for name in _CALLERS:
+        own = sorted((r for r in rows if r["caller"] == name), key=lambda r: r["fraction"])
+        x, y = [100 * r["fraction"] for r in own], [r["recall_at_precision"] for r in own]
+        if own:
+            axis.plot(x, y, color=_colour(name), marker=".", label=name)
+    known = {row["fraction"]: row for row in rows}
+    x = [100 * fraction for fraction in sorted(known)]
+    limit = [known[f]["shown"] / max(known[f]["alleles"], 1) for f in sorted(known)]
+    axis.plot(x, limit, ":", color="black", label="in two reads or more")
+    axis.set(xscale="log", ylim=(-0.02, 1.03))
+    axis.set_xticks(x, [f"{percent:g}" for percent in x])
+    axis.minorticks_off()
+    axis.grid(alpha=0.25)
 
 
 def plot_curves(samples: Sequence[dict[str, Any]], path: Path) -> None:

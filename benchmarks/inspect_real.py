@@ -15,7 +15,7 @@ from benchmarks.inspect_callers import CALLERS, Called, Task
 from benchmarks.inspect_samples import map_pairs
 from benchmarks.inspect_score import Call, isec, load_calls, normalise, score, write_truth
 
-__all__ = ["na12878", "speed", "twist"]
+__all__ = ["na12878", "shown_by", "speed", "twist"]
 
 TWIST = "NC_045512.2"
 # Freebayes' own manual and tutorials cut at this QUAL; the calls below it are counted as well.
@@ -194,43 +194,67 @@ def _isec_agrees(truth: Path, calls: Path, contig: str, span: tuple[int, int]) -
 
 def twist(args: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Mixtures of the two Twist controls, mapped by bwa mem: the minor one's alleles."""
-    from benchmarks.twist import mix
-
-    source = args.data / "genomes" / f"{TWIST}.fasta"
-    rows = [
-        line.split("\t")[:5]
-        for line in (args.data / "genomes" / "twist_MT007544_vs_MN908947.vcf")
-        .read_text()
-        .splitlines()
-        if not line.startswith("#")
-    ]
+    genomes = args.data / "genomes"
+    differences = (genomes / "twist_MT007544_vs_MN908947.vcf").read_text().splitlines()
+    rows = [line.split("\t")[:5] for line in differences if not line.startswith("#")]
     found: dict[str, Any] = {}
     for fraction in args.fractions or (0.5, 0.2, 0.1, 0.05):
         for seed in args.seeds:
             folder = work / f"twist_{fraction:g}_{seed}"
             folder.mkdir(parents=True, exist_ok=True)
-            reference = plain_reference(source, folder)
-            with pysam.FastaFile(str(reference)) as fasta:
-                contig, length = fasta.references[0], fasta.lengths[0]
-            bam = folder / "mix.bam"
-            if not bam.exists():
-                pairs = [Path(one) for one in mix(args.data / "reads", fraction, seed, folder)]
-                map_pairs(reference, pairs, bam, args.threads)
-            alleles = [(int(r[1]), r[3], r[4], "0/1", fraction) for r in rows]
-            truth = write_truth(folder / "truth.vcf", contig, length, alleles)
-            truth = normalise(truth, reference, folder / "truth.norm.vcf.gz")
-            task = Task(
-                *(bam, reference, f"{contig}:1-{length}", folder),
-                ploidy=1 if fraction > 0.9 else 2,
-                least_fraction=0.02,
-                options=args.options,
-            )
-            result = {
-                name: _twist_row(done, truth, reference, contig, length)
-                for name, done in call_all(args, task, args.callers).items()
-            }
-            found.setdefault(f"{fraction:g}", []).append({"seed": seed, "callers": result})
+            row = _twist_mixture(args, folder, rows, fraction, seed)
+            found.setdefault(f"{fraction:g}", []).append({"seed": seed} | row)
     return found
+
+
+def _twist_mixture(
+    args: argparse.Namespace, folder: Path, rows: list[list[str]], fraction: float, seed: int
+) -> dict[str, Any]:
+    """One mixture by every caller, and how many of its fragments show each allele."""
+    from benchmarks.twist import mix
+
+    reference = plain_reference(args.data / "genomes" / f"{TWIST}.fasta", folder)
+    with pysam.FastaFile(str(reference)) as fasta:
+        contig, length = fasta.references[0], fasta.lengths[0]
+    bam = folder / "mix.bam"
+    if not bam.exists():
+        pairs = [Path(one) for one in mix(args.data / "reads", fraction, seed, folder)]
+        map_pairs(reference, pairs, bam, args.threads)
+    alleles = [(int(row[1]), row[3], row[4], "0/1", fraction) for row in rows]
+    truth = write_truth(folder / "truth.vcf", contig, length, alleles)
+    truth = normalise(truth, reference, folder / "truth.norm.vcf.gz")
+    task = Task(
+        *(bam, reference, f"{contig}:1-{length}", folder),
+        least_fraction=0.02,
+        options=args.options,
+        threads=args.threads,
+    )
+    called = call_all(args, task, args.callers)
+    return {
+        "fragments": {f"{row[1]}{row[3]}>{row[4]}": shown_by(bam, row) for row in rows},
+        "callers": {
+            name: _twist_row(done, truth, reference, contig, length)
+            for name, done in called.items()
+        },
+    }
+
+
+def shown_by(bam: Path, row: Sequence[str]) -> list[int]:
+    """Fragments whose alignment shows an allele of a VCF row, and fragments over its place."""
+    contig, place, ref, alt = row[0], int(row[1]), row[3], row[4]
+    showing, over = set(), set()
+    with pysam.AlignmentFile(str(bam)) as reads:
+        columns = reads.pileup(
+            contig, place - 1, place, truncate=True, max_depth=1_000_000, min_base_quality=0,
+            ignore_orphans=False, ignore_overlaps=False,
+        )  # fmt: skip
+        for read in (one for column in columns for one in column.pileups):
+            name, at = read.alignment.query_name, read.query_position
+            over.add(name)
+            same = at is not None and read.alignment.query_sequence[at] == alt[0]
+            if same and read.indel == len(alt) - len(ref):
+                showing.add(name)
+    return [len(showing), len(over)]
 
 
 def _twist_row(

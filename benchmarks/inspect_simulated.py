@@ -1,4 +1,4 @@
-"""The simulated sets: alleles at low fractions, tumour and normal, very high depth."""
+"""The simulated sets: alleles at low fractions, tumour and normal."""
 
 from __future__ import annotations
 
@@ -34,30 +34,43 @@ from benchmarks.inspect_score import (
     write_truth,
 )
 
-__all__ = ["PRECISION", "depth", "lowfreq", "lowfreq_table", "somatic"]
+__all__ = [
+    "PRECISION",
+    "lowfreq",
+    "lowfreq_table",
+    "mark_origins",
+    "somatic",
+    "truth_of",
+    "words_of",
+]
 
 FRACTIONS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-SOMATIC_FRACTIONS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 PRECISION = 0.95
 GERMLINE = 100
-# The 200 bases of the deep set, and the alleles in them.
-_DEEP_LENGTH, _DEEP_REGION, _DEEP_ALLELES, _DEEP = 3000, (1400, 1600), 6, 8700.0
-_INSERT = 350
+_DEPTHS = {"tumour": 60.0, "normal": 40.0}
 # Points of a curve that are kept.
 _POINTS = 60
 
 
-def _truth(sample: MappedSample, alleles: Iterable[Allele], name: str) -> Path:
+def truth_of(sample: MappedSample, alleles: Iterable[Allele], name: str) -> Path:
+    """The normalised VCF of some alleles of a sample."""
     rows = [(a.position + 1, a.ref, a.alt, "1/1" if a.fraction == 1 else "0/1", a.fraction)
             for a in alleles]  # fmt: skip
     path = write_truth(sample.folder / f"{name}.vcf", CONTIG, sample.length, rows)
     return normalise(path, sample.reference, sample.folder / f"{name}.norm.vcf.gz")
 
 
+def _named(args: argparse.Namespace, fractions: Sequence[float]) -> str:
+    """What tells the folder of one kind of sample from another's."""
+    words = [str(args.length), str(args.spacing), *(f"{fraction:g}" for fraction in fractions)]
+    return "_".join(words)
+
+
 def lowfreq(args: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
     """Alleles at 50 to 1 % at several depths, with and without systematic errors."""
     samples = []
     fractions = tuple(args.fractions or FRACTIONS)
+    name = _named(args, fractions)
     for seed in args.seeds:
         genome, source = draw_genome(args.data, args.length, seed)
         alleles = draw_alleles(genome, args.spacing, fractions, seed)
@@ -66,7 +79,7 @@ def lowfreq(args: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
                 sites = simulate.draw_systematic(genome, seed=seed) if systematic else None
                 kind = "systematic" if systematic else "independent"
                 sample = simulate_mapped(
-                    work / f"mix_{depth:g}x_{kind}_{args.length}_{args.spacing}_{seed}",
+                    work / f"mix_{depth:g}x_{kind}_{name}_{seed}",
                     genome,
                     alleles,
                     mixture_haplotypes(alleles),
@@ -82,7 +95,7 @@ def lowfreq(args: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
 
 
 def _lowfreq_sample(args: argparse.Namespace, sample: MappedSample, least: float) -> dict:
-    truth = load_calls(_truth(sample, sample.alleles, "truth"), CONTIG, 1, sample.length)
+    truth = load_calls(truth_of(sample, sample.alleles, "truth"), CONTIG, 1, sample.length)
     task = Task(
         *(sample.bam, sample.reference, f"{CONTIG}:1-{sample.length}", sample.folder),
         least_fraction=least,
@@ -138,8 +151,8 @@ def _ranked(
         row[kind] = {
             "precision": round(len(passing & keys) / len(passing), 4) if passing else None,
             "outside": len(outside),
-            "calls_outside": [_words(one) for one in outside[:40]],
-            "missed": [_words(one) for one in wanted if one.key not in passing][:80],
+            "calls_outside": [words_of(one) for one in outside[:40]],
+            "missed": [words_of(one) for one in wanted if one.key not in passing][:80],
             "curve": _thinned([(round(p, 4), round(r, 4), round(q, 2)) for p, r, q, _ in points]),
             "fractions": {
                 f"{fraction:.4g}": _by_fraction(wanted, ours, fraction, passing, best, shown, by)
@@ -186,7 +199,8 @@ def _thinned(points: list) -> list:
     return [points[row] for row in rows]
 
 
-def _words(call: Call) -> str:
+def words_of(call: Call) -> str:
+    """A call on one line, for lists of what was missed or is false."""
     place, ref, alt = call.key
     known = "" if call.fraction != call.fraction else f" AF {call.fraction:.4g}"
     return f"{place}{ref}>{alt}{known}" + (f" QUAL {call.quality:.1f}" if call.quality else "")
@@ -235,32 +249,34 @@ def lowfreq_table(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def somatic(args: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
     """Tumours at 60x with normals at 40x, a hundred germline alleles among the somatic ones."""
     found = []
-    fractions = tuple(args.fractions or SOMATIC_FRACTIONS)
+    fractions = tuple(args.fractions or FRACTIONS)
     for seed in args.seeds:
-        genome, source = draw_genome(args.data, args.length, seed)
-        alleles = draw_alleles(genome, args.spacing, fractions, seed)
-        alleles = mark_origins(alleles, fractions)
-        tumour_parts, normal_parts = tumour_haplotypes(alleles)
-        germline = [one for one in alleles if one.origin == "germline"]
-        pair = []
-        for name, parts, deep, known in (
-            ("tumour", tumour_parts, 60.0, alleles),
-            ("normal", normal_parts, 40.0, germline),
-        ):
-            folder = work / f"{name}_{args.length}_{args.spacing}_{seed}"
-            pair.append(
-                simulate_mapped(
-                    *(folder, genome, known, parts),
-                    depth=deep,
-                    seed=seed + (50 if name == "normal" else 0),
-                    threads=args.threads,
-                )
-            )
+        pair, source = _pair(args, work, fractions, seed)
         result = {name: _somatic_row(args, pair, name, min(fractions)) for name in args.callers}
         found.append({"seed": seed, "genome": source, "callers": result})
         for name, row in result.items():
             print(f"somatic seed {seed} {name}: {row.get('missing') or row['words']}", flush=True)
     return found
+
+
+def _pair(
+    args: argparse.Namespace, work: Path, fractions: Sequence[float], seed: int
+) -> tuple[list[MappedSample], str]:
+    """A tumour and its normal, and where their genome is from."""
+    genome, source = draw_genome(args.data, args.length, seed)
+    alleles = mark_origins(draw_alleles(genome, args.spacing, fractions, seed), fractions)
+    germline = [one for one in alleles if one.origin == "germline"]
+    known = {"tumour": alleles, "normal": germline}
+    pair = [
+        simulate_mapped(
+            *(work / f"{name}_{_named(args, fractions)}_{seed}", genome, known[name], parts),
+            depth=_DEPTHS[name],
+            seed=seed + (50 if name == "normal" else 0),
+            threads=args.threads,
+        )
+        for name, parts in zip(known, tumour_haplotypes(alleles), strict=True)
+    ]
+    return pair, source
 
 
 def mark_origins(alleles: Sequence[Allele], fractions: Sequence[float]) -> list[Allele]:
@@ -314,7 +330,7 @@ def _origins(tumour: MappedSample, said: set) -> dict[str, Any]:
     keys = {}
     for origin in ("somatic", "germline"):
         chosen = [one for one in tumour.alleles if one.origin == origin]
-        keys[origin] = load_calls(_truth(tumour, chosen, origin), CONTIG, 1, tumour.length)
+        keys[origin] = load_calls(truth_of(tumour, chosen, origin), CONTIG, 1, tumour.length)
     counts: dict[str, list[int]] = {}
     for one in keys["somatic"]:
         row = counts.setdefault(f"{one.fraction:.4g}", [0, 0])
@@ -327,7 +343,7 @@ def _origins(tumour: MappedSample, said: set) -> dict[str, Any]:
         "germline_called_somatic": len(said & germline),
         "germline": len(germline),
         "outside": len(said - germline - true),
-        "missed": [_words(one) for one in keys["somatic"] if one.key not in said][:60],
+        "missed": [words_of(one) for one in keys["somatic"] if one.key not in said][:60],
         "calls_outside": [f"{p}{r}>{a}" for p, r, a in sorted(said - germline - true)][:40],
         "germline_wrong": [f"{p}{r}>{a}" for p, r, a in sorted(said & germline)],
     }
@@ -337,55 +353,3 @@ def _origins(tumour: MappedSample, said: set) -> dict[str, Any]:
         f"outside {row['outside']}"
     )
     return row
-
-
-def depth(args: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
-    """200 bases at 8,700x with alleles at 1 %: which of them are called."""
-    found = []
-    for seed in args.seeds:
-        genome, source = draw_genome(args.data, _DEEP_LENGTH, seed)
-        rng = np.random.default_rng([seed, 122])
-        places = np.linspace(_DEEP_REGION[0] + 10, _DEEP_REGION[1] - 10, _DEEP_ALLELES).astype(int)
-        alleles, parts = [], []
-        for place in places.tolist():
-            ref = int(genome[place])
-            letters = simulate.decode(np.array([ref, (ref + rng.integers(1, 4)) & 3], np.uint8))
-            alleles.append(Allele(place, letters[0], letters[1], 0.01))
-            parts.append(([alleles[-1]], 0.01))
-        parts.append(([], 1 - 0.01 * len(alleles)))
-        sample = simulate_mapped(
-            *(work / f"deep_{seed}", genome, alleles, parts),
-            # Fewer fragments than that reach the ends: the middle has the depth asked for.
-            depth=_DEEP * (_DEEP_LENGTH - _INSERT) / _DEEP_LENGTH,
-            seed=seed,
-            threads=args.threads,
-        )
-        truth = load_calls(_truth(sample, alleles, "truth"), CONTIG, 1, _DEEP_LENGTH)
-        region = f"{CONTIG}:{_DEEP_REGION[0] + 1}-{_DEEP_REGION[1]}"
-        task = Task(
-            *(sample.bam, sample.reference, region, sample.folder),
-            least_fraction=0.01,
-            options=args.options,
-            threads=args.threads,
-        )
-        rows: dict[str, Any] = {}
-        for name, done in call_all(args, task, args.callers).items():
-            if isinstance(done, str):
-                rows[name] = {"missing": done}
-                continue
-            vcf = normalise(done.vcf, sample.reference, done.vcf.parent / "calls.norm.vcf.gz")
-            calls = load_calls(vcf, CONTIG, _DEEP_REGION[0] + 1, _DEEP_REGION[1])
-            keys = {one.key for one in calls if one.passing}
-            true = {one.key for one in truth}
-            rows[name] = {
-                "commands": done.commands,
-                **asdict(done.used),
-                "found": len(keys & true),
-                "alleles": len(true),
-                "outside": len(keys - true),
-                "missed": [_words(one) for one in truth if one.key not in keys],
-                "calls_outside": [_words(one) for one in calls
-                                  if one.passing and one.key not in true][:40],
-            }  # fmt: skip
-        found.append({"seed": seed, "genome": source, "depth": _DEEP, "callers": rows})
-    return found
