@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,12 +162,13 @@ def open_run(
     run = Run(options, groups, progress, policy_of(options))
     if corrector.edits_reads:
         run.compiling = start_compiling(graph=graph)
+    # It takes a second or two until the network's and the fit's libraries are loaded.
+    beside = ThreadPoolExecutor(1, thread_name_prefix="dbgclean-check")
     check = getattr(corrector, "check", None)
     if check is not None:
-        # It takes a second until the network's library is loaded.
-        with_check = ThreadPoolExecutor(1, thread_name_prefix="dbgclean-check")
-        run.checked = with_check.submit(check, options.model)
-        with_check.shutdown(wait=False)
+        run.checked = beside.submit(check, options.model)
+    beside.submit(import_module, "scipy.optimize")
+    beside.shutdown(wait=False)
     return run
 
 
