@@ -81,8 +81,10 @@ ONE_SIDED = {"alt_forward": 0, "alt_reverse": 14, "ref_forward": 20, "ref_revers
         (RARE | {"copies": 2}, "variant", "low-frequency", "0/1"),
         (RARE | {"depth_ratio": 4.0}, "variant", "low-frequency", "0/1"),
         (RARE | {"copies": 2, "depth_ratio": 4.0}, "repeat", "", "./."),
-        # A gap in a long run, rare or explained.
-        (RARE | GAP, "undecided", "", "./."),
+        # A gap in a long run, rare or explained; or far beyond what slips there.
+        (RARE | GAP | {"likelihood": 20.0}, "undecided", "", "./."),
+        (RARE | GAP | {"expected": 4.0}, "undecided", "", "./."),
+        (RARE | GAP, "variant", "low-frequency", "0/1"),
         (GAP, "variant", "heterozygous", "0/1"),
         ({"kind": "tip"}, "undecided", "", "./."),
     ],

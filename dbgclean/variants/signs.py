@@ -101,6 +101,8 @@ class Rules:
         Length of a homopolymer or tandem repeat in which insertions and deletions recur.
     run_fraction
         Fraction that an insertion or deletion must have there, and
+    run_likelihood
+        unless its log likelihood ratio (nats) is this great, and
     slip_fraction
         from which the errors that such places let expect do not explain it: polymerases
         slip in a tenth of the fragments, not in a third.
@@ -134,6 +136,7 @@ class Rules:
     long_tandem: int = 40
     long_run: int = 8
     run_fraction: float = 0.2
+    run_likelihood: float = 30.0
     slip_fraction: float = 0.3
     one_copy_risk: float = 1e-3
     contradiction: float = 0.5
@@ -262,5 +265,6 @@ def _long_run(table: AlleleTable, rules: Rules) -> np.ndarray:
     slips = np.isin(table.kind, _INDELS) & (table.run >= rules.long_run)
     expected = np.nan_to_num(table.expected)
     explained = stats.poisson.sf(table.alt_fragments - 1, np.maximum(expected, 1e-9)) > 1e-3
-    rare = table.fraction < rules.run_fraction
+    far_above = ~explained & (table.likelihood >= rules.run_likelihood)
+    rare = (table.fraction < rules.run_fraction) & ~far_above
     return slips & (rare | (explained & (table.fraction < rules.slip_fraction)))
