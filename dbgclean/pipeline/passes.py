@@ -50,11 +50,19 @@ _BESIDES = 600 << 20
 CONTROLS = ("nearest", "likelihood", "autoencoder")
 
 
-def count(run: Run, *, graph: bool) -> KmerTable:
+def count(run: Run, *, graph: bool, singles: bool = False) -> KmerTable:
     """First pass: k-mers at the correction k (returned) and, for a graph, at its own.
 
     Where no correction k was asked for and the sample turns out too shallow for the
     usual one, the reads are counted once more at a shorter one.
+
+    Parameters
+    ----------
+    graph
+        Count at the graph's k as well, for ``run.raw``.
+    singles
+        k-mers seen once in what is returned, too: threading needs no more than their
+        number.
 
     Raises
     ------
@@ -64,7 +72,10 @@ def count(run: Run, *, graph: bool) -> KmerTable:
     options = run.options
     run.correction_k = options.correction_k or min(options.k, CORRECTION_K)
     sizes = sorted({run.correction_k} | ({options.k} if graph else set()))
-    counters = _count_at(run, sizes, whole=options.k if graph else None, statistics=True)
+    whole = {options.k} if graph else set()
+    if singles:
+        whole.add(run.correction_k)
+    counters = _count_at(run, sizes, whole, statistics=True)
     run.refuse(wait=True)
     tables = {k: counter.finish() for k, counter in counters.items()}
     give_memory_back()
@@ -79,7 +90,7 @@ def count(run: Run, *, graph: bool) -> KmerTable:
         chosen = _shorter_k(run, run.threading_spectrum)
         if chosen != table.k:
             del table, tables, counters
-            counter = _count_at(run, [chosen])[chosen]
+            counter = _count_at(run, [chosen], {chosen} if singles else set())[chosen]
             table = counter.finish()
             run.correction_k = chosen
             run.threading_spectrum = _spectrum_of(run, counter)
@@ -93,12 +104,11 @@ def _spectrum_of(run: Run, counter: KmerCounter) -> Spectrum:
 
 
 def _count_at(
-    run: Run, sizes: list[int], *, whole: int | None = None, statistics: bool = False
+    run: Run, sizes: list[int], whole: set[int], *, statistics: bool = False
 ) -> dict[int, KmerCounter]:
     """Go over the reads and count at every k of ``sizes``.
 
-    k-mers seen once are handed out at ``whole`` only, which is the graph's: threading
-    needs no more than their number.
+    k-mers seen once are handed out where k is among ``whole``.
     """
     options = run.options
     memory = options.memory_bytes
@@ -111,7 +121,7 @@ def _count_at(
             min_quality=options.min_quality,
             memory_bytes=memory // len(sizes) if memory else None,
             tmp=temporary_folder(options.tmp),
-            min_count=1 if k == whole else 2,
+            min_count=1 if k in whole else 2,
         )
         for k in sizes
     }

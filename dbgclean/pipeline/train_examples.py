@@ -95,7 +95,9 @@ def gather_examples(run: Run, rounds: int | None) -> tuple[LabelledWindows, dict
 
 def _look_at(run: Run) -> _Sample:
     """Count, thread and pool the reads as they came; find places on the way."""
-    table = count(run, graph=False)
+    table = count(run, graph=False, singles=True)
+    if run.compiling is not None:
+        run.compiling.finish_threading()
     statistics = run.statistics
     bases = sum(one.bases for one in statistics)
     spectrum = fit_spectrum(table, bases=bases)
