@@ -54,11 +54,6 @@ class PathGraph:
     index: KmerIndex
     place: np.ndarray
 
-    @property
-    def is_repeat_free(self) -> bool:
-        """No k-mer of the reference stands twice."""
-        return bool((self.copies[self.valid] < 2).all())
-
 
 def reference_kmers(codes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Packed k-mers (uint64) of a sequence in its own direction, and which hold no N."""
