@@ -22,6 +22,7 @@ from dbgclean.pipeline.inspect_inputs import (
 from dbgclean.pipeline.inspect_report import KmerVerdicts, build_report, write_files
 from dbgclean.reads.prefetch import map_in_order
 from dbgclean.spectrum.counting import count_codes
+from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.table import KmerTable
 from dbgclean.variants.allele_table import AlleleTable, concatenate_alleles
 from dbgclean.variants.classify import Rules, classify
@@ -92,7 +93,7 @@ class _Found:
         each = np.concatenate([part for _, part in self.counts])
         total = np.bincount(row.reshape(-1), weights=each, minlength=len(unique))
         kept = np.unique(np.concatenate(self.kept))
-        stands = np.isin(unique, kept, assume_unique=True)
+        stands = rows_among(unique, kept) >= 0
         return KmerVerdicts(KMER_K, unique, total.astype(np.uint32), stands)
 
 
