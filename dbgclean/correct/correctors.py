@@ -45,6 +45,7 @@ __all__ = [
     "LikelihoodCorrector",
     "NearestCorrector",
     "NoCorrector",
+    "RatioCorrector",
     "Sample",
     "available_correctors",
     "load_corrector",
@@ -135,12 +136,21 @@ class NearestCorrector(Corrector):
     """Threads reads through the solid graph and judges nothing: the path is the truth."""
 
 
-class LikelihoodCorrector(Corrector):
-    """Judges each alternative by its likelihood ratio."""
+class RatioCorrector(Corrector):
+    """Judges each alternative by its plain likelihood ratio: real, or independent errors."""
 
     def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
         """See `likelihood_verdicts`."""
         return likelihood_verdicts(evidence.alternatives, evidence.context.prior)
+
+
+class LikelihoodCorrector(Corrector):
+    """Judges each alternative by a likelihood ratio that knows of errors that recur."""
+
+    def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
+        """See `dbgclean.evidence.explanations`."""
+        a = evidence.alternatives
+        return likelihood_verdicts(a, evidence.context.prior, ratio=a.odds)
 
 
 class AutoencoderCorrector(Corrector):

@@ -83,8 +83,9 @@ def likelihood_verdicts(
     *,
     error: float = LIKELIHOOD_ERROR,
     real: float = LIKELIHOOD_REAL,
+    ratio: np.ndarray | None = None,
 ) -> Verdicts:
-    """Judge by the log likelihood ratio of `dbgclean.evidence.alternatives`.
+    """Judge by a log likelihood ratio, that of `dbgclean.evidence.alternatives` by default.
 
     The posterior is the logistic of the ratio less the middle of the two thresholds,
     which stand for the prior odds.
@@ -97,13 +98,16 @@ def likelihood_verdicts(
         both rise to outweigh them; they never fall.
     error, real
         Ratios (nats) at most and at least.
+    ratio
+        float64 (n,): another ratio to judge by, as `Alternatives.odds`.
     """
     rise = max(0.0, -prior - error)
     error, real = error + rise, real + rise
     middle = (error + real) / 2
-    odds = np.clip(alternatives.likelihood - middle, -60, 60)
+    ratio = alternatives.likelihood if ratio is None else ratio
+    odds = np.clip(ratio - middle, -60, 60)
     posterior = (1 / (1 + np.exp(-odds))).astype(np.float32)
-    return Verdicts(between(alternatives.likelihood, error, real), posterior)
+    return Verdicts(between(ratio, error, real), posterior)
 
 
 def network_verdicts(

@@ -97,6 +97,9 @@ class Alternatives:
     mean_quality, co_edited
         uint8 (n, 31): mean quality of the supporting reads along the window, and
         the share (0..255) of them edited there too.
+    odds
+        float64 (n,): ``likelihood``, or what is left of it beside other explanations
+        (`dbgclean.evidence.explanations`), nats.
     of_edit
         int64 (n_edits,): the row that each edit belongs to.
     rates
@@ -114,6 +117,7 @@ class Alternatives:
     expected: np.ndarray
     mean_quality: np.ndarray
     co_edited: np.ndarray
+    odds: np.ndarray
     of_edit: np.ndarray
     rates: np.ndarray
 
@@ -211,7 +215,7 @@ def pool_edits(
     expected = (depth.sum(1) + support[:, 0]) * mean_rates(rates, profile)[to, base]
     return Alternatives(
         keys, to, support, depth, to_depth, siblings, likelihood, fraction, expected,
-        mean_quality, co_edited, of_edit, rates,
+        mean_quality, co_edited, likelihood, of_edit, rates,
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH, OUTSIDE
 from dbgclean.evidence.lookup import Nodes, walk_deepest
-from dbgclean.evidence.mates import mates_of
+from dbgclean.evidence.mates import mate_starts, mates_of
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.threading import CLEAN, Threads, default_quality
 from dbgclean.spectrum.kmers import revcomp
@@ -56,6 +56,8 @@ class Edits:
         uint32, bit i set where the read is edited at place i of the window too.
     mate, mate_quality
         uint8, what the mate shows there (`dbgclean.evidence.mates`), and its Phred.
+    other_end
+        uint64, first bases of the mate (`dbgclean.evidence.mates.mate_start`), 0 without.
     qualities
         uint8 (n, 31), qualities of the read over the window, 0 beyond its ends.
     """
@@ -72,6 +74,7 @@ class Edits:
     co_edits: np.ndarray
     mate: np.ndarray
     mate_quality: np.ndarray
+    other_end: np.ndarray
     qualities: np.ndarray
 
     def __len__(self) -> int:
@@ -93,6 +96,7 @@ class Edits:
             np.zeros(n, np.uint32),
             np.zeros(n, np.uint8),
             np.zeros(n, np.uint8),
+            np.zeros(n, np.uint64),
             np.zeros((n, WINDOW), np.uint8),
         )
 
@@ -167,9 +171,11 @@ def collect_edits(
         np.int64(graph.k), out.key, out.to, out.strand, out.co_edits, out.qualities,
     )  # fmt: skip
     if batch.paired:
+        mate_starts(codes, batch.offsets, reads, out.other_end)
         mates_of(
-            reads, codes, quals, batch.offsets, out.key, out.strand, out.mate, out.mate_quality
-        )
+            where, reads, codes, quals, batch.offsets, out.key, out.strand, out.mate,
+            out.mate_quality,
+        )  # fmt: skip
     return out
 
 

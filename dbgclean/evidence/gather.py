@@ -5,7 +5,7 @@ What the pass leaves behind is proportional to what would change, not to the rea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from dbgclean._memory import give_memory_back
 from dbgclean.evidence.alternatives import LOW_QUALITY, Alternatives, pool_edits
 from dbgclean.evidence.cutoffs import choose_cutoffs, enough_depth, median_depth
 from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
+from dbgclean.evidence.explanations import Explained, candidates, explain
 from dbgclean.evidence.gap_alternatives import (
     GapAlternatives,
     GapCollector,
@@ -24,6 +25,7 @@ from dbgclean.evidence.gap_alternatives import (
 )
 from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH
 from dbgclean.evidence.sample import SampleContext, describe_sample
+from dbgclean.evidence.sites import Sites
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.threading import (
     CLEAN,
@@ -119,6 +121,9 @@ class Evidence:
     gaps
         The deletions and insertions among ``changes``, pooled; None where there are
         no reads.
+    explained
+        What was found beside the alternatives that may be real; None where the reads
+        could not be looked at again.
     """
 
     alternatives: Alternatives
@@ -127,6 +132,7 @@ class Evidence:
     reads: dict[str, int]
     context: SampleContext
     gaps: GapAlternatives | None = field(default=None, kw_only=True)
+    explained: Explained | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +147,7 @@ class _Part:
     n_reads: int
     n_bases: int
     has_qualities: bool
+    paired: bool
 
 
 def _look_at(batch: ReadBatch, graph: SolidGraph, first_read: int) -> _Part:
@@ -157,6 +164,7 @@ def _look_at(batch: ReadBatch, graph: SolidGraph, first_read: int) -> _Part:
         len(batch),
         len(batch.codes),
         batch.quals is not None,
+        batch.paired,
     )
 
 
@@ -170,6 +178,7 @@ class _Gathered:
     n_reads: int = 0
     n_bases: int = 0
     has_qualities: bool = False
+    paired: bool = False
 
     def add(self, part: _Part) -> None:
         self.edits.append(part.edits)
@@ -180,6 +189,7 @@ class _Gathered:
         self.n_reads += part.n_reads
         self.n_bases += part.n_bases
         self.has_qualities |= part.has_qualities
+        self.paired |= part.paired
 
     def read_states(self) -> dict[str, int]:
         plain = self.states[:FOREIGN] + self.states[FOREIGN:]
@@ -207,6 +217,7 @@ def gather(
     spectrum: Spectrum,
     threads: int = 1,
     cutoffs: tuple[int, int] | None = None,
+    again: Callable[[], Iterable[ReadBatch]] | None = None,
 ) -> Evidence:
     """Thread all reads and pool what they propose.
 
@@ -221,8 +232,11 @@ def gather(
         Worker threads; the result does not depend on them.
     cutoffs
         Upper and lower; by default `choose_cutoffs`.
+    again
+        Gives the same batches once more, for a second look at the sites that matter.
     """
-    return gather_along(batches, build_graph(table, spectrum, threads, cutoffs), spectrum, threads)
+    graph = build_graph(table, spectrum, threads, cutoffs)
+    return gather_along(batches, graph, spectrum, threads, again)
 
 
 def build_graph(
@@ -237,7 +251,11 @@ def build_graph(
 
 
 def gather_along(
-    batches: Iterable[ReadBatch], graph: SolidGraph, spectrum: Spectrum, threads: int = 1
+    batches: Iterable[ReadBatch],
+    graph: SolidGraph,
+    spectrum: Spectrum,
+    threads: int = 1,
+    again: Callable[[], Iterable[ReadBatch]] | None = None,
 ) -> Evidence:
     """As `gather`, where the graph is there and its table may be gone."""
     found = _Gathered()
@@ -265,6 +283,20 @@ def gather_along(
         low_share=found.profile[:, :LOW_QUALITY].sum() / on_path,
         has_qualities=found.has_qualities,
     )
+    explained = None
+    rows = candidates(alternatives)
+    if again is not None and len(rows):
+        sites = Sites(alternatives.key[rows], alternatives.depth[rows].sum(1))
+        alternatives, explained = explain(
+            alternatives,
+            edits,
+            rows,
+            sites,
+            sites.read(_numbered(again()), threads),
+            genome_size=context.genome_size,
+            read_length=mean_length,
+            paired=found.paired,
+        )
     return Evidence(
         alternatives,
         edits.without_windows(),
@@ -272,6 +304,7 @@ def gather_along(
         found.read_states(),
         context,
         gaps=found.gaps.pool(scale, peak),
+        explained=explained,
     )
 
 

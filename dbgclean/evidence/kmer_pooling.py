@@ -97,6 +97,7 @@ def pool_shown(
         expected=(total + fragments) * rates[to, base],
         mean_quality=np.zeros((n, WINDOW), np.uint8),
         co_edited=np.zeros((n, WINDOW), np.uint8),
+        odds=likelihood,
         of_edit=np.zeros(0, np.int64),
         rates=np.repeat(rates[:, :, None], N_QUALITIES, axis=2),
     )

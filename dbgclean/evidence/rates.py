@@ -9,7 +9,9 @@ from dbgclean.evidence.edits import FLANK, N_QUALITIES, Edits
 from dbgclean.evidence.mates import AGREES, DENIES
 
 __all__ = [
+    "MOST_WEIGHT",
     "error_rates",
+    "error_weights",
     "evidence_weights",
     "mean_rates",
     "quality_ranks",
@@ -22,7 +24,9 @@ __all__ = [
 _RECURRING = 3
 _MEETING = 1e-3
 # Two agreeing mates are no sequencing error, but molecules are copied with errors as well.
-_MOST_WEIGHT = 2e4
+MOST_WEIGHT = 2e4
+# What a mate shows in place of the base may be another copy of a tandem repeat.
+_OTHER_COPY = 0.02
 
 
 def recurring(n_edits: int, n_bases: int, depth: float) -> int:
@@ -88,6 +92,11 @@ def substitution_of(edits: Edits) -> tuple[np.ndarray, np.ndarray]:
     return np.where(turned, 3 - middle, middle), np.where(turned, 3 - edits.to, edits.to)
 
 
+def error_weights(error: np.ndarray) -> np.ndarray:
+    """Likelihood of a base read with this error rate where it is there, over where it is not."""
+    return np.minimum((1 - 3 * error) / error, MOST_WEIGHT)
+
+
 def evidence_weights(error: np.ndarray, mate: np.ndarray, mate_quality: np.ndarray) -> np.ndarray:
     """Likelihood of each edit's reads from a molecule with the base, over one without.
 
@@ -107,8 +116,9 @@ def evidence_weights(error: np.ndarray, mate: np.ndarray, mate_quality: np.ndarr
     mate_error = np.clip(10 ** (-np.maximum(mate_quality, 2.0) / 10), 1e-4, 0.5)
     weight = (1 - 3 * error) / error
     weight = np.where(mate == AGREES, weight * 3 * (1 - mate_error) / mate_error, weight)
-    weight = np.where(mate == DENIES, weight * mate_error / (3 * (1 - mate_error)), weight)
-    return np.minimum(weight, _MOST_WEIGHT)
+    denial = np.maximum(mate_error / (3 * (1 - mate_error)), _OTHER_COPY)
+    weight = np.where(mate == DENIES, weight * denial, weight)
+    return np.minimum(weight, MOST_WEIGHT)
 
 
 def mean_rates(rates: np.ndarray, profile: np.ndarray) -> np.ndarray:

@@ -185,7 +185,13 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
         graph = build_graph(table, spectrum, options.threads)
         del table
         reads = (batch for _, _, batch in run.batches("Threading"))
-        run.evidence = gather_along(reads, graph, spectrum, options.threads)
+        run.evidence = gather_along(
+            reads,
+            graph,
+            spectrum,
+            options.threads,
+            again=lambda: (batch for _, _, batch in run.batches("Comparing")),
+        )
         del graph
     sample = sample_of(run, spectrum)
     run.progress.start("Judging")

@@ -1,0 +1,168 @@
+"""What else but an allele could explain an alternative, weighed by how often it does so here.
+
+The likelihood ratio of `dbgclean.evidence.alternatives` knows one kind of error: each read
+for itself, by its quality. Two more are known of sequencers and libraries. A place may err
+on the reads of one strand (Nakamura et al. 2011, doi:10.1093/nar/gkr344); a damaged base
+may be read wrongly from the fragments of one orientation, by both mates (Costello et al.
+2013, doi:10.1093/nar/gks1443). Each has its own likelihood, from the reads that could show
+it, against the other reads of the same site; how often each is met with, by substitution,
+is told by the sample's own alternatives (expectation and maximisation). Where none is met,
+what remains is the plain ratio.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dbgclean.evidence.alternatives import Alternatives
+from dbgclean.evidence.edits import Edits
+from dbgclean.evidence.rates import MOST_WEIGHT, error_weights, evidence_weights, substitution_of
+from dbgclean.evidence.sites import SiteReads, Sites
+from dbgclean.evidence.weigh_kernels import OUT, Support, weigh
+
+__all__ = ["Explained", "candidates", "explain"]
+
+# Alternatives below this ratio (nats) are errors whatever else is known.
+LEAST_RATIO = 3.0
+_OTHERS, _ORIENTATION, _SHARES = slice(2, 6), slice(4, 6), slice(9, 11)
+# Row of `Explained.frequency` of each of the four explanations.
+_WHICH = np.array([0, 0, 1, 1])
+_ROUNDS = 40
+# Odds of an allele (nats, against) that judges of the ratio assume; how much more frequent
+# alleles may be, as far as this goes; and what an allele in doubt is given.
+USUAL_ODDS = 9.0
+_MOST_ALLELES, _IN_DOUBT = 3.0, 2.5
+# Places of one kind that chance makes look like it, of all substitutions together; what
+# is assumed nevertheless; and how many places outweigh the mean over the substitutions.
+_BY_CHANCE, _LEAST_PLACES, _SHRINK = 2.0, 0.05, 1.0
+_SUBSTITUTIONS = 12
+_LEAST_SHARE = 0.15
+# Insert lengths of a library that a pair of ends can have, for chance coincidences.
+_INSERTS = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What was found of the alternatives that were weighed.
+
+    Attributes
+    ----------
+    rows
+        int64 (m,): their rows.
+    figures
+        float64 (m, len(OUT)): see `dbgclean.evidence.weigh_kernels.OUT`.
+    frequency
+        float64 (2, 16): places that err on one strand, and in one orientation, per
+        place, by substitution (4 x molecule's base + read's base).
+    """
+
+    rows: np.ndarray
+    figures: np.ndarray
+    frequency: np.ndarray
+
+
+def candidates(alternatives: Alternatives) -> np.ndarray:
+    """Rows of the alternatives that are worth another look at the reads: int64."""
+    return np.flatnonzero(alternatives.likelihood >= LEAST_RATIO)
+
+
+def explain(
+    alternatives: Alternatives,
+    edits: Edits,
+    rows: np.ndarray,
+    sites: Sites,
+    reads: SiteReads,
+    *,
+    genome_size: float,
+    read_length: float,
+    paired: bool,
+) -> tuple[Alternatives, Explained]:
+    """The alternatives with ``odds`` that know of other explanations.
+
+    Parameters
+    ----------
+    rows
+        From `candidates`.
+    sites, reads
+        `Sites` of those rows, and what `Sites.read` found.
+    """
+    support = _support(alternatives, edits, rows)
+    figures = np.zeros((len(rows), len(OUT)))
+    starts = 2 * max(read_length - 30, 1) * (_INSERTS if paired else 1.0)
+    site_reads = tuple(getattr(reads, name) for name in SiteReads.__slots__)
+    base, depth = alternatives.base[rows], alternatives.depth[rows]
+    cap = np.log(MOST_WEIGHT)
+    weigh(support, sites.of_key, base, depth, site_reads, starts, cap, figures)
+    if not paired:
+        figures[:, _ORIENTATION] = -30.0
+    kind = _kinds(alternatives, rows)
+    frequency, real = _frequencies(figures, kind, genome_size)
+    # Both sides of a comparison are averages; against independent errors it is the ratio.
+    other = figures[:, _OTHERS] + np.log(frequency[_WHICH, kind]) + figures[:, 1:2]
+    # A ratio has to outweigh the odds of an allele, and is judged as if these were the
+    # usual ones: where alleles are more frequent, so much less speaks for an error that recurs.
+    other -= np.clip(real + USUAL_ODDS, 0, _MOST_ALLELES) + _IN_DOUBT
+    odds = alternatives.odds.copy()
+    odds[rows] = figures[:, 0] - np.logaddexp.reduce(
+        np.column_stack([np.zeros(len(rows)), other]), axis=1
+    )
+    return replace(alternatives, odds=odds), Explained(rows, figures, frequency)
+
+
+def _support(a: Alternatives, edits: Edits, rows: np.ndarray) -> Support:
+    """The edits of the chosen alternatives."""
+    place = np.full(len(a), -1, np.int64)
+    place[rows] = np.arange(len(rows))
+    group = place[a.of_edit]
+    chosen = np.flatnonzero(group >= 0)
+    order = chosen[np.argsort(group[chosen], kind="stable")]
+    bounds = np.searchsorted(group[order], np.arange(len(rows) + 1)).astype(np.int64)
+    read_as, molecule = substitution_of(edits)
+    error = a.rates[molecule[order], read_as[order], edits.quality[order]]
+    return Support(
+        bounds,
+        edits.strand[order],
+        (edits.read[order] - edits.fragment[order]).astype(np.uint8),
+        edits.position[order].astype(np.int64),
+        edits.fragment[order],
+        edits.other_end[order],
+        edits.quality[order],
+        error_weights(error),
+        evidence_weights(error, edits.mate[order], edits.mate_quality[order]),
+    )
+
+
+def _kinds(a: Alternatives, rows: np.ndarray) -> np.ndarray:
+    """Substitution of each explanation, as its reads (or first reads) have it: (m, 4)."""
+    to, base = a.to[rows].astype(np.int64), a.base[rows].astype(np.int64)
+    along, against = 4 * to + base, 4 * (3 - to) + 3 - base
+    return np.stack([along, against, along, against], axis=1)
+
+
+def _frequencies(
+    figures: np.ndarray, kind: np.ndarray, genome_size: float
+) -> tuple[np.ndarray, float]:
+    """How often a place errs on one strand, or in one orientation, by substitution; and the
+    log odds that a base at a place is an allele."""
+    places = genome_size / 2
+    frequency = np.full((2, 16), _LEAST_PLACES / places)
+    real = np.log(0.5 / (3 * genome_size))
+    log = np.column_stack([figures[:, 0] - figures[:, 1], figures[:, _OTHERS]])
+    # Only where both strands, or orientations, are read is one-sidedness told from chance.
+    # And one molecule, copied however often, is on one side whatever it is.
+    told = np.abs(figures[:, _SHARES] - 0.5) < 0.5 - _LEAST_SHARE
+    told &= figures[:, OUT.index("molecules")][:, None] > 1
+    for _ in range(_ROUNDS):
+        scores = np.zeros((len(log), 6))
+        scores[:, 1:5] = log[:, 1:5] + np.log(frequency[_WHICH, kind])
+        scores[:, 5] = log[:, 0] + real
+        share = np.exp(scores - np.logaddexp.reduce(scores, axis=1)[:, None])
+        real = np.log((share[:, 5].sum() + 0.5) / (3 * genome_size))
+        for which, columns in enumerate((slice(0, 2), slice(2, 4))):
+            mine = share[:, 1:5][:, columns] * told[:, which : which + 1]
+            found = np.bincount(kind[:, columns].ravel(), mine.ravel(), minlength=16)
+            mean = max(found.sum() - _BY_CHANCE, _LEAST_PLACES) / _SUBSTITUTIONS
+            frequency[which] = mean * (found + _SHRINK) / (mean + _SHRINK) / places
+    return frequency, real

@@ -1,0 +1,224 @@
+"""The reads over chosen sites, whatever base they show: what an alternative is compared with.
+
+Whether an alternative that stands on one strand, on one orientation of the fragments, or
+on few starts is odd depends on the other reads over the same site: in an amplicon they all
+have the same two ends. They go by once more, and those that show a site exactly, but for
+its middle base, are noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+
+from dbgclean.evidence.edits import FLANK, WINDOW
+from dbgclean.evidence.mates import mate_start
+from dbgclean.evidence.threading import default_quality
+from dbgclean.reads.prefetch import map_in_order
+from dbgclean.spectrum.kmers import reverse_complements
+from dbgclean.spectrum.table import build_index, find_row
+
+if TYPE_CHECKING:
+    from dbgclean.reads import ReadBatch
+
+__all__ = ["SiteReads", "Sites"]
+
+_MIDDLE = np.uint64(3 << (2 * FLANK))
+_WHOLE = np.uint64((1 << (2 * WINDOW)) - 1)
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+# Bits of the filter that most k-mers of the reads do not pass: it stays in the cache.
+_FILTER = 21
+# Reads noted of a site: beyond, a share of the fragments stands for all of them.
+_MOST_READS = 2000
+COLUMNS = ("site", "base", "strand", "mate", "position", "quality")
+
+
+@dataclass(frozen=True, slots=True)
+class SiteReads:
+    """One row per read over a site, sorted by site, then in the order of the reads.
+
+    Attributes
+    ----------
+    bounds
+        int64 (n_sites + 1,): rows of each site.
+    base, strand
+        uint8 (n,): the read's base, and 1 where it runs against the alternatives' keys.
+    mate
+        uint8 (n,): 0 for a first or lone read, 1 for a second.
+    position
+        int64 (n,): bases from the read's start to the site.
+    quality
+        uint8 (n,): Phred.
+    fragment
+        int64 (n,): mates share it.
+    other_end
+        uint64 (n,): see `dbgclean.evidence.mates.mate_start`.
+    """
+
+    bounds: np.ndarray
+    base: np.ndarray
+    strand: np.ndarray
+    mate: np.ndarray
+    position: np.ndarray
+    quality: np.ndarray
+    fragment: np.ndarray
+    other_end: np.ndarray
+
+
+class Sites:
+    """The sites of some alternatives, to be looked for in reads.
+
+    Parameters
+    ----------
+    keys
+        uint64 (n,): `dbgclean.evidence.alternatives.Alternatives.key` of each.
+    depth
+        float64 (n,): reads over each, roughly.
+
+    Attributes
+    ----------
+    of_key
+        int64 (n,): the site of each alternative; those at one site share it.
+    """
+
+    def __init__(self, keys: np.ndarray, depth: np.ndarray) -> None:
+        along = keys & ~_MIDDLE
+        against = reverse_complements(keys, WINDOW) & ~_MIDDLE
+        smaller = np.minimum(along, against)
+        self._keys, first, self.of_key = np.unique(smaller, return_index=True, return_inverse=True)
+        self._turned = (against < along)[first]
+        self._index = build_index(self._keys, WINDOW)
+        self._filter = np.zeros(1 << (_FILTER - 6), np.uint64)
+        _fill_filter(self._keys, self._filter)
+        deepest = np.zeros(len(self._keys))
+        np.maximum.at(deepest, self.of_key, depth)
+        share = np.minimum(1.0, _MOST_READS / np.maximum(deepest, 1.0))
+        self._limit = (share * (2**32 - 1)).astype(np.uint64)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def look(self, batch: ReadBatch, first_read: int) -> tuple[np.ndarray, ...]:
+        """Rows of one batch: (site, base, strand, mate, position, quality, fragment, other_end)."""
+        quals = batch.quals
+        if quals is None:
+            quals = np.full(len(batch.codes), default_quality, np.uint8)
+        arguments = (
+            batch.codes, quals, batch.offsets, batch.paired, np.int64(batch.first_read),
+            np.int64(first_read), self._filter, self._index.slots, self._index.rows,
+            self._index.mask, self._turned, self._limit,
+        )  # fmt: skip
+        room = 1024
+        while True:
+            rows, wide = np.zeros((room, len(COLUMNS)), np.int32), np.zeros((room, 2), np.uint64)
+            n = _look(*arguments, rows, wide)
+            if n <= room:
+                return rows[:n].copy(), wide[:n].copy()
+            room = n
+
+    def read(self, batches: Iterable[tuple[int, ReadBatch]], threads: int = 1) -> SiteReads:
+        """All reads over the sites; the result does not depend on ``threads``.
+
+        Parameters
+        ----------
+        batches
+            Each with the number of its first read in the run.
+        """
+        parts = list(map_in_order(lambda b: self.look(b[1], b[0]), batches, threads))
+        rows = np.concatenate([np.zeros((0, len(COLUMNS)), np.int32), *(p[0] for p in parts)])
+        wide = np.concatenate([np.zeros((0, 2), np.uint64), *(p[1] for p in parts)])
+        order = np.argsort(rows[:, 0], kind="stable")
+        rows, wide = rows[order], wide[order]
+        bounds = np.searchsorted(rows[:, 0], np.arange(len(self) + 1)).astype(np.int64)
+        columns = {name: rows[:, i] for i, name in enumerate(COLUMNS)}
+        return SiteReads(
+            bounds,
+            columns["base"].astype(np.uint8),
+            columns["strand"].astype(np.uint8),
+            columns["mate"].astype(np.uint8),
+            columns["position"].astype(np.int64),
+            columns["quality"].astype(np.uint8),
+            wide[:, 0].astype(np.int64),
+            np.ascontiguousarray(wide[:, 1]),
+        )
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_filter(keys: np.ndarray, bits: np.ndarray) -> None:
+    for i in range(len(keys)):
+        slot = (keys[i] * _MULTIPLIER) >> np.uint64(64 - _FILTER)
+        bits[slot >> np.uint64(6)] |= np.uint64(1) << (slot & np.uint64(63))
+
+
+@numba.njit(cache=True, nogil=True)
+def _look(
+    codes: np.ndarray,
+    quals: np.ndarray,
+    offsets: np.ndarray,
+    paired: bool,
+    first_in_group: np.int64,
+    first_read: np.int64,
+    bits: np.ndarray,
+    slots: np.ndarray,
+    index_rows: np.ndarray,
+    mask: np.uint64,
+    turned: np.ndarray,
+    limit: np.ndarray,
+    rows: np.ndarray,
+    wide: np.ndarray,
+) -> np.int64:
+    """Count the reads over sites; note as many as ``rows`` has room for."""
+    n = 0
+    middle, top = np.uint64(2 * FLANK), np.uint64(2 * (WINDOW - 1))
+    for read in range(len(offsets) - 1):
+        start, stop = offsets[read], offsets[read + 1]
+        forward, backward, run = np.uint64(0), np.uint64(0), 0
+        for i in range(start, stop):
+            c = codes[i]
+            if c > 3:
+                run = 0
+                continue
+            forward = ((forward << np.uint64(2)) | np.uint64(c)) & _WHOLE
+            backward = (backward >> np.uint64(2)) | (np.uint64(3 - c) << top)
+            run += 1
+            if run < WINDOW:
+                continue
+            along, against = forward & ~_MIDDLE, backward & ~_MIDDLE
+            key = min(along, against)
+            slot = (key * _MULTIPLIER) >> np.uint64(64 - _FILTER)
+            if (bits[slot >> np.uint64(6)] >> (slot & np.uint64(63))) & np.uint64(1) == 0:
+                continue
+            site = find_row(slots, index_rows, mask, key)
+            if site < 0:
+                continue
+            second = np.int64((read + first_in_group) & 1) if paired else np.int64(0)
+            fragment = first_read + read - second
+            draw = (np.uint64(fragment) * _MULTIPLIER) >> np.uint64(32)
+            if draw > limit[site]:
+                continue
+            if n < len(rows):
+                strand = (against < along) != turned[site]
+                kmer = backward if against < along else forward
+                kmer = kmer if not turned[site] else _other(kmer)
+                rows[n, 0] = site
+                rows[n, 1] = np.int32((kmer >> middle) & np.uint64(3))
+                rows[n, 2] = strand
+                rows[n, 3] = second
+                rows[n, 4] = i - FLANK - start
+                rows[n, 5] = quals[i - FLANK]
+                wide[n, 0] = np.uint64(fragment)
+                other = read ^ 1
+                if paired and other + 1 < len(offsets):
+                    wide[n, 1] = mate_start(codes, offsets[other], offsets[other + 1])
+            n += 1
+    return np.int64(n)
+
+
+@numba.njit(cache=True, nogil=True)
+def _other(kmer: np.uint64) -> np.uint64:
+    """The k-mer with its middle base complemented: all that is asked of its other strand."""
+    return kmer ^ _MIDDLE
