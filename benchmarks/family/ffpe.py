@@ -16,7 +16,7 @@ from benchmarks.family.sample import Family, FamilySample, finish
 
 __all__ = ["FAMILY"]
 
-RATE = 0.001
+RATE = 0.0005
 CPG = 3.0
 # Contexts differ by this deviation of the logarithm of their rate besides.
 SPREAD = 0.3

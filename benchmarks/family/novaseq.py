@@ -15,7 +15,7 @@ BINS = (2, 12, 23, 37)
 # Of all reads, half by a molecule that ends before the read and half by cycles without light.
 TAILS = 0.03
 SHORTEST = 40
-LIT = 0.02
+LIT = 0.005
 
 
 def _shorten(draft: Draft, molecules: Molecules) -> Molecules:

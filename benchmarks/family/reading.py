@@ -24,6 +24,8 @@ class Errors:
         Mean quality of the first cycles, what the last ones lose (second reads 1.4 times).
     scatter
         Of reads and of bases, see `kernels.draw_qualities`.
+    bursts
+        Chances that a bad stretch begins at a base, and that it ends at one.
     miscalibrated
         Deviation of the log of the factor between true and stated error probability, drawn
         for each reported quality.
@@ -35,6 +37,7 @@ class Errors:
     top: float = 39.0
     drop: float = 8.0
     scatter: tuple[float, float] = (1.5, 1.6)
+    bursts: tuple[float, float] = (0.0015, 0.2)
     miscalibrated: float = 0.4
     bins: tuple[int, ...] = ()
 
@@ -100,7 +103,7 @@ def sequence(
     part = np.linspace(0, 1, length)
     warm = 4 * np.exp(-np.arange(length) / 3)
     mean = np.stack([errors.top - warm - errors.drop * f * part**2 for f in (1, 1.4)])
-    kernels.draw_qualities(quals, mean, errors.scatter, (0.0015, 0.2), errors.reported(), rng)
+    kernels.draw_qualities(quals, mean, errors.scatter, errors.bursts, errors.reported(), rng)
     chances = errors.probabilities(quals, rng)
     weights = rng.dirichlet([3, 3, 3], 4)
     substitution = np.zeros((4, 4))

@@ -114,7 +114,7 @@ class Family:
             If the genome is shorter than 2,000 bases.
         """
         length = length or (self.length if genome is None else len(genome))
-        genome = k12(start, length) if genome is None else genome[:length]
+        genome = k12(length, start) if genome is None else genome[:length]
         if len(genome) < 2_000:
             message = f"a genome of {len(genome)} bases: a family needs 2,000"
             raise ValueError(message)
@@ -132,18 +132,20 @@ class Family:
         return paths
 
 
-def k12(start: int, length: int) -> np.ndarray:
+def k12(length: int, start: int = SLICE_START, data: Path | None = None) -> np.ndarray:
     """A slice of E. coli K-12 MG1655, uint8 (length,), from the folder of shared data.
+
+    ``data``: that folder; by default ``DBGCLEAN_DATA`` or ``../shared/data``.
 
     Raises
     ------
     FileNotFoundError
-        If neither ``DBGCLEAN_DATA`` nor ``../shared/data`` has it.
+        If the folder does not have it.
     """
-    folder = Path(os.environ.get("DBGCLEAN_DATA", "../shared/data"))
+    folder = data or Path(os.environ.get("DBGCLEAN_DATA", "../shared/data"))
     path = folder / "genomes" / _K12
     if not path.exists():
-        message = f"{path}: no such genome; set DBGCLEAN_DATA to the folder of shared data"
+        message = f"{path}: no such genome; give the folder of shared data or set DBGCLEAN_DATA"
         raise FileNotFoundError(message)
     return load_genome(path, start, length)
 

@@ -19,9 +19,9 @@ RATES = (0.01, 0.1)
 def wrong_sites(
     draft: Draft, position: np.ndarray, strand: np.ndarray, base: np.ndarray
 ) -> WrongSites:
-    """Give places their rates (log-uniform) and a quality that all their errors share."""
+    """Give places their rates and a quality that all their errors share."""
     rng, count = draft.rng, len(position)
-    rate = np.exp(rng.uniform(*np.log(RATES), count))
+    rate = rng.uniform(*RATES, count)
     quality = np.where(rng.random(count) < LOW_SHARE, LOW, 0).astype(np.uint8)
     return WrongSites(position, strand, base.astype(np.uint8), rate, quality)
 
