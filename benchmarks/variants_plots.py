@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["kept_share", "plot_mixtures"]
+__all__ = ["kept_share", "plot_mixtures", "tool_styles"]
 
 _OURS = {"nearest": "tab:gray", "likelihood": "tab:orange", "autoencoder": "tab:blue"}
 _OTHERS = ("tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive")
@@ -43,7 +43,7 @@ def plot_mixtures(path: Path, record: dict) -> None:
     close = [group for group in _CLOSE_UPS if group in groups]
     figure = Figure(figsize=(4.2 * (1 + len(close)), 4.2), layout="constrained")
     panels = figure.subplots(1, 1 + len(close), squeeze=False)[0]
-    styles = _styles(tools)
+    styles = tool_styles(tools)
     _by_fraction(panels[0], runs, tools, groups, styles)
     for axes, group in zip(panels[1:], close, strict=True):
         _against_false(axes, runs, tools, group, styles)
@@ -59,7 +59,8 @@ def plot_mixtures(path: Path, record: dict) -> None:
         figure.savefig(path, metadata={"Software": None})
 
 
-def _styles(tools: list[str]) -> dict[str, dict]:
+def tool_styles(tools: list[str]) -> dict[str, dict]:
+    """Colour and mark of each tool: ours always the same, others in their order."""
     others = [name for name in tools if name not in _OURS]
     styles = {
         name: {"color": _OTHERS[i % len(_OTHERS)], "marker": _MARKS[i % len(_MARKS)]}
