@@ -20,7 +20,7 @@ from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import Edits
 from dbgclean.evidence.rates import MOST_WEIGHT, error_weights, evidence_weights, substitution_of
 from dbgclean.evidence.sites import SiteReads, Sites
-from dbgclean.evidence.weigh_kernels import OUT, Support, weigh
+from dbgclean.evidence.weigh_kernels import OUT, Beside, Support, weigh
 
 __all__ = ["Explained", "candidates", "explain"]
 
@@ -39,6 +39,9 @@ _MOST_ALLELES, _IN_DOUBT = 3.0, 2.5
 _BY_CHANCE, _LEAST_PLACES, _SHRINK = 2.0, 0.05, 1.0
 _SUBSTITUTIONS = 12
 _LEAST_SHARE = 0.15
+_IMPOSSIBLE = -1e3
+# Share of the sites at which a fragment's ends have to tell its molecule.
+_MOSTLY_TOLD = 0.7
 # Insert lengths of a library that a pair of ends can have, for chance coincidences.
 _INSERTS = 50.0
 
@@ -91,12 +94,17 @@ def explain(
     support = _support(alternatives, edits, rows)
     figures = np.zeros((len(rows), len(OUT)))
     starts = 2 * max(read_length - 30, 1) * (_INSERTS if paired else 1.0)
-    site_reads = tuple(getattr(reads, name) for name in SiteReads.__slots__)
+    beside = Beside(*(getattr(reads, name) for name in SiteReads.__slots__))
     base, depth = alternatives.base[rows], alternatives.depth[rows]
     cap = np.log(MOST_WEIGHT)
-    weigh(support, sites.of_key, base, depth, site_reads, starts, cap, figures)
+    weigh(support, sites.of_key, base, depth, beside, starts, cap, True, figures)
+    if figures[:, OUT.index("told")].mean() < _MOSTLY_TOLD:
+        # Amplicons: at a site of few reads their ends look like those of copies, and where
+        # two overlap the primer of one hides an allele from the reads of its strand.
+        weigh(support, sites.of_key, base, depth, beside, starts, cap, False, figures)
+        figures[:, _OTHERS] = _IMPOSSIBLE
     if not paired:
-        figures[:, _ORIENTATION] = -30.0
+        figures[:, _ORIENTATION] = _IMPOSSIBLE
     kind = _kinds(alternatives, rows)
     frequency, real = _frequencies(figures, kind, genome_size)
     # Both sides of a comparison are averages; against independent errors it is the ratio.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-__all__ = ["OUT", "Support", "weigh"]
+__all__ = ["OUT", "Beside", "Support", "weigh"]
 
 # Columns of what `weigh` fills. ``real`` is the plain ratio of molecules at its best
 # fraction, and ``averaging`` what it loses where all fractions count; ``along`` to
@@ -15,7 +15,7 @@ __all__ = ["OUT", "Support", "weigh"]
 # fragments: log likelihoods in nats, against independent errors.
 OUT = (
     "real", "averaging", "along", "against", "forward", "backward",
-    "molecules", "denied", "per_fragment", "depth_along", "depth_forward",
+    "molecules", "denied", "per_fragment", "depth_along", "depth_forward", "told",
 )  # fmt: skip
 # Bases in which the starts of two copies' mates may differ.
 _DIFFER = 3
@@ -30,6 +30,10 @@ _LEAST_SHARE, _STEP = 0.004, 1.35
 _OFTEN, _RARELY = 0.15, 20.0
 # What each further copy of a molecule adds to the most that it weighs.
 _COPY = 0.45
+# What a copy without the base says at most (Phred), and nats per Phred.
+_MOST_SURE, _PHRED = 30.0, np.log(10) / 10
+# Molecules per fragment from which there are no copies to speak of.
+_ALL_APART = 0.999
 
 
 class Support(NamedTuple):
@@ -51,6 +55,28 @@ class Support(NamedTuple):
     weight: np.ndarray
 
 
+class Beside(NamedTuple):
+    """`dbgclean.evidence.sites.SiteReads` as kernels take it."""
+
+    bounds: np.ndarray
+    base: np.ndarray
+    strand: np.ndarray
+    mate: np.ndarray
+    position: np.ndarray
+    quality: np.ndarray
+    fragment: np.ndarray
+    other_end: np.ndarray
+
+
+class Fragments(NamedTuple):
+    """Fragments over a site: place of the start, start of the mate, first row, molecule."""
+
+    place: np.ndarray
+    end: np.ndarray
+    row: np.ndarray
+    family: np.ndarray
+
+
 @numba.njit(cache=True, nogil=True)
 def _differences(a: np.uint64, b: np.uint64) -> np.int64:
     """Bases in which two packed starts differ."""
@@ -64,15 +90,9 @@ def _differences(a: np.uint64, b: np.uint64) -> np.int64:
 
 
 @numba.njit(cache=True, nogil=True)
-def _same(places: np.ndarray, ends: np.ndarray, i: int, j: int) -> bool:
-    return places[i] == places[j] and _differences(ends[i], ends[j]) <= _DIFFER
-
-
-@numba.njit(cache=True, nogil=True)
 def _fragments(
     first: np.int64, last: np.int64, fragment: np.ndarray, strand: np.ndarray,
-    position: np.ndarray, ends: np.ndarray, out_places: np.ndarray, out_ends: np.ndarray,
-    out_rows: np.ndarray,
+    position: np.ndarray, ends: np.ndarray, out: Fragments,
 ) -> np.int64:  # fmt: skip
     """One entry per fragment: where it begins, told by its read along the key if it has one."""
     n = 0
@@ -84,36 +104,32 @@ def _fragments(
             if strand[j] < strand[chosen]:
                 chosen = j
             j += 1
-        out_places[n] = position[chosen] * 2 + np.int64(strand[chosen])
-        out_ends[n] = ends[chosen]
-        out_rows[n] = i
+        out.place[n] = position[chosen] * 2 + np.int64(strand[chosen])
+        out.end[n] = ends[chosen]
+        out.row[n] = i
         n += 1
         i = j
     return np.int64(n)
 
 
 @numba.njit(cache=True, nogil=True)
-def _families(places: np.ndarray, ends: np.ndarray, n: np.int64, family: np.ndarray) -> np.int64:
+def _families(of: Fragments, n: np.int64) -> np.int64:
     """Number the fragments by molecule; those with the same two ends are one."""
-    order = np.argsort(places[:n], kind="mergesort")
-    n_families = np.int64(0)
+    order = np.argsort(of.place[:n], kind="mergesort")
     heads = np.zeros(n, np.int64)
-    first_of_place = np.int64(0)
+    found, first = np.int64(0), np.int64(0)
     for t in range(n):
         i = order[t]
-        if t == 0 or places[order[t - 1]] != places[i]:
-            first_of_place = n_families
-        found = np.int64(-1)
-        for h in range(first_of_place, n_families):
-            if _same(places, ends, heads[h], i):
-                found = h
-                break
-        if found < 0:
-            heads[n_families] = i
-            found = n_families
-            n_families += 1
-        family[i] = found
-    return n_families
+        if t == 0 or of.place[order[t - 1]] != of.place[i]:
+            first = found
+        family = first
+        while family < found and _differences(of.end[heads[family]], of.end[i]) > _DIFFER:
+            family += 1
+        if family == found:
+            heads[found] = i
+            found += 1
+        of.family[i] = family
+    return found
 
 
 @numba.njit(cache=True, nogil=True)
@@ -175,9 +191,10 @@ def weigh(
     site_of: np.ndarray,
     base: np.ndarray,
     depth: np.ndarray,
-    reads: tuple,
+    reads: Beside,
     starts: float,
     cap: float,
+    by_ends: bool,
     out: np.ndarray,
 ) -> None:
     """Fill one row of ``out`` per alternative.
@@ -188,91 +205,118 @@ def weigh(
         int64, uint8 (n,): row of ``reads.bounds``, and the alternative's base.
     depth
         float64 (n, 2): reads over the site that do not show it, along and against.
-    reads
-        `SiteReads` as a tuple of its arrays.
     starts
         Places where a fragment over a site can begin or, with its mate, begin and end.
     cap
         What one molecule weighs at most (log), however well it is read.
+    by_ends
+        Fragments with the same two ends may be copies of one molecule.
     """
-    bounds, r_base, r_strand, r_mate, r_position, r_quality, r_fragment, r_ends = reads
     for g in range(len(support.bounds) - 1):
         a, b = support.bounds[g], support.bounds[g + 1]
-        c, d = bounds[site_of[g]], bounds[site_of[g] + 1]
+        c, d = reads.bounds[site_of[g]], reads.bounds[site_of[g] + 1]
         row = out[g]
         # The whole site: do its ends tell molecules apart?
-        n_all = d - c
-        all_places, all_ends = np.zeros(n_all, np.int64), np.zeros(n_all, np.uint64)
-        all_rows, all_family = np.zeros(n_all, np.int64), np.zeros(n_all, np.int64)
-        n_all = _fragments(
-            c, d, r_fragment, r_strand, r_position, r_ends, all_places, all_ends, all_rows
+        site = _new_fragments(d - c)
+        n_site = _fragments(
+            c, d, reads.fragment, reads.strand, reads.position, reads.other_end, site
         )
-        n_molecules = _families(all_places, all_ends, n_all, all_family)
-        effective = _effective(all_family, n_all, n_molecules)
-        told = n_all > 0 and n_all / starts < _BY_CHANCE
-        if told and n_all > _AMPLICON * effective and effective < _FEW_ENDS:
-            told = False
-        per_fragment = n_molecules / n_all if told else 1.0
-        # The alternative's own fragments, by molecule.
-        n = b - a
-        places, ends = np.zeros(n, np.int64), np.zeros(n, np.uint64)
-        heads, family = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        told, per_fragment = _tell(site, n_site, starts, by_ends)
+        own = _new_fragments(b - a)
         n = _fragments(
-            a, b, support.fragment, support.strand, support.position, support.other_end,
-            places, ends, heads,
-        )  # fmt: skip
-        if told:
-            n_families = _families(places, ends, n, family)
-        else:
-            n_families = n
-            family[:n] = np.arange(n)
-        full, copies = np.zeros(n_families), np.zeros(n_families)
-        by_strand = np.zeros((2, n_families))
-        orientation = np.zeros(n_families, np.int64)
-        for i in range(n):
-            stop = heads[i + 1] if i + 1 < n else b
-            best = heads[i]
-            own = np.zeros(2)
-            for e in range(heads[i], stop):
-                if support.quality[e] > support.quality[best]:
-                    best = e
-                s = support.strand[e]
-                own[s] = max(own[s], np.log(support.own[e]))
-            m = family[i]
-            full[m] += np.log(support.weight[best])
-            copies[m] += 1
-            by_strand[0, m] += own[0]
-            by_strand[1, m] += own[1]
-            orientation[m] = support.strand[heads[i]] ^ support.mate[heads[i]]
-        # Copies of the same molecules without it.
+            a, b, support.fragment, support.strand, support.position, support.other_end, own
+        )
+        n_molecules = _families(own, n) if told else n
+        if not told:
+            own.family[:n] = np.arange(n)
+        full, by_strand = np.zeros(n_molecules), np.zeros((2, n_molecules))
+        orientation, copies = np.zeros(n_molecules, np.int64), np.zeros(n_molecules)
+        _add_up(support, own, n, b, full, by_strand, orientation, copies)
         denied = 0
-        if told and per_fragment < 0.999:
-            for j in range(n_all):
-                shown = r_base[all_rows[j]] == base[g]
-                if shown:
-                    continue
-                for i in range(n):
-                    if places[i] == all_places[j] and (
-                        _differences(ends[i], all_ends[j]) <= _DIFFER
-                        and support.fragment[heads[i]] != r_fragment[all_rows[j]]
-                    ):
-                        q = min(30.0, max(3.0, float(r_quality[all_rows[j]])))
-                        full[family[i]] -= q * 0.23
-                        by_strand[0, family[i]] -= q * 0.23
-                        by_strand[1, family[i]] -= q * 0.23
-                        denied += 1
-                        break
-        others = np.zeros((2, 2), np.int64)
-        for j in range(c, d):
-            if r_base[j] != base[g]:
-                others[r_strand[j], r_mate[j]] += 1
+        if told and per_fragment < _ALL_APART:
+            denied = _deny(support, own, n, reads, site, n_site, base[g], full, by_strand)
         # An error of copying is seldom in all copies: the more have it, the more it takes.
         most = cap + _COPY * (copies - 1)
         for s in range(2):
             by_strand[s] = np.minimum(by_strand[s], most)
         full = np.minimum(full, most)
-        _hypotheses(full, by_strand, orientation, n_families, depth[g] * per_fragment, others, row)
-        row[6], row[7], row[8] = n_families, denied, per_fragment
+        others = np.zeros((2, 2), np.int64)
+        for j in range(c, d):
+            if reads.base[j] != base[g]:
+                others[reads.strand[j], reads.mate[j]] += 1
+        _hypotheses(full, by_strand, orientation, n_molecules, depth[g] * per_fragment, others, row)
+        row[6], row[7], row[8], row[11] = n_molecules, denied, per_fragment, told
+
+
+@numba.njit(cache=True, nogil=True)
+def _new_fragments(n: np.int64) -> Fragments:
+    return Fragments(
+        np.zeros(n, np.int64), np.zeros(n, np.uint64), np.zeros(n, np.int64), np.zeros(n, np.int64)
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _tell(site: Fragments, n: np.int64, starts: float, by_ends: bool) -> tuple[bool, float]:
+    """Whether a fragment's ends tell its molecule at this site; molecules per fragment."""
+    if not by_ends or n == 0 or n / starts >= _BY_CHANCE:
+        return False, 1.0
+    n_molecules = _families(site, n)
+    effective = _effective(site.family, n, n_molecules)
+    if n > _AMPLICON * effective and effective < _FEW_ENDS:
+        return False, 1.0
+    return True, n_molecules / n
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_up(
+    support: Support, own: Fragments, n: np.int64, end: np.int64, full: np.ndarray,
+    by_strand: np.ndarray, orientation: np.ndarray, copies: np.ndarray,
+) -> None:  # fmt: skip
+    """What the reads of each molecule say for the base: together, and by strand."""
+    for i in range(n):
+        stop = own.row[i + 1] if i + 1 < n else end
+        best = own.row[i]
+        along, against = 0.0, 0.0
+        for e in range(own.row[i], stop):
+            if support.quality[e] > support.quality[best]:
+                best = e
+            if support.strand[e]:
+                against = max(against, np.log(support.own[e]))
+            else:
+                along = max(along, np.log(support.own[e]))
+        m = own.family[i]
+        full[m] += np.log(support.weight[best])
+        by_strand[0, m] += along
+        by_strand[1, m] += against
+        copies[m] += 1
+        orientation[m] = support.strand[own.row[i]] ^ support.mate[own.row[i]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _deny(
+    support: Support, own: Fragments, n: np.int64, reads: Beside, site: Fragments,
+    n_site: np.int64, base: np.uint8, full: np.ndarray, by_strand: np.ndarray,
+) -> np.int64:  # fmt: skip
+    """Take off what copies of the same molecules without the base say; how many there are."""
+    denied = np.int64(0)
+    for j in range(n_site):
+        row = site.row[j]
+        if reads.base[row] == base:
+            continue
+        for i in range(n):
+            if (
+                own.place[i] == site.place[j]
+                and _differences(own.end[i], site.end[j]) <= _DIFFER
+                and support.fragment[own.row[i]] != reads.fragment[row]
+            ):
+                quality = min(_MOST_SURE, max(3.0, float(reads.quality[row])))
+                m = own.family[i]
+                full[m] -= quality * _PHRED
+                by_strand[0, m] -= quality * _PHRED
+                by_strand[1, m] -= quality * _PHRED
+                denied += 1
+                break
+    return denied
 
 
 @numba.njit(cache=True, nogil=True)
@@ -281,12 +325,12 @@ def _hypotheses(
     depth: np.ndarray, others: np.ndarray, row: np.ndarray,
 ) -> None:  # fmt: skip
     total = depth[0] + depth[1]
-    m = others.sum()
     along = depth[0] / max(total, 1e-9)
-    forward = 0.5
-    if m > 0:
-        along = (others[0, 0] + others[0, 1] + 20 * along) / (m + 20)
-        forward = (others[0, 0] + others[1, 1] + 5) / (m + 10)
+    # Reads whose first bases the site is among are in the depth, but not among ``others``:
+    # these say which mate the reads of either strand are, no more.
+    first = (others[0, 0] + 2.5) / (others[0].sum() + 5)
+    second = (others[1, 1] + 2.5) / (others[1].sum() + 5)
+    forward = along * first + (1 - along) * second
     weights = np.exp(full)
     row[0] = _at_best(weights, n, total)
     row[1] = row[0] - _on_average(weights, n, total, False)
