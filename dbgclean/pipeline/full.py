@@ -290,6 +290,8 @@ def _corrections(run: Run) -> dict[str, Any]:
             "refused": refusals(run.evidence, chosen.verdicts),
             "reads": run.evidence.reads,
         }
+        if found := run.poly_g():
+            result["poly_g"] = found
         if chosen.gaps is not None:
             result["gaps"] = {"alternatives": len(chosen.gaps.verdict), **chosen.gaps.count()}
         result |= run.policy.report(chosen.verdicts, chosen.gaps)

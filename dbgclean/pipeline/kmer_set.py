@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 # Where KMC stops counting unless told otherwise (-cs).
 _KMC_CEILING = 255
 # Settings that only reads have.
-_OF_READS = ("correction_k", "min_quality")
+_OF_READS = ("correction_k", "min_quality", "poly_g")
 
 
 @dataclass
