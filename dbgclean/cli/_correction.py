@@ -80,6 +80,11 @@ def validate_correction(args: argparse.Namespace, parser: argparse.ArgumentParse
         parser.error("argument --protect: its positions need --reference FASTA")
 
 
+def paths_read(args: argparse.Namespace) -> list[str | None]:
+    """What is read besides the reads."""
+    return [args.reference, args.protect, args.model]
+
+
 def options_of(args: argparse.Namespace) -> "Options":
     """The parsed options as one object."""
     from dbgclean.pipeline.passes import Options

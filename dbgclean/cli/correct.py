@@ -8,7 +8,7 @@ import argparse
 import logging
 
 from dbgclean.cli import add_kmer_size, add_memory, add_reads, add_seed, add_threads
-from dbgclean.cli._correction import add_correction, options_of, validate_correction
+from dbgclean.cli._correction import add_correction, options_of, paths_read, validate_correction
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,11 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     if len(args.output) > max(len(args.reads), 2):
         parser.error("more outputs than inputs")
     validate_correction(args, parser)
+
+
+def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:
+    """All that is written, and all that is read."""
+    return [*args.output, args.corrections], [*args.reads, *paths_read(args)]
 
 
 def main(args: argparse.Namespace) -> None:

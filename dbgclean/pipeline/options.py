@@ -60,6 +60,11 @@ class Options:
     protect: str | None = None
     poly_g: str = "auto"
 
+    @property
+    def paths(self) -> tuple[str | None, ...]:
+        """Files and folders that are read besides the reads, or None."""
+        return self.reference, self.protect, self.model
+
     def to_dict(self) -> dict[str, Any]:
         """The options that decide the result, for the report."""
         return {
