@@ -12,6 +12,7 @@ from types import FrameType, ModuleType
 from typing import NoReturn
 
 from dbgclean import __version__
+from dbgclean._files import refuse_overwriting
 from dbgclean.cli import find_verbs
 from dbgclean.errors import DbgcleanError
 from dbgclean.log import set_up_logging
@@ -70,6 +71,8 @@ def _run(argv: Sequence[str]) -> int:
     set_up_logging(quiet=args.quiet, debug=args.debug)
     if hasattr(module, "validate"):
         module.validate(args, args.parser)
+    if hasattr(module, "files"):
+        refuse_overwriting(*module.files(args))
     return module.main(args) or 0
 
 

@@ -1,7 +1,8 @@
-"""Outputs that appear under their final names only when whole.
+"""Outputs that appear under their final names only when whole, and never over an input.
 
-`atomic_path` for one file, `OutputFolder` for a folder, `BgzfWriter` for gzip that
-bgzip and tabix understand and that carries no time stamp.
+`atomic_path` for one file (`dbgclean._folder` for a folder), `refuse_overwriting` for all
+files that a command line names, `BgzfWriter` for gzip that bgzip and tabix understand and
+that carries no time stamp.
 """
 
 from __future__ import annotations
@@ -10,16 +11,27 @@ import errno
 import io
 import os
 import secrets
-import shutil
+import stat
 import struct
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
-from dbgclean.errors import OutputError
+from dbgclean.errors import OutputError, UsageError
 
-__all__ = ["BgzfWriter", "OutputFolder", "atomic_path"]
+__all__ = [
+    "BgzfWriter",
+    "atomic_path",
+    "concerns",
+    "identities",
+    "identity",
+    "output_error",
+    "refuse_overwriting",
+]
+
+_Path = str | os.PathLike[str]
 
 _REMEDIES = {
     errno.ENOSPC: "free some space or write elsewhere",
@@ -32,7 +44,7 @@ _REMEDIES = {
 }
 
 
-def _output_error(path: str | os.PathLike[str], error: OSError) -> OutputError:
+def output_error(path: str | os.PathLike[str], error: OSError) -> OutputError:
     """Return why `path` cannot be written as one line for the user."""
     where = "standard output" if os.fspath(path) == "-" else os.fspath(path)
     reason = os.strerror(error.errno) if error.errno else str(error)
@@ -40,7 +52,7 @@ def _output_error(path: str | os.PathLike[str], error: OSError) -> OutputError:
     return OutputError(f"{where}: cannot be written: {reason}; {remedy}")
 
 
-def _concerns(error: BaseException | None, *paths: Path) -> bool:
+def concerns(error: BaseException | None, *paths: Path) -> bool:
     """Tell whether `error` is about writing one of `paths`.
 
     An OSError that names some other file (an input that is missing) is not, and a
@@ -52,6 +64,60 @@ def _concerns(error: BaseException | None, *paths: Path) -> bool:
         return True
     named = Path(error.filename)
     return any(path == named or path in named.parents for path in paths)
+
+
+def identity(path: _Path, standard: int) -> tuple[object, ...] | None:
+    """What tells one file from another, whatever it is called: device and inode.
+
+    For '-' those of the descriptor ``standard``. None for what cannot be lost: a device,
+    a standard stream that is no file.
+    """
+    dash = os.fspath(path) == "-"
+    try:
+        found = os.fstat(standard) if dash else os.stat(path)
+    except OSError:
+        return None if dash else (os.path.realpath(path),)
+    lasts = stat.S_ISREG(found.st_mode) or not (dash or stat.S_ISCHR(found.st_mode))
+    return (found.st_dev, found.st_ino) if lasts else None
+
+
+def identities(inputs: Iterable[_Path | None]) -> set[tuple[object, ...]]:
+    """Of all inputs; of a folder (a model), of the files in it as well."""
+    given = [path for path in inputs if path is not None]
+    inside = [item for path in given if Path(path).is_dir() for item in Path(path).iterdir()]
+    return {one for path in (*given, *inside) if (one := identity(path, 0)) is not None}
+
+
+def refuse_overwriting(outputs: Iterable[_Path | None], inputs: Iterable[_Path | None]) -> None:
+    """Refuse outputs that are an input, or one another, by another name too.
+
+    Parameters
+    ----------
+    outputs, inputs
+        All files that will be written and read; '-' is standard output and input, None
+        is passed over.
+
+    Raises
+    ------
+    UsageError
+        Naming the first such output.
+    """
+    read = identities(inputs)
+    taken: set[tuple[object, ...]] = set()
+    for path in outputs:
+        if path is None:
+            continue
+        dash = os.fspath(path) == "-"
+        one = identity(path, 1) or (("-",) if dash else None)
+        name = "standard output" if dash else path
+        if one in read:
+            message = f"{name}: an input too; name another output file"
+            raise UsageError(message)
+        if one in taken:
+            message = f"{name}: named for two outputs; name another file for one"
+            raise UsageError(message)
+        if one is not None:
+            taken.add(one)
 
 
 class atomic_path:  # noqa: N801  (reads like the function it replaces)
@@ -93,7 +159,7 @@ class atomic_path:  # noqa: N801  (reads like the function it replaces)
             # open() and not mkstemp(): the mode then follows the user's umask.
             self._temporary.open("xb").close()
         except OSError as error:
-            raise _output_error(self._given, error) from error
+            raise output_error(self._given, error) from error
         return self._temporary
 
     def __exit__(
@@ -108,112 +174,12 @@ class atomic_path:  # noqa: N801  (reads like the function it replaces)
                 os.replace(temporary, self._final)
             except OSError as error:
                 temporary.unlink(missing_ok=True)
-                raise _output_error(self._given, error) from error
+                raise output_error(self._given, error) from error
             return
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        if isinstance(exc, OSError) and _concerns(exc, temporary or self._final, self._final):
-            raise _output_error(self._given, exc) from exc
-
-
-class OutputFolder:
-    """Context manager: a hidden folder whose content moves to `path` on `commit`.
-
-    Parameters
-    ----------
-    path : path
-        The final folder. May exist if it is empty.
-    force : bool
-        Write into a folder that holds something: what has the name of a new file or
-        folder is replaced, anything else in it is left alone.
-
-    Raises
-    ------
-    OutputError
-        If the folder holds something and `force` is not given, if it cannot be made,
-        and on leaving for any OSError inside that is about a file in it.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], force: bool = False) -> None:
-        self.final = Path(path)
-        self._committed = False
-        if self.final.exists() and not self.final.is_dir():
-            message = f"{path}: a file, not a folder; name another output folder"
-            raise OutputError(message)
-        self._exists = self.final.is_dir()
-        hidden = f".dbgclean-{secrets.token_hex(4)}.tmp"
-        try:
-            if self._exists and not force and any(self.final.iterdir()):
-                message = (
-                    f"{path}: the folder is not empty; use --force or name another output folder"
-                )
-                raise OutputError(message)
-            # Inside an existing folder, which may be a disk of its own: then the
-            # moves of commit() stay renames.
-            real = Path(os.path.realpath(self.final))
-            parent = real if self._exists else real.parent
-            parent.mkdir(parents=True, exist_ok=True)
-            self._temporary = parent / hidden
-            self._temporary.mkdir()
-        except OSError as error:
-            raise _output_error(path, error) from error
-
-    def path(self, name: str) -> Path:
-        """Return where to write `name` ('report.json', 'reads/a.fq.gz') for now."""
-        path = self._temporary / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _output_error(self.final / name, error) from error
-        return path
-
-    def commit(self) -> Path:
-        """Move everything under the final name and return it.
-
-        Raises
-        ------
-        OutputError
-            If something cannot be moved.
-        """
-        try:
-            if not self._exists:
-                os.rename(self._temporary, os.path.realpath(self.final))
-            else:
-                for item in sorted(self._temporary.iterdir()):
-                    self._move_into_place(item)
-                self._temporary.rmdir()
-        except OSError as error:
-            raise _output_error(self.final, error) from error
-        self._committed = True
-        return self.final
-
-    def _move_into_place(self, item: Path) -> None:
-        target = self.final / item.name
-        if target.is_dir() and not target.is_symlink():
-            shutil.rmtree(target)
-        elif item.is_dir() and os.path.lexists(target):
-            target.unlink()
-        os.replace(item, target)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._committed:
-            return
-        temporary = self._temporary
-        shutil.rmtree(temporary, ignore_errors=True)
-        if isinstance(exc, OSError) and _concerns(exc, temporary):
-            named = Path(exc.filename) if isinstance(exc.filename, str) else temporary
-            raise _output_error(self.final / named.relative_to(temporary), exc) from exc
-        if isinstance(exc, OutputError) and str(temporary) in str(exc):
-            message = str(exc).replace(str(temporary), str(self.final))
-            raise OutputError(message) from exc
+        if isinstance(exc, OSError) and concerns(exc, temporary or self._final, self._final):
+            raise output_error(self._given, exc) from exc
 
 
 class BgzfWriter(io.RawIOBase):

@@ -350,7 +350,7 @@ SINGLE = InputGroup(("a.fq",), "single", "fastq")
         (SINGLE, ["x.fq", "y.fq"], "cannot be written to 2 files; name one"),
         (PAIRED, ["x.fq", "y.fq", "z.fq"], "cannot be written to 3 files; name one or two"),
         (PAIRED, [], "cannot be written to 0 files"),
-        (PAIRED, ["x.fq", "x.fq"], "named for both mates"),
+        (PAIRED, ["x.fq", "x.fq"], "named for two outputs"),
         (SINGLE, ["a.fq"], "an input too"),
         (SINGLE, ["x.bam"], "name the output .fastq.gz"),
         (SINGLE, ["x.fq.bz2"], "name the output .fastq.gz"),

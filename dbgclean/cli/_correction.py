@@ -36,6 +36,14 @@ def add_correction(parser: argparse.ArgumentParser) -> None:
         metavar="Q",
         help="a k-mer is of high quality if no base is below this. Default: %(default)s",
     )
+    parser.add_argument(
+        "--poly-g",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="mask ends called G without a signal (NextSeq, NovaSeq): tails of ten G or more "
+        "that the other reads do not hold. auto: where more reads end in G than any genome "
+        "explains. Default: %(default)s",
+    )
     add_policy(parser)
 
 
@@ -72,6 +80,11 @@ def validate_correction(args: argparse.Namespace, parser: argparse.ArgumentParse
         parser.error("argument --protect: its positions need --reference FASTA")
 
 
+def paths_read(args: argparse.Namespace) -> list[str | None]:
+    """What is read besides the reads."""
+    return [args.reference, args.protect, args.model]
+
+
 def options_of(args: argparse.Namespace) -> "Options":
     """The parsed options as one object."""
     from dbgclean.pipeline.passes import Options
@@ -92,4 +105,5 @@ def options_of(args: argparse.Namespace) -> "Options":
         min_vaf=args.min_vaf,
         ploidy=args.ploidy,
         protect=args.protect,
+        poly_g=args.poly_g,
     )

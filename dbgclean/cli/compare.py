@@ -39,6 +39,11 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         parser.error("only one of A and B can be '-' (standard input)")
 
 
+def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:
+    """All that is written, and all that is read."""
+    return [args.json], [args.a, args.b, args.reference]
+
+
 def main(args: argparse.Namespace) -> None:
     """Measure both, and show them."""
     columns = run_compare(args.a, args.b, options_of(args), json=args.json)

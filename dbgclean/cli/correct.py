@@ -8,7 +8,7 @@ import argparse
 import logging
 
 from dbgclean.cli import add_kmer_size, add_memory, add_reads, add_seed, add_threads
-from dbgclean.cli._correction import add_correction, options_of, validate_correction
+from dbgclean.cli._correction import add_correction, options_of, paths_read, validate_correction
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,11 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     validate_correction(args, parser)
 
 
+def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:
+    """All that is written, and all that is read."""
+    return [*args.output, args.corrections], [*args.reads, *paths_read(args)]
+
+
 def main(args: argparse.Namespace) -> None:
     """Correct and say what was done."""
     from dbgclean.log import Progress
@@ -63,6 +68,12 @@ def main(args: argparse.Namespace) -> None:
         f"{done.bases_inserted:,}",
         f"{done.bases_masked:,}",
     )
+    if found := run.poly_g():
+        logger.info(
+            "%s reads end in G without a signal: %s bases of the masked ones are theirs",
+            f"{found['reads_masked']:,}",
+            f"{found['bases_masked']:,}",
+        )
     if run.chosen.verdicts is not None:
         counts = run.chosen.verdicts.count()
         logger.info(

@@ -5,7 +5,6 @@ dump does; where asked, the histogram of abundances with its fit, and the figure
 """
 
 import argparse
-import json
 import logging
 from contextlib import closing
 from importlib import import_module
@@ -59,6 +58,11 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         parser.error(f"argument --min-abundance: {args.min_abundance} is below 1")
     if not 0 <= args.min_quality <= 93:
         parser.error(f"argument --min-quality: {args.min_quality} is not within 0 to 93")
+
+
+def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:
+    """All that is written, and all that is read."""
+    return [args.output, args.histogram, args.json], [*args.reads, args.reference]
 
 
 def main(args: argparse.Namespace) -> None:
@@ -137,7 +141,7 @@ def _write_json(
     reads: "ReadStatistics",
     kmers: "CountStatistics",
 ) -> None:
-    from dbgclean._files import atomic_path
+    from dbgclean.cli.graph import write_json
 
     report: dict[str, Any] = {
         "tag": "dbgclean count",
@@ -157,8 +161,7 @@ def _write_json(
         },
         "spectrum": spectrum.to_dict(),
     }
-    with atomic_path(args.json) as path:
-        Path(path).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_json(args.json, report)
 
 
 def _tell(spectrum: "Spectrum", reads: "ReadStatistics", kmers: "CountStatistics") -> None:

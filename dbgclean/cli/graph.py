@@ -137,13 +137,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_graph_options(parser)
 
 
-def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    """Refuse outputs that would overwrite one another."""
-    outputs = [args.output, args.unitigs, args.bubbles, args.json]
-    given = [output for output in outputs if output]
-    for output in given:
-        if given.count(output) > 1:
-            parser.error(f"{output} is named for two outputs; name another file for one")
+def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:
+    """All that is written, and all that is read."""
+    return [args.output, args.unitigs, args.bubbles, args.json], [*args.inputs, args.reference]
 
 
 def main(args: argparse.Namespace) -> None:

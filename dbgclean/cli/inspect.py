@@ -49,7 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_output(parser, "output folder; appears only when everything in it is whole")
     parser.add_argument(
-        "--force", action="store_true", help="write into a folder that is not empty"
+        "--force",
+        action="store_true",
+        help="write into a folder that is not empty: files of the same name are replaced, "
+        "nothing else in it is touched",
     )
     _add_judging(parser)
     add_seed(parser)

@@ -46,7 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave the other correctors' columns out of the report; faster",
     )
     parser.add_argument(
-        "--force", action="store_true", help="write into a folder that is not empty"
+        "--force",
+        action="store_true",
+        help="write into a folder that is not empty: files of the same name are replaced, "
+        "nothing else in it is touched",
     )
     # Not `add_kmer_size`: a -k that was given has to be told from none.
     parser.add_argument(

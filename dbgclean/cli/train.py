@@ -59,7 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="write into a folder that is not empty; drop an unfinished run",
+        help="write into a folder that is not empty, replacing files of the same name alone; "
+        "drop an unfinished run",
     )
     add_kmer_size(parser)
     parser.add_argument(

@@ -17,7 +17,7 @@ from dbgclean._files import BgzfWriter, atomic_path
 from dbgclean.correct.policy import RULES, RuledVerdicts
 from dbgclean.correct.verdicts import ERROR, NAMES, Verdicts
 from dbgclean.evidence.edits import FLANK
-from dbgclean.evidence.gather import DELETE, FILL, INSERT, MASK
+from dbgclean.evidence.gather import DELETE, FILL, INSERT, MASK, NO_SIGNAL
 from dbgclean.spectrum.kmers import kmers_to_strings
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ _WHY = {
     MASK: "no other fragment has what follows the seam",
     FILL: "unknown base read off the path",
 }
+_NO_SIGNAL = "G to the read's end that the graph does not hold: no signal"
 
 
 def reasons(evidence: Evidence, verdicts: Verdicts) -> np.ndarray:
@@ -155,14 +156,15 @@ def _change_rows(evidence: Evidence, gaps: Verdicts | None) -> str:
     follows = np.zeros(len(changes), bool)
     follows[1:] = (
         masked[1:] & masked[:-1] & (read[1:] == read[:-1]) & (position[1:] == position[:-1] + 1)
-    )
+    ) & (changes.value[1:] == changes.value[:-1])
     heads = np.flatnonzero(~follows)
     sizes = np.diff(np.append(heads, len(changes)))
     for i, n in zip(heads, sizes, strict=True):
         what = int(kind[i])
-        before, after = ".", "."
+        before, after, why = ".", ".", _WHY[what]
         if what == MASK:
             after = f"N*{n}"
+            why = _NO_SIGNAL if changes.value[i] == NO_SIGNAL else why
         elif what == FILL:
             before, after = "N", str(_BASES[changes.value[i]])
         elif what == INSERT:
@@ -172,7 +174,7 @@ def _change_rows(evidence: Evidence, gaps: Verdicts | None) -> str:
         count, p, verdict, reason, fragments, depth = _pooled(evidence, gaps, int(i))
         out.write(
             f"{_KIND[what]}\t.\t{count}\t{position[i] + 1}\t{before}\t{after}\t{p}\t{verdict}\t"
-            f"{reason or _WHY[what]}\t{fragments}\t{depth}\t{read[i] + 1}\n"
+            f"{reason or why}\t{fragments}\t{depth}\t{read[i] + 1}\n"
         )
     return out.getvalue()
 

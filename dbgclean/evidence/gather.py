@@ -24,6 +24,7 @@ from dbgclean.evidence.gap_alternatives import (
     describe_batch,
 )
 from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH
+from dbgclean.evidence.poly_g import leave_out_tails
 from dbgclean.evidence.sample import SampleContext, describe_sample
 from dbgclean.evidence.sites import Sites
 from dbgclean.evidence.solid import SolidGraph
@@ -49,6 +50,7 @@ __all__ = [
     "FILL",
     "INSERT",
     "MASK",
+    "NO_SIGNAL",
     "Evidence",
     "OtherChanges",
     "build_graph",
@@ -60,6 +62,8 @@ __all__ = [
 # Changes that are no substitutions: drop a base the path does not have, put missing
 # ones in before a base, mask what nothing supports, fill in an N.
 DELETE, INSERT, MASK, FILL = 1, 2, 3, 4
+# Value of a MASK: the read ends without a signal. Else it follows a seam.
+NO_SIGNAL = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,8 @@ class OtherChanges:
     kind
         uint8, DELETE, INSERT (before ``position``), MASK or FILL.
     value
-        int64, FILL: the base; INSERT: the bases, 2 bits each, first in the highest.
+        int64, FILL: the base; INSERT: the bases, 2 bits each, first in the highest;
+        MASK: NO_SIGNAL, or 0.
     size
         int64, INSERT: how many bases; else 1.
     """
@@ -88,6 +93,11 @@ class OtherChanges:
 
     def __len__(self) -> int:
         return len(self.read)
+
+    def without_signal(self) -> tuple[int, int]:
+        """Reads with an end that is masked because it holds no signal, and its bases in all."""
+        found = self.read[(self.kind == MASK) & (self.value == NO_SIGNAL)]
+        return len(np.unique(found)), len(found)
 
     def select(self, mask: np.ndarray) -> OtherChanges:
         """The chosen rows."""
@@ -150,9 +160,11 @@ class _Part:
     paired: bool
 
 
-def _look_at(batch: ReadBatch, graph: SolidGraph, first_read: int) -> _Part:
+def _look_at(batch: ReadBatch, graph: SolidGraph, first_read: int, poly_g: bool) -> _Part:
     """Thread the reads of one batch, ``first_read`` being the number of its first."""
     threads = thread_batch(batch, graph)
+    if poly_g:
+        threads = leave_out_tails(batch, threads, graph)
     changes = other_changes(batch, threads, first_read)
     longer = np.where(changes.kind == INSERT, -changes.size, changes.kind == DELETE)
     return _Part(
@@ -236,7 +248,7 @@ def gather(
         Gives the same batches once more, for a second look at the sites that matter.
     """
     graph = build_graph(table, spectrum, threads, cutoffs)
-    return gather_along(batches, graph, spectrum, threads, again)
+    return gather_along(batches, graph, spectrum, threads, again=again)
 
 
 def build_graph(
@@ -255,11 +267,17 @@ def gather_along(
     graph: SolidGraph,
     spectrum: Spectrum,
     threads: int = 1,
+    *,
+    poly_g: bool = False,
     again: Callable[[], Iterable[ReadBatch]] | None = None,
 ) -> Evidence:
-    """As `gather`, where the graph is there and its table may be gone."""
+    """As `gather`, where the graph is there and its table may be gone.
+
+    With ``poly_g`` tails of G that the graph does not hold are masked; it has to be built
+    without their k-mers (`dbgclean.evidence.poly_g.TailCounter`).
+    """
     found = _Gathered()
-    parts = map_in_order(lambda b: _look_at(b[1], graph, b[0]), _numbered(batches), threads)
+    parts = map_in_order(lambda b: _look_at(b[1], graph, b[0], poly_g), _numbered(batches), threads)
     for part in parts:
         found.add(part)
     edits = Edits.concatenate(found.edits)
@@ -317,8 +335,11 @@ def other_changes(batch: ReadBatch, threads: Threads, first_read: int) -> OtherC
     missing = threads.missing[np.argsort(threads.missing[:, 0], kind="stable")]
     at = np.concatenate([missing[:, 0], where])
     kinds = np.concatenate([np.full(len(missing), INSERT, np.uint8), kind])
-    filled = np.where(kind == FILL, threads.path[where], 0)
-    values = np.concatenate([missing[:, 2], filled.astype(np.int64)])
+    value = np.where(kind == FILL, threads.path[where], 0).astype(np.int64)
+    if threads.tails is not None:
+        tail = threads.tails[np.searchsorted(batch.offsets, where, side="right") - 1]
+        value[(kind == MASK) & (where >= tail)] = NO_SIGNAL
+    values = np.concatenate([missing[:, 2], value])
     sizes = np.concatenate([missing[:, 1], np.ones(len(where), np.int64)])
     order = np.argsort(at, kind="stable")
     at = at[order]

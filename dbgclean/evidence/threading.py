@@ -77,12 +77,17 @@ class Threads:
     states
         uint8 (n_reads,): CLEAN, THREADED, PARTIAL, NO_ANCHOR or TOO_SHORT, plus
         FOREIGN where a cluster of high-quality edits stopped a path.
+    tails
+        int64 (n_reads,): base index in the batch from which a read is masked because it
+        ends without a signal (`dbgclean.evidence.poly_g`), else the read's end; None
+        where this was not looked at.
     """
 
     path: np.ndarray
     place: np.ndarray
     missing: np.ndarray
     states: np.ndarray
+    tails: np.ndarray | None = None
 
 
 def edit_costs() -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dbgclean._files import OutputFolder
+from dbgclean._folder import OutputFolder
 from dbgclean.correct.corrections import refusals, write_corrections
 from dbgclean.graph.ambiguity import AmbiguityReport, ambiguity
 from dbgclean.graph.cleaning import classical_clean
@@ -39,9 +39,19 @@ from dbgclean.spectrum.kmers import canonical_kmers
 from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.table import KmerTable
 
-__all__ = ["EXAMPLE", "Truth", "analyse", "full_run"]
+__all__ = ["EXAMPLE", "OUTPUTS", "Truth", "analyse", "full_run"]
 
 EXAMPLE = Path(__file__).parent.parent / "example"
+OUTPUTS = (
+    "kmers.fa.gz",
+    "corrections.tsv.gz",
+    "raw.gfa",
+    "clean.gfa",
+    "unitigs.fa",
+    "report.html",
+    "report.json",
+)
+"""Names of the files of every run; `report.write_outputs` has more."""
 
 
 def full_run(
@@ -84,7 +94,8 @@ def full_run(
         progress = progress or stack.enter_context(Progress(quiet=True))
         run = open_run(reads, options, progress, graph=True)
         true = Truth(truth, options.k) if truth else None
-        out = stack.enter_context(OutputFolder(folder, force))
+        out = stack.enter_context(OutputFolder(folder, force, [*reads, truth, *options.paths]))
+        out.claim(*OUTPUTS, *(f"reads/{n}" for group in output_names(run.groups) for n in group))
         names = [*CONTROLS] if controls else []
         if options.corrector not in names:
             names.append(options.corrector)
@@ -290,6 +301,8 @@ def _corrections(run: Run) -> dict[str, Any]:
             "refused": refusals(run.evidence, chosen.verdicts),
             "reads": run.evidence.reads,
         }
+        if found := run.poly_g():
+            result["poly_g"] = found
         if chosen.gaps is not None:
             result["gaps"] = {"alternatives": len(chosen.gaps.verdict), **chosen.gaps.count()}
         result |= run.policy.report(chosen.verdicts, chosen.gaps)

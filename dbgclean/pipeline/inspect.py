@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dbgclean._files import OutputFolder
+from dbgclean._folder import OutputFolder
 from dbgclean.errors import InputError
 from dbgclean.log import Progress
 from dbgclean.pipeline.inspect_inputs import (
@@ -19,7 +19,7 @@ from dbgclean.pipeline.inspect_inputs import (
     check_corrector,
     open_inputs,
 )
-from dbgclean.pipeline.inspect_report import KmerVerdicts, build_report, write_files
+from dbgclean.pipeline.inspect_report import OUTPUTS, KmerVerdicts, build_report, write_files
 from dbgclean.reads.prefetch import map_in_order
 from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.membership import rows_among
@@ -141,7 +141,9 @@ def inspect(
         progress = progress or stack.enter_context(Progress(quiet=True))
         check_corrector(options)
         inputs = open_inputs(stack, bam, regions, bed, reference, normal, options, progress)
-        out = stack.enter_context(OutputFolder(output, force))
+        read = [bam, bed, reference, normal, options.model]
+        out = stack.enter_context(OutputFolder(output, force, read))
+        out.claim(*OUTPUTS)
         found = _look(inputs)
         table = _judge(inputs, found)
         progress.start("Writing the report")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dbgclean import __version__
-from dbgclean._files import OutputFolder
+from dbgclean._folder import OutputFolder
 from dbgclean.pipeline.inspect_inputs import InspectInputs, InspectOptions
 from dbgclean.report.inspect_page import write_inspect_page
 from dbgclean.variants.allele_table import CLASSES, AlleleTable
@@ -19,7 +19,7 @@ from dbgclean.variants.regions import Region
 from dbgclean.variants.tables import alleles_to_rows, summarise, write_alleles, write_kmers
 from dbgclean.variants.vcf import write_vcf
 
-__all__ = ["KmerVerdicts", "build_report", "write_files"]
+__all__ = ["OUTPUTS", "KmerVerdicts", "build_report", "write_files"]
 
 SCHEMA_VERSION = (0, 1)
 
@@ -132,6 +132,19 @@ def _regions(
             }
         )
     return rows
+
+
+OUTPUTS = (
+    "alleles.tsv.gz",
+    "variants.vcf.gz",
+    "variants.vcf.gz.tbi",
+    "variants.vcf.gz.csi",
+    "kmers.kept.fa.gz",
+    "kmers.removed.fa.gz",
+    "report.json",
+    "report.html",
+)
+"""Names that `write_files` may write."""
 
 
 def write_files(

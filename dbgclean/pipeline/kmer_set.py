@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dbgclean._files import OutputFolder
+from dbgclean._folder import OutputFolder
 from dbgclean.correct.correctors import Sample, load_corrector
 from dbgclean.correct.kmer_corrections import write_kmer_corrections
 from dbgclean.correct.kmer_moves import Moves, move_abundances
@@ -19,7 +19,7 @@ from dbgclean.correct.policy import Policy
 from dbgclean.errors import InputError
 from dbgclean.evidence.neighbours import KmerEvidence, neighbour_alternatives
 from dbgclean.log import Progress
-from dbgclean.pipeline.full import Truth, analyse
+from dbgclean.pipeline.full import OUTPUTS, Truth, analyse
 from dbgclean.pipeline.options import Options, policy_of
 from dbgclean.pipeline.passes import CONTROLS, Column, Run, sample_of
 from dbgclean.report import write_outputs
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 # Where KMC stops counting unless told otherwise (-cs).
 _KMC_CEILING = 255
 # Settings that only reads have.
-_OF_READS = ("correction_k", "min_quality")
+_OF_READS = ("correction_k", "min_quality", "poly_g")
 
 
 @dataclass
@@ -89,7 +89,8 @@ def kmer_set_run(
         progress = progress or stack.enter_context(Progress(quiet=True))
         _check_corrector(options)
         policy = policy_of(options)
-        out = stack.enter_context(OutputFolder(folder, force))
+        out = stack.enter_context(OutputFolder(folder, force, [path, truth, *options.paths]))
+        out.claim(*OUTPUTS)
         progress.start(f"Reading {Path(path).name}")
         table = _read(path, k)
         true = Truth(truth, table.k) if truth else None

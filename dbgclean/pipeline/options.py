@@ -38,6 +38,9 @@ class Options:
         See `dbgclean.correct.policy.Policy`.
     protect
         VCF or BED of alleles or regions that stay.
+    poly_g
+        Mask ends of reads that were called G without a signal: ``on``, ``off``, or, where
+        the sample shows that it has them, ``auto``.
     """
 
     k: int = 31
@@ -55,6 +58,12 @@ class Options:
     min_vaf: float = 0.0
     ploidy: int | None = None
     protect: str | None = None
+    poly_g: str = "auto"
+
+    @property
+    def paths(self) -> tuple[str | None, ...]:
+        """Files and folders that are read besides the reads, or None."""
+        return self.reference, self.protect, self.model
 
     def to_dict(self) -> dict[str, Any]:
         """The options that decide the result, for the report."""
@@ -68,6 +77,7 @@ class Options:
             "ploidy": self.ploidy,
             "protect": Path(self.protect).name if self.protect else None,
             "seed": self.seed,
+            **({"poly_g": self.poly_g} if self.poly_g != "auto" else {}),
         }
 
 

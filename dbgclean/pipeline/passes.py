@@ -19,6 +19,7 @@ from dbgclean.correct.rewrite import Rewriter
 from dbgclean.errors import InputError
 from dbgclean.evidence.cutoffs import CORRECTION_K, choose_correction_k, median_depth
 from dbgclean.evidence.gather import build_graph, gather_along
+from dbgclean.evidence.poly_g import TailCounter
 from dbgclean.log import Progress
 from dbgclean.pipeline.options import Options
 from dbgclean.pipeline.rewriting import rewrite
@@ -62,7 +63,8 @@ def count(run: Run, *, graph: bool, singles: bool = False) -> KmerTable:
         Count at the graph's k as well, for ``run.raw``.
     singles
         k-mers seen once in what is returned, too: threading needs no more than their
-        number.
+        number. The table is then that of the reads as they are; else, where they end in G
+        without a signal, what touches such ends is left out of it.
 
     Raises
     ------
@@ -90,10 +92,13 @@ def count(run: Run, *, graph: bool, singles: bool = False) -> KmerTable:
         chosen = _shorter_k(run, run.threading_spectrum)
         if chosen != table.k:
             del table, tables, counters
+            run.correction_k = chosen
             counter = _count_at(run, [chosen], {chosen} if singles else set())[chosen]
             table = counter.finish()
-            run.correction_k = chosen
             run.threading_spectrum = _spectrum_of(run, counter)
+    if run.masks_poly_g and not singles:
+        assert run.tails is not None
+        table = run.tails.left_out(table)
     return table
 
 
@@ -125,10 +130,15 @@ def _count_at(
         )
         for k in sizes
     }
+    run.tails = None
+    if options.poly_g != "off":
+        run.tails = TailCounter(run.correction_k, options.min_quality)
     for _, _, batch in run.batches("Counting", statistics=statistics):
         run.refuse()
         for counter in counters.values():
             counter.add(batch)
+        if run.tails is not None:
+            run.tails.add(batch)
     return counters
 
 
@@ -190,6 +200,7 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
             graph,
             spectrum,
             options.threads,
+            poly_g=run.masks_poly_g,
             again=lambda: (batch for _, _, batch in run.batches("Comparing")),
         )
         del graph

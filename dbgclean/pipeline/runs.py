@@ -17,6 +17,7 @@ from dbgclean.correct.rewrite import Rewriter
 from dbgclean.correct.verdicts import Verdicts
 from dbgclean.evidence.cutoffs import depth_cutoffs
 from dbgclean.evidence.gather import Evidence
+from dbgclean.evidence.poly_g import TailCounter
 from dbgclean.log import Progress
 from dbgclean.pipeline.first_run import Compiling, start_compiling
 from dbgclean.pipeline.options import Options, policy_of
@@ -82,6 +83,9 @@ class Run:
         k-mers of the raw reads at the graph's k, and their fit.
     threading_spectrum
         Fit at ``correction_k``.
+    tails
+        Runs of G that reads end in, and their k-mers at ``correction_k``; None where they
+        are not looked for.
     evidence
         None where no column edits reads.
     columns
@@ -102,6 +106,7 @@ class Run:
     raw: KmerTable | None = None
     spectrum: Spectrum | None = None
     threading_spectrum: Spectrum | None = None
+    tails: TailCounter | None = None
     evidence: Evidence | None = None
     columns: dict[str, Column] = field(default_factory=dict)
     checked: Future[None] | None = None
@@ -140,6 +145,18 @@ class Run:
         """What decided the result, for the report."""
         used = self.correction_k or self.options.correction_k
         return {**self.options.to_dict(), "correction_k": used}
+
+    @property
+    def masks_poly_g(self) -> bool:
+        """Whether ends called G without a signal are masked, once the reads were counted."""
+        return self.tails is not None and (self.options.poly_g == "on" or self.tails.runs.artefact)
+
+    def poly_g(self) -> dict[str, int]:
+        """Ends without a signal that were masked, and what shows them; empty where none were."""
+        if self.evidence is None or self.tails is None or not self.masks_poly_g:
+            return {}
+        reads, bases = self.evidence.changes.without_signal()
+        return {"reads_masked": reads, "bases_masked": bases, **vars(self.tails.runs)}
 
     @property
     def chosen(self) -> Column:

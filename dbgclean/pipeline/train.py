@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbgclean import __version__
-from dbgclean._files import OutputFolder
+from dbgclean._folder import OutputFolder
 from dbgclean.correct.correctors import PRETRAINED, AutoencoderCorrector
 from dbgclean.errors import UsageError
 from dbgclean.evidence.windows import COMPLEMENT
 from dbgclean.log import Progress
 from dbgclean.pipeline.passes import Options, open_run
 from dbgclean.pipeline.train_examples import gather_examples
-from dbgclean.pipeline.train_outputs import write_model
+from dbgclean.pipeline.train_outputs import OUTPUTS, write_model
 
 if TYPE_CHECKING:
     from dbgclean.model.autoencoder import Autoencoder
@@ -92,7 +92,8 @@ def train_on_reads(
     _place(start, training.device)
     run = open_run(reads, options, progress)
     settings = FineTuneSettings(steps=training.steps, seed=options.seed)
-    with OutputFolder(output, force=training.force) as folder:
+    with OutputFolder(output, training.force, [*reads, *options.paths]) as folder:
+        folder.claim(*OUTPUTS)
         fingerprint = _fingerprint(reads, options, training, start)
         checkpoint = Checkpoint(f"{str(output).rstrip('/')}.checkpoint", fingerprint)
         _open_checkpoint(checkpoint, training)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dbgclean import __version__
-from dbgclean._files import OutputFolder
+from dbgclean._folder import OutputFolder
 from dbgclean.report.training_plots import write_training_plots
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dbgclean.model.finetune import FineTuneSettings
     from dbgclean.pipeline.passes import Options
 
-__all__ = ["write_model"]
+__all__ = ["OUTPUTS", "write_model"]
 
 _TEXT = """# Model card: {title}
 
@@ -73,6 +73,17 @@ _SHOWN = {
     "own_kept": "own kept",
     "cost": "cost",
 }
+
+
+OUTPUTS = (
+    "config.toml",
+    "weights.safetensors",
+    "MODEL_CARD.md",
+    "history.json",
+    "hamming.svg",
+    "loss.svg",
+)
+"""Names of what `write_model` writes."""
 
 
 def write_model(

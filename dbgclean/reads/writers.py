@@ -12,7 +12,7 @@ from typing import BinaryIO, Self, cast
 
 import numpy as np
 
-from dbgclean._files import BgzfWriter, atomic_path
+from dbgclean._files import BgzfWriter, atomic_path, refuse_overwriting
 from dbgclean.errors import UsageError
 from dbgclean.reads.batch import ReadBatch, RecordStyle
 from dbgclean.reads.inputs import InputGroup
@@ -142,14 +142,8 @@ def _check(group: InputGroup, outputs: list[str]) -> None:
             f"{len(outputs)} files; name {'one' if group.layout == 'single' else 'one or two'}"
         )
         raise UsageError(message)
-    real = [os.path.realpath(path) for path in outputs]
-    if len(set(real)) < len(real) and os.path.isfile(real[0]) | (not os.path.exists(real[0])):
-        message = f"{outputs[0]}: named for both mates; give two names, or one once"
-        raise UsageError(message)
-    for path, where in zip(outputs, real, strict=True):
-        if path != "-" and where in map(os.path.realpath, group.paths):
-            message = f"{path}: an input too; name another output file"
-            raise UsageError(message)
+    refuse_overwriting(outputs, group.paths)
+    for path in outputs:
         if path.lower().endswith(_REFUSED_SUFFIXES):
             message = (
                 f"{path}: corrected reads are written as FASTQ or FASTA, plain or gzip; "

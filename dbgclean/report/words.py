@@ -214,8 +214,11 @@ def _cost_note(report: Report, key: str, raw: Mapping[str, Any]) -> str:
 
 
 def sentences(report: Report) -> list[str]:
-    """Two or three plain sentences: what went, what it cost, was the network worth it."""
-    found = [_went_sentence(report), _cost_sentence(report), _network_sentence(report)]
+    """A few plain sentences: what went, what it cost, was the network worth it."""
+    found = [
+        _went_sentence(report), _cost_sentence(report), _poly_g_sentence(report),
+        _network_sentence(report),
+    ]  # fmt: skip
     return [sentence for sentence in found if sentence]
 
 
@@ -254,6 +257,16 @@ def _cost_sentence(report: Report) -> str:
     before = raw.get("false_kmers_left")
     of_raw = f" of {full(before)}" if before is not None and name != "raw" else ""
     return f"{text}, and {full(left)}{of_raw} false k-mers are left."
+
+
+def _poly_g_sentence(report: Report) -> str:
+    found = (report.get("corrections") or {}).get("poly_g") or {}
+    if not found.get("reads_masked"):
+        return ""
+    return (
+        f"{full(found['reads_masked'])} reads end in G without a signal, as two-colour machines "
+        f"call it: {full(found['bases_masked'])} bases were masked with N."
+    )
 
 
 def _unknown_cost(report: Report) -> str:
