@@ -25,6 +25,7 @@ from dbgclean.correct.verdicts import (
     all_errors,
     likelihood_verdicts,
     network_verdicts,
+    rule_verdicts,
 )
 from dbgclean.errors import ModelError, UsageError
 from dbgclean.evidence.edits import WINDOW
@@ -46,6 +47,7 @@ __all__ = [
     "NearestCorrector",
     "NoCorrector",
     "RatioCorrector",
+    "RuleCorrector",
     "Sample",
     "available_correctors",
     "load_corrector",
@@ -142,6 +144,14 @@ class RatioCorrector(Corrector):
     def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
         """See `likelihood_verdicts`."""
         return likelihood_verdicts(evidence.alternatives, evidence.context.prior)
+
+
+class RuleCorrector(Corrector):
+    """The plain ratio, less what stands on one strand or on low qualities."""
+
+    def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
+        """See `rule_verdicts`."""
+        return rule_verdicts(evidence.alternatives, evidence.context.prior)
 
 
 class LikelihoodCorrector(Corrector):

@@ -14,7 +14,7 @@ import numpy as np
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK
 from dbgclean.evidence.sample import SampleContext
-from dbgclean.evidence.windows import build_windows
+from dbgclean.evidence.windows import build_windows, strand_bias
 from dbgclean.reads.prefetch import map_in_order
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "all_errors",
     "likelihood_verdicts",
     "network_verdicts",
+    "rule_verdicts",
 ]
 
 ERROR, REAL, UNDECIDED = 0, 1, 2
@@ -33,6 +34,9 @@ NAMES = ("error", "real", "undecided")
 # Log likelihood ratios (nats). At 9 a megabase of genome at 200x lets through some 40
 # false alternatives (benchmarks/variants.py); an allele needs about three good bases.
 LIKELIHOOD_REAL, LIKELIHOOD_ERROR = 9.5, 9.0
+# The rule of three: what stands on one strand with a chance below this (-log10), or with
+# more than this share of its support below Q15, is an error whatever its ratio.
+_RULE_STRAND, _RULE_LOW_QUALITY = 2.0, 0.34
 # Windows are built and judged this many at a time: memory does not grow with the data.
 _CHUNK = 1 << 16
 
@@ -108,6 +112,22 @@ def likelihood_verdicts(
     odds = np.clip(ratio - middle, -60, 60)
     posterior = (1 / (1 + np.exp(-odds))).astype(np.float32)
     return Verdicts(between(ratio, error, real), posterior)
+
+
+def rule_verdicts(alternatives: Alternatives, prior: float = -LIKELIHOOD_ERROR) -> Verdicts:
+    """Judge by `likelihood_verdicts` and two signs of errors that recur.
+
+    Real: the ratio says so, the strands of its reads are those of the site (binomial,
+    p > .01), and at most 34 % of its reads have a low quality there. What any learned
+    judge has to beat.
+    """
+    a = alternatives
+    judged = likelihood_verdicts(a, prior)
+    n = a.column("fragments")
+    odd = strand_bias(np.nan_to_num(a.column("reverse"), nan=n / 2), n, a.depth) >= _RULE_STRAND
+    odd |= np.nan_to_num(a.column("low_quality")) > _RULE_LOW_QUALITY * n
+    verdict = np.where(odd, ERROR, judged.verdict).astype(np.uint8)
+    return Verdicts(verdict, np.where(odd, 0, judged.posterior).astype(np.float32))
 
 
 def network_verdicts(

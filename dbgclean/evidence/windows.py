@@ -17,7 +17,7 @@ from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.sample import SampleContext, motif_classes, recurrence
 
-__all__ = ["CHANNELS", "COMPLEMENT", "GLOBALS", "SCHEME", "Windows", "build_windows"]
+__all__ = ["CHANNELS", "COMPLEMENT", "GLOBALS", "SCHEME", "Windows", "build_windows", "strand_bias"]
 
 # Weights trained on one scheme refuse another; change the name with the features.
 SCHEME = "pooled-2"
@@ -134,7 +134,7 @@ def _globals(a: Alternatives, sample: SampleContext, consensus: np.ndarray) -> n
         "likelihood_per_fragment": np.clip(a.likelihood / np.maximum(n, 1), -5, 12) / 8,
         "rarer_strand": rarer * 2,
         "rarer_strand_depth": 2 * a.depth.min(1) / np.maximum(depth, 1),
-        "strand_bias": _strand_bias(a.column("reverse"), n, a.depth) / 6,
+        "strand_bias": strand_bias(a.column("reverse"), n, a.depth) / 6,
         "quality": quality / _QUALITY_FULL,
         "best_quality": a.column("best_quality") / _QUALITY_FULL,
         "high_quality": high / np.maximum(n, 1),
@@ -192,7 +192,7 @@ def _of_sample(a: Alternatives, sample: SampleContext) -> dict[str, float]:
     }
 
 
-def _strand_bias(reverse: np.ndarray, n: np.ndarray, depth: np.ndarray) -> np.ndarray:
+def strand_bias(reverse: np.ndarray, n: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """-log10 of the two-sided binomial p value of the support's strands, at most 6."""
     share = (depth[:, 1] + 1) / (depth.sum(1) + 2)
     lower = special.bdtr(reverse, n.astype(np.int64), share)
