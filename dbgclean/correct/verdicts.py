@@ -124,7 +124,8 @@ def rule_verdicts(alternatives: Alternatives, prior: float = -LIKELIHOOD_ERROR) 
     a = alternatives
     judged = likelihood_verdicts(a, prior)
     n = a.column("fragments")
-    odd = strand_bias(np.nan_to_num(a.column("reverse"), nan=n / 2), n, a.depth) >= _RULE_STRAND
+    reverse = np.where(np.isnan(a.column("reverse")), n / 2, a.column("reverse"))
+    odd = strand_bias(reverse, n, a.depth) >= _RULE_STRAND
     odd |= np.nan_to_num(a.column("low_quality")) > _RULE_LOW_QUALITY * n
     verdict = np.where(odd, ERROR, judged.verdict).astype(np.uint8)
     return Verdicts(verdict, np.where(odd, 0, judged.posterior).astype(np.float32))
