@@ -139,7 +139,8 @@ def weight_of(edits, e, rates):
     if edits.mate[e] == AGREES:
         weight *= (1 - mate_error) / (mate_error / 3)
     if edits.mate[e] == DENIES:
-        weight *= (mate_error / 3) / (1 - mate_error)
+        # What a mate shows may be another copy of a tandem repeat.
+        weight *= max((mate_error / 3) / (1 - mate_error), 0.02)
     return min(weight, 2e4)
 
 

@@ -57,6 +57,7 @@ __all__ = [
     "gather",
     "gather_along",
     "other_changes",
+    "second_look",
 ]
 
 # Changes that are no substitutions: drop a base the path does not have, put missing
@@ -302,18 +303,9 @@ def gather_along(
         has_qualities=found.has_qualities,
     )
     explained = None
-    rows = candidates(alternatives)
-    if again is not None and len(rows):
-        sites = Sites(alternatives.key[rows], alternatives.depth[rows].sum(1))
-        alternatives, explained = explain(
-            alternatives,
-            edits,
-            rows,
-            sites,
-            sites.read(_numbered(again()), threads),
-            genome_size=context.genome_size,
-            read_length=mean_length,
-            paired=found.paired,
+    if again is not None:
+        alternatives, explained = second_look(
+            alternatives, edits, again(), context, mean_length, found.paired, threads
         )
     return Evidence(
         alternatives,
@@ -323,6 +315,38 @@ def gather_along(
         context,
         gaps=found.gaps.pool(scale, peak),
         explained=explained,
+    )
+
+
+def second_look(
+    alternatives: Alternatives,
+    edits: Edits,
+    batches: Iterable[ReadBatch],
+    context: SampleContext,
+    mean_length: float,
+    paired: bool,
+    threads: int = 1,
+) -> tuple[Alternatives, Explained | None]:
+    """See `dbgclean.evidence.explanations.explain`; nothing is read where nothing is in doubt.
+
+    Parameters
+    ----------
+    batches
+        The reads that ``edits`` are of, once more.
+    """
+    rows = candidates(alternatives)
+    if not len(rows):
+        return alternatives, None
+    sites = Sites(alternatives.key[rows], alternatives.depth[rows].sum(1))
+    return explain(
+        alternatives,
+        edits,
+        rows,
+        sites,
+        sites.read(_numbered(batches), threads),
+        genome_size=context.genome_size,
+        read_length=mean_length,
+        paired=paired,
     )
 
 
