@@ -1,12 +1,15 @@
 """The second look at the reads of a site: who shows what, and which process explains it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_samples import batch_of, random_sequence, reverse_complement, table_of
 
 from benchmarks import simulate
 from benchmarks.family import FAMILIES
-from dbgclean.correct.verdicts import likelihood_verdicts
+from dbgclean.correct.verdicts import ERROR, UNDECIDED, Verdicts, likelihood_verdicts, spare_clear
+from dbgclean.evidence.alternatives import COLUMNS
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gather import gather
 from dbgclean.evidence.sites import Sites
@@ -156,3 +159,19 @@ def test_no_verdict_falls_when_a_fragment_more_shows_it():
     posterior = likelihood_verdicts(a, ratio=a.odds).posterior
     order = np.argsort(a.odds)
     assert (np.diff(posterior[order]) >= 0).all()
+
+
+def test_what_a_fifth_of_twenty_shows_is_no_error_but_from_one_side():
+    evidence, _ = sample_of("independent")
+    rows = np.zeros(4, np.int64)
+    a = evidence.alternatives
+    support = a.support[rows].copy()
+    for name, values in (
+        ("fragments", [5, 5, 5, 4]), ("reverse", [2, 0, 2, 2]), ("second", [2, 2, 0, 2])
+    ):  # fmt: skip
+        support[:, COLUMNS.index(name)] = values
+    per_row = {f: getattr(a, f)[rows] for f in a.__slots__ if f not in ("of_edit", "rates")}
+    per_row |= {"support": support, "depth": np.full((4, 2), 10.0)}
+    few = replace(a, **per_row)
+    all_wrong = Verdicts(np.full(4, ERROR, np.uint8), np.zeros(4, np.float32))
+    assert spare_clear(few, all_wrong).verdict.tolist() == [UNDECIDED, ERROR, ERROR, ERROR]

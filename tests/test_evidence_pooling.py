@@ -113,6 +113,7 @@ def oracle_row(edits, rows, rates, profile):
         "quality_rank": sum(rank_of(q, profile) for q in quality) / n,
         "agreed": sum(int(edits.mate[e] == AGREES) for e in speak),
         "denied": sum(int(edits.mate[e] == DENIES) for e in speak),
+        "second": sum(int(edits.read[e] - edits.fragment[e]) for e in speak),
     }
 
 

@@ -26,6 +26,7 @@ from dbgclean.correct.verdicts import (
     likelihood_verdicts,
     network_verdicts,
     rule_verdicts,
+    spare_clear,
 )
 from dbgclean.errors import ModelError, UsageError
 from dbgclean.evidence.edits import WINDOW
@@ -160,7 +161,7 @@ class LikelihoodCorrector(Corrector):
     def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
         """See `dbgclean.evidence.explanations`."""
         a = evidence.alternatives
-        return likelihood_verdicts(a, evidence.context.prior, ratio=a.odds)
+        return spare_clear(a, likelihood_verdicts(a, evidence.context.prior, ratio=a.odds))
 
 
 class AutoencoderCorrector(Corrector):

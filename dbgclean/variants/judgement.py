@@ -18,7 +18,14 @@ from dbgclean.evidence.gap_alternatives import (
     describe_batch,
     gap_likelihood,
 )
-from dbgclean.evidence.gather import DELETE, INSERT, Evidence, OtherChanges, other_changes
+from dbgclean.evidence.gather import (
+    DELETE,
+    INSERT,
+    Evidence,
+    OtherChanges,
+    other_changes,
+    second_look,
+)
 from dbgclean.evidence.sample import describe_sample
 from dbgclean.evidence.threading import (
     CLEAN,
@@ -154,13 +161,16 @@ def _gather(
         low_share=profile[:, :LOW_QUALITY].sum() / on_path,
         has_qualities=window.reads.batch.quals is not None,
     )
+    paired = any(batch.paired for batch in parts.batches)
+    pooled, explained = second_look(pooled, all_edits, parts.batches, context, length, paired)
     gaps = collector.pool(length / max(1.0, length - window.path.k + 1), peak, _COMMON)
     all_changes = OtherChanges.concatenate(changes)
     gaps, gap_of = _gaps_of_alleles(window, gaps, all_changes, table, alleles, events)
     reads = _read_states(states)
     return Evidence(
-        pooled, all_edits.without_windows(), all_changes, reads, context, gaps=gaps
-    ), gap_of
+        pooled, all_edits.without_windows(), all_changes, reads, context, gaps=gaps,
+        explained=explained,
+    ), gap_of  # fmt: skip
 
 
 def _read_states(states: np.ndarray) -> dict[str, int]:
