@@ -34,6 +34,8 @@ _ROUNDS = 40
 # alleles may be, as far as this goes; and what an allele in doubt is given.
 USUAL_ODDS = 9.0
 _MOST_ALLELES, _IN_DOUBT = 3.0, 2.5
+# Molecules may count a little more than their reads do.
+_NEAR = 2.0
 # Places of one kind that chance makes look like it, of all substitutions together; what
 # is assumed nevertheless; and how many places outweigh the mean over the substitutions.
 _BY_CHANCE, _LEAST_PLACES, _SHRINK = 2.0, 0.05, 1.0
@@ -66,8 +68,15 @@ class Explained:
     frequency: np.ndarray
 
 
-def candidates(alternatives: Alternatives) -> np.ndarray:
-    """Rows of the alternatives that are worth another look at the reads: int64."""
+def candidates(alternatives: Alternatives, prior: float = -USUAL_ODDS) -> np.ndarray:
+    """Rows of the alternatives that are worth another look at the reads: int64.
+
+    None where no ratio comes near the sample's odds (``prior``, log, as
+    `dbgclean.evidence.sample.log_prior`), as in a clone: all are errors anyway.
+    """
+    near = max(USUAL_ODDS, -prior) - _NEAR
+    if alternatives.likelihood.max(initial=-np.inf) < near:
+        return np.zeros(0, np.int64)
     return np.flatnonzero(alternatives.likelihood >= LEAST_RATIO)
 
 

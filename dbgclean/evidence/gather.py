@@ -334,7 +334,7 @@ def second_look(
     batches
         The reads that ``edits`` are of, once more.
     """
-    rows = candidates(alternatives)
+    rows = candidates(alternatives, context.prior)
     if not len(rows):
         return alternatives, None
     sites = Sites(alternatives.key[rows], alternatives.depth[rows].sum(1))
