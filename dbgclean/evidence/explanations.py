@@ -18,6 +18,7 @@ import numpy as np
 
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import Edits
+from dbgclean.evidence.linked import together
 from dbgclean.evidence.rates import MOST_WEIGHT, error_weights, evidence_weights, substitution_of
 from dbgclean.evidence.sites import SiteReads, Sites
 from dbgclean.evidence.weigh_kernels import OUT, Beside, Support, weigh
@@ -125,7 +126,11 @@ def explain(
     odds[rows] = figures[:, 0] - np.logaddexp.reduce(
         np.column_stack([np.zeros(len(rows)), other]), axis=1
     )
-    return replace(alternatives, odds=odds), Explained(rows, figures, frequency)
+    # Linked alternatives stand or fall with the one that most speaks for.
+    haplotype = together(alternatives, edits)
+    best = np.full(len(odds), -np.inf)
+    np.maximum.at(best, haplotype, odds)
+    return replace(alternatives, odds=best[haplotype]), Explained(rows, figures, frequency)
 
 
 def _support(a: Alternatives, edits: Edits, rows: np.ndarray) -> Support:
