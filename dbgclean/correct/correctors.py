@@ -160,8 +160,11 @@ class LikelihoodCorrector(Corrector):
 
     def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
         """See `dbgclean.evidence.explanations`."""
-        a = evidence.alternatives
-        return spare_clear(a, likelihood_verdicts(a, evidence.context.prior, ratio=a.odds))
+        a, prior = evidence.alternatives, evidence.context.prior
+        if evidence.explained is not None:
+            # Of a shallow sample few alleles are beyond doubt, and these are not all.
+            prior = max(prior, evidence.explained.prior)
+        return spare_clear(a, likelihood_verdicts(a, prior, ratio=a.odds))
 
 
 class AutoencoderCorrector(Corrector):

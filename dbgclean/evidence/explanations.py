@@ -62,11 +62,14 @@ class Explained:
     frequency
         float64 (2, 16): places that err on one strand, and in one orientation, per
         place, by substitution (4 x molecule's base + read's base).
+    prior
+        Log odds that another base at a place is an allele, as all alternatives have it.
     """
 
     rows: np.ndarray
     figures: np.ndarray
     frequency: np.ndarray
+    prior: float
 
 
 def candidates(alternatives: Alternatives, prior: float = -USUAL_ODDS) -> np.ndarray:
@@ -130,7 +133,7 @@ def explain(
     haplotype = together(alternatives, edits)
     best = np.full(len(odds), -np.inf)
     np.maximum.at(best, haplotype, odds)
-    return replace(alternatives, odds=best[haplotype]), Explained(rows, figures, frequency)
+    return replace(alternatives, odds=best[haplotype]), Explained(rows, figures, frequency, real)
 
 
 def _support(a: Alternatives, edits: Edits, rows: np.ndarray) -> Support:
@@ -187,4 +190,4 @@ def _frequencies(
             found = np.bincount(kind[:, columns].ravel(), mine.ravel(), minlength=16)
             mean = max(found.sum() - _BY_CHANCE, _LEAST_PLACES) / _SUBSTITUTIONS
             frequency[which] = mean * (found + _SHRINK) / (mean + _SHRINK) / places
-    return frequency, real
+    return frequency, float(real)
