@@ -231,7 +231,7 @@ def _carry_substitutions(
     chosen = order[np.unique(pairs[order, 0], return_index=True)[1]]
     rows = np.array([wanted[int(name)] for name in names[pairs[chosen, 0]]], np.int64)
     alternative = pairs[chosen, 1]
-    table.likelihood[rows] = pooled.likelihood[alternative]
+    table.likelihood[rows] = pooled.odds[alternative]
     table.expected[rows] = pooled.expected[alternative]
     table.posterior[rows] = verdicts.posterior[alternative]
     table.verdict[rows] = verdicts.verdict[alternative]
