@@ -55,6 +55,8 @@ __all__ = [
 ]
 
 GROUP = "dbgclean.correctors"
+# Of the odds that all alternatives together give, those of errors that pass are a part.
+_CAUTION = 0.4
 PRETRAINED = Path(__file__).parent.parent / "model" / "pretrained"
 
 
@@ -163,7 +165,7 @@ class LikelihoodCorrector(Corrector):
         a, prior = evidence.alternatives, evidence.context.prior
         if evidence.explained is not None:
             # Of a shallow sample few alleles are beyond doubt, and these are not all.
-            prior = max(prior, evidence.explained.prior)
+            prior = max(prior, evidence.explained.prior - _CAUTION)
         return spare_clear(a, likelihood_verdicts(a, prior, ratio=a.odds))
 
 
