@@ -22,7 +22,8 @@ from dbgclean.evidence.gap_alternatives import (
     GapPart,
     describe_batch,
 )
-from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH
+from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH, OUTSIDE
+from dbgclean.evidence.off_path import Stretches, off_path
 from dbgclean.evidence.sample import SampleContext, describe_sample
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.threading import (
@@ -119,6 +120,8 @@ class Evidence:
     gaps
         The deletions and insertions among ``changes``, pooled; None where there are
         no reads.
+    off_path
+        What of the reads lies on no path; None where there are no reads.
     """
 
     alternatives: Alternatives
@@ -127,6 +130,7 @@ class Evidence:
     reads: dict[str, int]
     context: SampleContext
     gaps: GapAlternatives | None = field(default=None, kw_only=True)
+    off_path: Stretches | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,7 @@ class _Part:
     edits: Edits
     changes: OtherChanges
     gaps: GapPart
+    off_path: Stretches
     states: np.ndarray
     profile: np.ndarray
     n_reads: int
@@ -143,15 +148,18 @@ class _Part:
     has_qualities: bool
 
 
-def _look_at(batch: ReadBatch, graph: SolidGraph, first_read: int) -> _Part:
+def _look_at(batch: ReadBatch, graph: SolidGraph, first_read: int, seams: bool) -> _Part:
     """Thread the reads of one batch, ``first_read`` being the number of its first."""
     threads = thread_batch(batch, graph)
+    if not seams:
+        threads.place[threads.place == MASKED] = OUTSIDE
     changes = other_changes(batch, threads, first_read)
     longer = np.where(changes.kind == INSERT, -changes.size, changes.kind == DELETE)
     return _Part(
         collect_edits(batch, threads, graph, first_read),
         changes,
         describe_batch(batch, threads, graph, first_read, changes, longer),
+        off_path(batch, threads, first_read),
         np.bincount(threads.states, minlength=16),
         quality_profile(batch, threads),
         len(batch),
@@ -165,6 +173,7 @@ class _Gathered:
     edits: list[Edits] = field(default_factory=list)
     changes: list[OtherChanges] = field(default_factory=list)
     gaps: GapCollector = field(default_factory=GapCollector)
+    off_path: list[Stretches] = field(default_factory=list)
     states: np.ndarray = field(default_factory=lambda: np.zeros(16, np.int64))
     profile: np.ndarray = field(default_factory=lambda: np.zeros((4, N_QUALITIES), np.int64))
     n_reads: int = 0
@@ -175,6 +184,7 @@ class _Gathered:
         self.edits.append(part.edits)
         self.changes.append(part.changes)
         self.gaps.add(part.gaps)
+        self.off_path.append(part.off_path)
         self.states += part.states
         self.profile += part.profile
         self.n_reads += part.n_reads
@@ -237,11 +247,25 @@ def build_graph(
 
 
 def gather_along(
-    batches: Iterable[ReadBatch], graph: SolidGraph, spectrum: Spectrum, threads: int = 1
+    batches: Iterable[ReadBatch],
+    graph: SolidGraph,
+    spectrum: Spectrum,
+    threads: int = 1,
+    *,
+    mask_seams: bool = True,
 ) -> Evidence:
-    """As `gather`, where the graph is there and its table may be gone."""
+    """As `gather`, where the graph is there and its table may be gone.
+
+    Parameters
+    ----------
+    mask_seams
+        Mask what follows a seam that no other fragment has. Not where a rare member of a
+        mix shares stretches with a deep one: its reads leave the deep path alone.
+    """
     found = _Gathered()
-    parts = map_in_order(lambda b: _look_at(b[1], graph, b[0]), _numbered(batches), threads)
+    parts = map_in_order(
+        lambda b: _look_at(b[1], graph, b[0], mask_seams), _numbered(batches), threads
+    )
     for part in parts:
         found.add(part)
     edits = Edits.concatenate(found.edits)
@@ -272,6 +296,7 @@ def gather_along(
         found.read_states(),
         context,
         gaps=found.gaps.pool(scale, peak),
+        off_path=Stretches.concatenate(found.off_path),
     )
 
 
