@@ -1,13 +1,17 @@
 """Options of the verbs that correct: which corrector, at which k, and what must stay."""
 
 import argparse
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Any
 
 from dbgclean.cli import kmer_size
 from dbgclean.cli._options import allele_fraction, copy_number
+from dbgclean.errors import DoubtfulError
 
 if TYPE_CHECKING:
     from dbgclean.pipeline.passes import Options
+
+logger = logging.getLogger(__name__)
 
 
 def add_correction(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +39,12 @@ def add_correction(parser: argparse.ArgumentParser) -> None:
         default=20,
         metavar="Q",
         help="a k-mer is of high quality if no base is below this. Default: %(default)s",
+    )
+    parser.add_argument(
+        "--fail-on",
+        choices=["doubtful"],
+        help="exit with 1, after everything is written, where the result is doubtful: no depth "
+        "could be fitted, a shallow sample, a mix of depths, many reads without an anchor",
     )
     add_policy(parser)
 
@@ -93,3 +103,26 @@ def options_of(args: argparse.Namespace) -> "Options":
         ploidy=args.ploidy,
         protect=args.protect,
     )
+
+
+def say_doubt(verdict: dict[str, Any]) -> None:
+    """One line of why a result is doubtful; nothing where it is not."""
+    from dbgclean.report import doubt_line
+
+    if line := doubt_line({"verdict": verdict}):
+        logger.warning("%s", line[0].lower() + line[1:])
+
+
+def fail_on(args: argparse.Namespace, verdict: dict[str, Any]) -> None:
+    """End with 1 where the result, which is written by now, is one that the user refused.
+
+    Raises
+    ------
+    DoubtfulError
+        With ``--fail-on doubtful``.
+    """
+    if args.fail_on and verdict["doubtful"]:
+        msg = (
+            f"--fail-on {args.fail_on}: the result is written, but {'; '.join(verdict['reasons'])}"
+        )
+        raise DoubtfulError(msg)
