@@ -48,8 +48,10 @@ def _of_depth(run: Run) -> list[str]:
     spectrum = run.spectrum or run.threading_spectrum
     found = []
     if spectrum is not None and not spectrum.fitted:
-        kept = ", so no k-mer was dropped for being rare alone" if run.groups else ""
-        found.append(f"no depth could be fitted ({spectrum.reason}){kept}")
+        found.append(f"no depth could be fitted ({spectrum.reason}){_all_kept(run)}")
+    elif run.groups and run.raw is not None and not run.depth_tells:
+        assert spectrum is not None
+        found.append(f"the depth is only {spectrum.peak:.1f} in k-mers{_all_kept(run)}")
     if len(run.modes) > 1:
         depths = ", ".join(f"{depth:,}" for depth in run.modes)
         found.append(
@@ -65,6 +67,11 @@ def _of_depth(run: Run) -> list[str]:
             f"threaded at k = {run.correction_k} (--correction-k overrides)"
         )
     return found
+
+
+def _all_kept(run: Run) -> str:
+    # A k-mer set without reads has no qualities to go by.
+    return ", so no k-mer was dropped for being rare alone" if run.groups else ""
 
 
 def _suitable_k(run: Run, spectrum: Spectrum) -> int:

@@ -25,7 +25,8 @@ _DELTA_MEMORY = 1 << 26
 _TWO_MOLECULES = 2
 # A base below is wrong more often than one time in ten.
 _NOT_BAD = 10
-# Abundance beside which a k-mer of one molecule is an error, with a fit and without.
+# Abundance beside which a k-mer of one molecule is an error: where the depth is known, and
+# where it is not.
 _DEEPER, _MUCH_DEEPER = 2, 4
 
 Sink = Callable[[int, "ReadBatch"], None]
@@ -117,19 +118,18 @@ def _vouched_for(
     """k-mers of the corrected reads that one molecule is enough for, uint64, sorted.
 
     In a shallow sample those that lie on a path, every part of which is seen more often.
-    Where nothing fits the spectrum, and nobody knows how often the genome was read, all
-    but those over a bad base. But never one that differs in a single base from a k-mer
-    seen more often: on a path that is an error that was made twice.
+    Where it is shallower still, or nothing fits the spectrum and nobody knows how often
+    the genome was read, all but those over a bad base. But never one that differs in a
+    single base from a k-mer seen more often: on a path, an error that was made twice.
     """
-    fitted = sample.spectrum.fitted
-    if sample.cutoff > _TWO_MOLECULES or (fitted and run.rarest is not None):
+    if sample.cutoff > _TWO_MOLECULES or (run.depth_tells and run.rarest is not None):
         return np.zeros(0, np.uint64)
     some = table.select(judged.counts < sample.cutoff)
     vouched = some.counts > _counts_of(some, off.keys, off.counts)
-    if not fitted:
+    if not run.depth_tells:
         vouched |= _counts_of(some, off.keys, off.high_quality) > 0
     keys: np.ndarray = some.keys[vouched]
-    return keys[deepest_sibling(keys, table) < (_DEEPER if fitted else _MUCH_DEEPER)]
+    return keys[deepest_sibling(keys, table) < (_DEEPER if run.depth_tells else _MUCH_DEEPER)]
 
 
 def _counts_of(table: KmerTable, keys: np.ndarray, counts: np.ndarray) -> np.ndarray:

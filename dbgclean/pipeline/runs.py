@@ -32,6 +32,8 @@ __all__ = ["Column", "Run", "open_run", "sample_of"]
 
 # From this depth on the usual cutoffs hold.
 _DEEP = 15
+# Fitted depth below which one k-mer in 30 and more is seen once by chance.
+_RARE_IS_SUSPECT = 5.0
 _FULL_CUTOFF = 5
 _TWO_MOLECULES = 2
 
@@ -151,6 +153,11 @@ class Run:
     def rarest(self) -> int | None:
         """Depth of a mix's rarest member, where it is too shallow for the others' cutoffs."""
         return self.modes[0] if len(self.modes) > 1 and self.modes[0] < _DEEP else None
+
+    @property
+    def depth_tells(self) -> bool:
+        """Whether the depth is known, and such that a k-mer seen once is suspect."""
+        return self.spectrum is not None and self.spectrum.peak >= _RARE_IS_SUSPECT
 
     def config(self) -> dict[str, Any]:
         """What decided the result, for the report."""
