@@ -23,7 +23,8 @@ from dbgclean.evidence.gap_alternatives import (
     GapPart,
     describe_batch,
 )
-from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH
+from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH, OUTSIDE
+from dbgclean.evidence.off_path import Stretches, off_path
 from dbgclean.evidence.poly_g import leave_out_tails
 from dbgclean.evidence.sample import SampleContext, describe_sample
 from dbgclean.evidence.sites import Sites
@@ -135,6 +136,8 @@ class Evidence:
     explained
         What was found beside the alternatives that may be real; None where the reads
         could not be looked at again.
+    off_path
+        What of the reads lies on no path; None where there are no reads.
     """
 
     alternatives: Alternatives
@@ -144,6 +147,7 @@ class Evidence:
     context: SampleContext
     gaps: GapAlternatives | None = field(default=None, kw_only=True)
     explained: Explained | None = field(default=None, kw_only=True)
+    off_path: Stretches | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,7 @@ class _Part:
     edits: Edits
     changes: OtherChanges
     gaps: GapPart
+    off_path: Stretches
     states: np.ndarray
     profile: np.ndarray
     n_reads: int
@@ -161,9 +166,13 @@ class _Part:
     paired: bool
 
 
-def _look_at(batch: ReadBatch, graph: SolidGraph, first_read: int, poly_g: bool) -> _Part:
+def _look_at(
+    batch: ReadBatch, graph: SolidGraph, first_read: int, poly_g: bool, seams: bool
+) -> _Part:
     """Thread the reads of one batch, ``first_read`` being the number of its first."""
     threads = thread_batch(batch, graph)
+    if not seams:
+        threads.place[threads.place == MASKED] = OUTSIDE
     if poly_g:
         threads = leave_out_tails(batch, threads, graph)
     changes = other_changes(batch, threads, first_read)
@@ -172,6 +181,7 @@ def _look_at(batch: ReadBatch, graph: SolidGraph, first_read: int, poly_g: bool)
         collect_edits(batch, threads, graph, first_read),
         changes,
         describe_batch(batch, threads, graph, first_read, changes, longer),
+        off_path(batch, threads, first_read),
         np.bincount(threads.states, minlength=16),
         quality_profile(batch, threads),
         len(batch),
@@ -186,6 +196,7 @@ class _Gathered:
     edits: list[Edits] = field(default_factory=list)
     changes: list[OtherChanges] = field(default_factory=list)
     gaps: GapCollector = field(default_factory=GapCollector)
+    off_path: list[Stretches] = field(default_factory=list)
     states: np.ndarray = field(default_factory=lambda: np.zeros(16, np.int64))
     profile: np.ndarray = field(default_factory=lambda: np.zeros((4, N_QUALITIES), np.int64))
     n_reads: int = 0
@@ -197,6 +208,7 @@ class _Gathered:
         self.edits.append(part.edits)
         self.changes.append(part.changes)
         self.gaps.add(part.gaps)
+        self.off_path.append(part.off_path)
         self.states += part.states
         self.profile += part.profile
         self.n_reads += part.n_reads
@@ -270,15 +282,24 @@ def gather_along(
     threads: int = 1,
     *,
     poly_g: bool = False,
+    mask_seams: bool = True,
     again: Callable[[], Iterable[ReadBatch]] | None = None,
 ) -> Evidence:
     """As `gather`, where the graph is there and its table may be gone.
 
-    With ``poly_g`` tails of G that the graph does not hold are masked; it has to be built
-    without their k-mers (`dbgclean.evidence.poly_g.TailCounter`).
+    Parameters
+    ----------
+    poly_g
+        Mask tails of G that the graph does not hold; it has to be built without their
+        k-mers (`dbgclean.evidence.poly_g.TailCounter`).
+    mask_seams
+        Mask what follows a seam that no other fragment has. Not where a rare member of a
+        mix shares stretches with a deep one: its reads leave the deep path alone.
     """
     found = _Gathered()
-    parts = map_in_order(lambda b: _look_at(b[1], graph, b[0], poly_g), _numbered(batches), threads)
+    parts = map_in_order(
+        lambda b: _look_at(b[1], graph, b[0], poly_g, mask_seams), _numbered(batches), threads
+    )
     for part in parts:
         found.add(part)
     edits = Edits.concatenate(found.edits)
@@ -315,6 +336,7 @@ def gather_along(
         context,
         gaps=found.gaps.pool(scale, peak),
         explained=explained,
+        off_path=Stretches.concatenate(found.off_path),
     )
 
 
