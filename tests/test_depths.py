@@ -14,8 +14,9 @@ from dbgclean.__main__ import main
 from dbgclean.correct.linkage import leave_linked
 from dbgclean.correct.off_path import off_path_pieces
 from dbgclean.correct.verdicts import ERROR, REAL, UNDECIDED, Verdicts
+from dbgclean.evidence.changes import DELETE, INSERT, OtherChanges
 from dbgclean.evidence.gaps import DISPUTED, OUTSIDE
-from dbgclean.evidence.gather import DELETE, INSERT, OtherChanges, build_graph
+from dbgclean.evidence.gather import build_graph
 from dbgclean.evidence.off_path import Stretches, off_path
 from dbgclean.evidence.threading import CLEAN, thread_batch
 from dbgclean.spectrum.counting import count_kmers

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numba
 import numpy as np
 
-from dbgclean.evidence.gather import DELETE, INSERT
+from dbgclean.evidence.changes import DELETE, INSERT
 
 if TYPE_CHECKING:
-    from dbgclean.evidence.gather import OtherChanges
+    from dbgclean.evidence.changes import OtherChanges
     from dbgclean.evidence.off_path import Stretches
     from dbgclean.reads import ReadBatch
 

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 
 from dbgclean.correct.off_path import off_path_pieces
-from dbgclean.evidence.gather import DELETE, FILL, INSERT, MASK
+from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK
 
 if TYPE_CHECKING:
     from dbgclean.evidence.gather import Evidence

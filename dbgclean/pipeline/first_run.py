@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from dbgclean.evidence.alternatives import pool_edits
+from dbgclean.evidence.changes import INSERT, other_changes
 from dbgclean.evidence.edits import collect_edits, quality_profile
 from dbgclean.evidence.explanations import explain
 from dbgclean.evidence.gap_alternatives import GapCollector, describe_batch
-from dbgclean.evidence.gather import INSERT, other_changes
 from dbgclean.evidence.lookup import no_nodes
 from dbgclean.evidence.sites import Sites
 from dbgclean.evidence.solid import SolidGraph
