@@ -78,11 +78,11 @@ def main(args: argparse.Namespace) -> None:
         f"{done.bases_inserted:,}",
         f"{done.bases_masked:,}",
     )
-    if found := run.poly_g():
+    if tails := run.poly_g():
         logger.info(
             "%s reads end in G without a signal: %s bases of the masked ones are theirs",
-            f"{found['reads_masked']:,}",
-            f"{found['bases_masked']:,}",
+            f"{tails['reads_masked']:,}",
+            f"{tails['bases_masked']:,}",
         )
     if run.chosen.verdicts is not None:
         counts = run.chosen.verdicts.count()
