@@ -35,6 +35,7 @@ from dbgclean.variants.evidence import (
 )
 from dbgclean.variants.region_reads import RegionReads, fetch_reads
 from dbgclean.variants.regions import Region, Window
+from dbgclean.variants.support import count_crowd
 
 __all__ = ["InspectOptions", "inspect"]
 
@@ -238,11 +239,14 @@ def _look_at(job: _Job, options: InspectOptions) -> _Seen:
         evidence = []
         for name, bases in consensus(job.reads):
             whole = Region(name, 0, len(bases))
-            evidence.append(_gather(job, bases, whole, whole, options))
+            one = _gather(job, bases, whole, whole, options)
+            tells = np.full(len(one.alleles), job.survey.depth_tells)
+            evidence.append(replace(one, alleles=replace(one.alleles, depth_tells=tells)))
         return _Seen(job.survey.region, job.reads, evidence, kmers, along_consensus=True)
     one = _gather(job, job.bases, job.origin, job.window.core, options)
     ratio = job.survey.depth_ratio(one.alleles.position)
-    table = replace(one.alleles, depth_ratio=ratio)
+    tells = np.full(len(ratio), job.survey.depth_tells)
+    table = replace(one.alleles, depth_ratio=ratio, depth_tells=tells)
     return _Seen(job.survey.region, job.reads, [replace(one, alleles=table)], kmers)
 
 
@@ -281,6 +285,7 @@ def _judge(inputs: InspectInputs, found: _Found) -> AlleleTable:
     reads_of = found.reads_of()
     if inputs.reference is None:
         table, reads_of = _once(table, reads_of)
+    count_crowd(table)
     rules = Rules(ploidy=inputs.options.ploidy, min_fraction=inputs.options.min_fraction)
     return classify(table, reads_of, rules, somatic=inputs.normal is not None)
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,13 @@ _ENOUGH = 200_000
 # Most bases read in one core: what bounds memory where the depth is great.
 _HEAVIEST = 1_000_000
 _BIN = 50
+# Depth is taken over so many bins: one base's is noisy, and a copy is longer than a read.
+_SMOOTHED = 7
+# Bins whose depths differ by no more than this factor have the same number of copies.
+_SAME_COPIES = 1.35
+# Where less of the region is of one depth, or reads begin at fewer places than these shares,
+# as in amplicons and captured exons, depth does not count copies.
+_LEAST_EVEN, _LEAST_SPREAD = 0.4, 0.4
 
 
 @dataclass(frozen=True)
@@ -84,12 +92,15 @@ class Survey:
         int64 (bins,): bases of the region under reads, by bin.
     windows
         What it is cut into.
+    spread
+        Of the places where reads begin: see `survey_region`.
     """
 
     region: Region
     statistics: dict[str, int]
     weights: np.ndarray
     windows: list[Window]
+    spread: float = 1.0
 
     @property
     def reads(self) -> int:
@@ -101,18 +112,40 @@ class Survey:
         return float(self.weights.sum()) / len(self.region)
 
     def depth_ratio(self, positions: np.ndarray) -> np.ndarray:
-        """Depth around places over the region's median, float64 (n,).
+        """Depth around places over the depth that most of the region has, float64 (n,).
 
         Parameters
         ----------
         positions
             int64 (n,): on the contig; what lies outside counts as the nearest place inside.
         """
-        edges = np.append(np.arange(0, len(self.region), _BIN), len(self.region))
-        depth = self.weights / np.diff(edges)
-        median = float(np.median(depth[depth > 0])) if depth.any() else 1.0
+        depth, usual, _ = self._levels
         inside = np.clip(positions - self.region.start, 0, len(self.region) - 1)
-        return depth[inside // _BIN] / median
+        return depth[inside // _BIN] / usual
+
+    @property
+    def depth_tells(self) -> bool:
+        """Whether depth counts copies here: sheared molecules, most of one depth."""
+        return self._levels[2] >= _LEAST_EVEN and self.spread >= _LEAST_SPREAD
+
+    @cached_property
+    def _levels(self) -> tuple[np.ndarray, float, float]:
+        """Smoothed depth by bin; the usual one; and the share of bins that have it.
+
+        The usual depth is that of the most bins within a factor of each other: the median
+        would be neither where half of a region is a repeat.
+        """
+        edges = np.append(np.arange(0, len(self.region), _BIN), len(self.region))
+        window = np.ones(min(_SMOOTHED, len(self.weights)))
+        bases = np.convolve(self.weights, window, "same")
+        depth = bases / np.convolve(np.diff(edges), window, "same")
+        ranked = np.sort(depth[depth > 0])
+        if not len(ranked):
+            return depth, 1.0, 0.0
+        alike = np.searchsorted(ranked, ranked * _SAME_COPIES, "right") - np.arange(len(ranked))
+        first = int(np.argmax(alike))
+        usual = float(np.median(ranked[first : first + alike[first]]))
+        return depth, usual, float(alike[first] / len(depth))
 
 
 @dataclass
@@ -183,7 +216,7 @@ def _check_same_contigs(sample: Alignments, normal: Alignments, names: list[str]
 
 
 def _survey(sample: Alignments, region: Region, options: InspectOptions) -> Survey:
-    statistics, weights = survey_region(
+    statistics, weights, spread = survey_region(
         sample, region, min_mapping_quality=options.min_mapping_quality, bin_size=_BIN
     )
     longest = min(_CORE, len(region))
@@ -197,7 +230,7 @@ def _survey(sample: Alignments, region: Region, options: InspectOptions) -> Surv
         bin_size=_BIN,
         heaviest=_HEAVIEST,
     )
-    return Survey(region, statistics, weights, windows)
+    return Survey(region, statistics, weights, windows, spread)
 
 
 def _no_reads(path: str, surveys: list[Survey]) -> InputError:

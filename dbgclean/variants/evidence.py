@@ -282,6 +282,8 @@ def _describe(
     depth = fragment_depth(window.spans, window.reads.pairs, len(reference))
     median = float(np.median(depth[depth > 0])) if (depth > 0).any() else 1.0
     copies = _copies(window)
+    # What the depth of a region tells, a window by itself does not know.
+    table.depth_tells[:] = False
     for row, allele in enumerate(alleles):
         place, table.ref[row], table.alt[row] = _spelled(reference, allele)
         table.position[row] = origin.start + place
