@@ -92,6 +92,14 @@ def test_every_allele_is_called_and_nothing_else(inspected):
     assert found[key(HET)].samples[0].name == "S1"
 
 
+def test_a_region_past_the_end_is_clipped_and_said(sample, tmp_path):
+    bam, reference = sample
+    inspect(bam, "-r", f"{CONTIG}:2,700-4,000", "--reference", reference, "-o", tmp_path / "out")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [(r["start"], r["end"]) for r in report["regions"]] == [(2699, 3000)]
+    assert report["odd_regions"] == {"clipped": 1}
+
+
 def test_what_the_alleles_are_taken_for(inspected):
     classes = {}
     for row in rows(inspected):
@@ -272,7 +280,7 @@ def files(sample, tmp_path):
         ("{reference} -r chr -o {tmp}/out", "no BAM or CRAM", 1),
         ("{tmp}/unindexed.bam -r chr -o {tmp}/out", "samtools index {tmp}/unindexed.bam", 1),
         ("{bam} -r chr20 -o {tmp}/out", "no contig 'chr20' in the header", 1),
-        ("{bam} -r chr:2900-3100 -o {tmp}/out", "beyond the end of chr", 1),
+        ("{bam} -r chr:3001-3100 -o {tmp}/out", "beyond the end of chr", 1),
         ("{tmp}/patchy.bam -r chr:2001-2100 -o {tmp}/out", "no reads in chr:2001-2100", 1),
         (
             "{tmp}/patchy.bam -r chr:601-700 --min-mapping-quality 61 -o {tmp}/out",

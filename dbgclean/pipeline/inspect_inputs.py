@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -150,7 +151,10 @@ class Survey:
 
 @dataclass
 class InspectInputs:
-    """Everything that is open while windows are looked at."""
+    """Everything that is open while windows are looked at.
+
+    ``odd_regions``: how many were clipped or skipped, by reason.
+    """
 
     sample: Alignments
     normal: Alignments | None
@@ -158,6 +162,7 @@ class InspectInputs:
     surveys: list[Survey]
     options: InspectOptions
     progress: Progress
+    odd_regions: dict[str, int] = field(default_factory=dict)
 
 
 def check_corrector(options: InspectOptions) -> None:
@@ -182,7 +187,8 @@ def open_inputs(
 ) -> InspectInputs:
     """Open and check everything before any work is done."""
     sample = stack.enter_context(open_alignments(bam, reference, options.threads))
-    wanted = parse_regions(regions, bed, sample.contigs)
+    odd: Counter[str] = Counter()
+    wanted = parse_regions(regions, bed, sample.contigs, odd)
     names = list(dict.fromkeys(region.contig for region in wanted))
     fasta = stack.enter_context(Reference(reference)) if reference else None
     if fasta is not None:
@@ -200,7 +206,9 @@ def open_inputs(
     for survey in surveys:
         if not survey.reads:
             logger.warning("%s: no reads in %s", bam, survey.region)
-    return InspectInputs(sample, other, fasta, surveys, options, progress)
+    return InspectInputs(
+        sample, other, fasta, surveys, options, progress, dict(sorted(odd.items()))
+    )
 
 
 def _check_same_contigs(sample: Alignments, normal: Alignments, names: list[str]) -> None:

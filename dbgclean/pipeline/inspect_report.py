@@ -91,6 +91,7 @@ def build_report(
             "command": _command(inputs),
         },
         "inputs": [_input(inputs)],
+        "odd_regions": inputs.odd_regions,
         "regions": _regions(inputs, table, homes),
         "reads": states,
         "summary": summarise(table),
