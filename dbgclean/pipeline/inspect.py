@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -33,11 +35,14 @@ from dbgclean.variants.evidence import (
     count_alleles,
     gather_window,
 )
+from dbgclean.variants.reference import Reference
 from dbgclean.variants.region_reads import RegionReads, fetch_reads
 from dbgclean.variants.regions import Region, Window
 from dbgclean.variants.support import count_crowd
 
 __all__ = ["InspectOptions", "inspect"]
+
+logger = logging.getLogger(__name__)
 
 # Reads reach over a window's ends; the reference follows them this far at most (a spliced
 # alignment may lead anywhere).
@@ -58,6 +63,7 @@ class _Found:
     states: dict[str, int] = field(default_factory=dict)
     homes: dict[str, Region] = field(default_factory=dict)
     without_reference: int = 0
+    letters: Counter[str] = field(default_factory=Counter)
 
     def add(self, window: _Seen) -> None:
         """Take a window in."""
@@ -78,6 +84,11 @@ class _Found:
             self.kept.append(keys[kept])
             for name, number in evidence.reads.items():
                 self.states[name] = self.states.get(name, 0) + number
+
+    def count_letters(self, reference: Reference, core: Region) -> None:
+        """Count what the reference does not name; windows' cores tile the regions."""
+        several, any_base = reference.count_unnamed(core.contig, core.start, core.end)
+        self.letters += Counter(ambiguous=several, unknown=any_base)
 
     def reads_of(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Fragments over each allele, numbered alike in all windows."""
@@ -146,7 +157,7 @@ def inspect(
         found = _look(inputs)
         table = _judge(inputs, found)
         progress.start("Writing the report")
-        report = build_report(inputs, table, found.states, found.homes)
+        report = build_report(inputs, table, found.states, found.homes, found.letters)
         write_files(out, inputs, table, found.kmer_verdicts(), report)
         out.commit()
     return report
@@ -190,6 +201,13 @@ def _look(inputs: InspectInputs) -> _Found:
     if not found.tables:
         msg = _nothing_seen(inputs, found)
         raise InputError(msg)
+    if inputs.reference is not None and found.letters:
+        several, none = (f"{found.letters[name]:,}" for name in ("ambiguous", "unknown"))
+        logger.warning(
+            "%s: %s letters that stand for several bases were taken as the first of them (VCF "
+            "4.3); at %s that name none no allele is called",
+            inputs.reference.path, several, none,
+        )  # fmt: skip
     return found
 
 
@@ -205,6 +223,7 @@ def _jobs(inputs: InspectInputs, found: _Found) -> Iterator[_Job]:
             if inputs.reference is not None:
                 origin = _origin(window, reads, inputs.sample.contigs[window.core.contig])
                 bases = inputs.reference.fetch(origin.contig, origin.start, origin.end)
+                found.count_letters(inputs.reference, window.core)
                 if not set(bases) & set("ACGT"):
                     found.without_reference += 1
                     continue

@@ -67,6 +67,7 @@ def build_report(
     table: AlleleTable,
     states: dict[str, int],
     homes: Mapping[str, Region],
+    letters: Mapping[str, int],
 ) -> dict[str, Any]:
     """The report, as in ``report.json``: plain and without times, hosts or threads.
 
@@ -78,6 +79,8 @@ def build_report(
         Reads by how they lie on the graph; those over two windows count in both.
     homes
         Regions of the contigs that stand in for the reference.
+    letters
+        Of the reference, that are ambiguous or unknown.
     """
     reference, normal = inputs.reference, inputs.normal
     return {
@@ -92,6 +95,7 @@ def build_report(
         },
         "inputs": [_input(inputs)],
         "odd_regions": inputs.odd_regions,
+        "reference_letters": {name: letters.get(name, 0) for name in ("ambiguous", "unknown")},
         "regions": _regions(inputs, table, homes),
         "reads": states,
         "summary": summarise(table),

@@ -113,10 +113,11 @@ def gather_window(
         stays, however rare: see `dbgclean.variants.classify.Rules`.
     """
     window = align_window(reads, reference, origin, threads=threads)
+    named = window.named
     start, end = core.start - origin.start, core.end - origin.start
     alleles, events = _alleles(window, start, end)
     tips = frozenset(tip_alleles(window.dead_ends, start, end)) - set(alleles)
-    alleles = sorted([*alleles, *tips], key=lambda a: _spelled(window.reference, a))
+    alleles = sorted([*alleles, *tips], key=lambda a: _spelled(named, a))
     table = _count(window, alleles, events, origin, tips)
     keep = table.alt_fragments > 0
     table, alleles = table.select(keep), [alleles[i] for i in np.flatnonzero(keep)]
@@ -180,7 +181,10 @@ def _alleles(
     tried = {a for haplotype in window.clusters.alleles for a in haplotype}
     gaps = {a for a in tried if not a.alt or a.start == a.end} | set(events)
     alleles += [a for a in gaps if start <= _vcf_place(a) < end and a.start > 0]
-    spelled = {a: _spelled(window.reference, a) for a in alleles}
+    named = window.named
+    # Where the reference names no base there is nothing to differ from.
+    spelled = {a: _spelled(named, a) for a in alleles if not window.unknown[a.start : a.end].any()}
+    alleles = list(spelled)
     return sorted(alleles, key=lambda a: spelled[a]), events
 
 
@@ -277,7 +281,7 @@ def _describe(
     tips: Collection[Allele],
 ) -> None:
     """Fill what an allele is and what the reference is like around it."""
-    reference = window.reference
+    reference = window.named
     runs = repeat_runs(reference)
     depth = fragment_depth(window.spans, window.reads.pairs, len(reference))
     median = float(np.median(depth[depth > 0])) if (depth > 0).any() else 1.0
