@@ -2,8 +2,9 @@
 
 Takes aligned reads (BAM or CRAM, sorted, with an index: `samtools index BAM`) and regions.
 Primary alignments alone are read; duplicates, records that failed quality control, secondary
-and supplementary ones are left out and counted; soft-clipped ends are read; mates that overlap
-count as one fragment. Nothing is downsampled.
+and supplementary ones are left out and counted; of soft-clipped ends those are read that differ
+as a haplotype would, and no clipped primers; mates that overlap count as one fragment. Nothing is
+downsampled.
 
 Writes into the output folder: alleles.tsv.gz (every allele looked at, the rejected too, with
 evidence and reasons), report.html (with a picture of each), report.json, kmers.kept.fa.gz,
@@ -90,6 +91,13 @@ def _add_judging(parser: argparse.ArgumentParser) -> None:
         help="leave out reads below this. Default: 0, as reads that map to two places tell "
         "repeats from variants",
     )
+    parser.add_argument(
+        "--no-soft-clips",
+        dest="soft_clips",
+        action="store_false",
+        help="take no soft-clipped bases at all. Default: those that differ from the reference "
+        "as another haplotype would; clipped primers are never taken",
+    )
 
 
 def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
@@ -113,6 +121,7 @@ def main(args: argparse.Namespace) -> None:
         ploidy=args.ploidy,
         min_fraction=args.min_vaf,
         min_mapping_quality=args.min_mapping_quality,
+        soft_clips=args.soft_clips,
         seed=args.seed,
         threads=args.threads,
     )

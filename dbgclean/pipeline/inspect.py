@@ -28,6 +28,7 @@ from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.table import KmerTable
 from dbgclean.variants.allele_table import AlleleTable, concatenate_alleles
 from dbgclean.variants.classify import Rules, classify
+from dbgclean.variants.clipping import leave_out_clips
 from dbgclean.variants.evidence import (
     KMER_K,
     WindowEvidence,
@@ -64,6 +65,7 @@ class _Found:
     homes: dict[str, Region] = field(default_factory=dict)
     without_reference: int = 0
     letters: Counter[str] = field(default_factory=Counter)
+    clips: Counter[str] = field(default_factory=Counter)
 
     def add(self, window: _Seen) -> None:
         """Take a window in."""
@@ -157,7 +159,7 @@ def inspect(
         found = _look(inputs)
         table = _judge(inputs, found)
         progress.start("Writing the report")
-        report = build_report(inputs, table, found.states, found.homes, found.letters)
+        report = build_report(inputs, table, found.states, found.homes, found.letters, found.clips)
         write_files(out, inputs, table, found.kmer_verdicts(), report)
         out.commit()
     return report
@@ -229,7 +231,17 @@ def _jobs(inputs: InspectInputs, found: _Found) -> Iterator[_Job]:
                     continue
             if inputs.normal is not None:
                 normal = fetch_reads(inputs.normal, window.padded, min_mapping_quality=least)
+                normal, _ = _without_clips(normal, bases, origin, inputs.options)
+            reads, clips = _without_clips(reads, bases, origin, inputs.options)
+            found.clips += clips
             yield _Job(survey, window, reads, normal, bases, origin)
+
+
+def _without_clips(
+    reads: RegionReads, bases: str | None, origin: Region | None, options: InspectOptions
+) -> tuple[RegionReads, Counter[str]]:
+    start = origin.start if origin is not None else 0
+    return leave_out_clips(reads, bases, start, take=options.soft_clips)
 
 
 def _origin(window: Window, reads: RegionReads, length: int) -> Region:

@@ -57,6 +57,8 @@ class InspectOptions:
         No allele below it is called a variant.
     min_mapping_quality
         Reads below it are left out.
+    soft_clips
+        Take soft-clipped ends that differ from the reference as a haplotype would.
     seed, threads
         As on the command line; ``threads`` changes no result.
     """
@@ -66,6 +68,7 @@ class InspectOptions:
     ploidy: int = 2
     min_fraction: float = 0.0
     min_mapping_quality: int = 0
+    soft_clips: bool = True
     seed: int = 1
     threads: int = 1
 
@@ -77,6 +80,7 @@ class InspectOptions:
             "ploidy": self.ploidy,
             "min_fraction": self.min_fraction,
             "min_mapping_quality": self.min_mapping_quality,
+            "soft_clips": self.soft_clips,
             "seed": self.seed,
         }
 

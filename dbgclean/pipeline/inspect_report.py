@@ -55,7 +55,7 @@ def _command(inputs: InspectInputs) -> str:
     given, usual = inputs.options.to_dict(), InspectOptions().to_dict()
     options = {"min_fraction": "min-vaf", "min_mapping_quality": "min-mapping-quality"}
     words += [
-        f"--{options.get(name, name)} {value}"
+        "--no-soft-clips" if name == "soft_clips" else f"--{options.get(name, name)} {value}"
         for name, value in given.items()
         if value != usual[name]
     ]
@@ -68,6 +68,7 @@ def build_report(
     states: dict[str, int],
     homes: Mapping[str, Region],
     letters: Mapping[str, int],
+    clips: Mapping[str, int],
 ) -> dict[str, Any]:
     """The report, as in ``report.json``: plain and without times, hosts or threads.
 
@@ -81,6 +82,8 @@ def build_report(
         Regions of the contigs that stand in for the reference.
     letters
         Of the reference, that are ambiguous or unknown.
+    clips
+        Soft-clipped ends of reads that were taken, and left out.
     """
     reference, normal = inputs.reference, inputs.normal
     return {
@@ -96,6 +99,7 @@ def build_report(
         "inputs": [_input(inputs)],
         "odd_regions": inputs.odd_regions,
         "reference_letters": {name: letters.get(name, 0) for name in ("ambiguous", "unknown")},
+        "soft_clipped_ends": {name: clips.get(name, 0) for name in ("taken", "left_out")},
         "regions": _regions(inputs, table, homes),
         "reads": states,
         "summary": summarise(table),

@@ -55,6 +55,9 @@ class RegionReads:
         clipped ends.
     clip_left, clip_right
         int32 (n,): soft-clipped bases at the left and right end, as the reference runs.
+    cut_left, cut_right
+        int32 (n,): clipped bases that were taken off (`dbgclean.variants.clipping`), which
+        ``clip_left`` and ``clip_right`` no longer count.
     pairs
         Whole pairs at the front.
     statistics
@@ -70,6 +73,8 @@ class RegionReads:
     end: np.ndarray
     clip_left: np.ndarray
     clip_right: np.ndarray
+    cut_left: np.ndarray
+    cut_right: np.ndarray
     pairs: int
     statistics: dict[str, int] = field(default_factory=dict)
 
@@ -96,6 +101,8 @@ _PER_READ = (
     "end",
     "clip_left",
     "clip_right",
+    "cut_left",
+    "cut_right",
 )
 
 
@@ -253,6 +260,8 @@ def fetch_reads(
         end=found["end"],
         clip_left=found["clip_left"],
         clip_right=(np.diff(batch.offsets) - found["clip_end"]).astype(np.int32),
+        cut_left=np.zeros(len(fragment), np.int32),
+        cut_right=np.zeros(len(fragment), np.int32),
         pairs=0,
         statistics={**statistics, "pairs": pairs},
     )

@@ -252,6 +252,9 @@ _ARTEFACTS = (
 _PLACES = ("several_copies", "too_deep", "crowded_and_deep", "long_tandem")
 # Shares of the reference's fragments on one strand from which reads go one way there.
 _ONE_WAY = 0.95
+# Fragments of the reference that places are compared with: where all show the allele, it is
+# where the site's reads are.
+_COMPARED = 3
 # Mean distinct places of as many of the reference's fragments that make one place a sign.
 _SEVERAL = 1.9
 
@@ -266,6 +269,7 @@ def find_signs(table: AlleleTable, rules: Rules) -> Signs:
         # Of a haploid sample they are as well of another strain in the mixture.
         others = (table.others >= rules.others) & (rules.ploidy > 1)
         one_place = (table.cycles == 1) & (n > 1) & ~(table.ref_cycles < _SEVERAL)
+        one_place &= table.ref_fragments >= _COMPARED
         few = (table.cycles < rules.several_places) & ~(2 * table.cycles >= table.ref_cycles)
     poor_mapping, worse_mapping, explained = _mapping(table, rules)
     strand_risk = 10.0 ** (-strand_bias(table) / 10)
@@ -348,7 +352,8 @@ def _read_ends(table: AlleleTable, rules: Rules) -> np.ndarray:
     n = table.alt_fragments
     usual = table.ref_near_end / np.maximum(table.ref_fragments, 1)
     chance = stats.binom.sf(table.near_end - 1, n, np.maximum(usual, rules.end_chance))
-    return (n > 1) & (table.near_end >= rules.near_end * n) & (chance < _CHANCE)
+    all_near = (n > 1) & (table.near_end >= rules.near_end * n) & (chance < _CHANCE)
+    return all_near & (table.ref_fragments >= _COMPARED)
 
 
 def _mates_deny(table: AlleleTable, rules: Rules) -> np.ndarray:

@@ -63,8 +63,11 @@ def count_support(
     start = placement.offsets[found.read]
     length = placement.offsets[found.read + 1] - start
     at = found.at - start
-    end_distance = np.minimum(at, length - 1 - at)
     outside = (at < reads.clip_left[found.read]) | (at >= length - reads.clip_right[found.read])
+    # Places in the read as it was sequenced, with what was taken off it.
+    at = at + reads.cut_left[found.read]
+    length = length + reads.cut_left[found.read] + reads.cut_right[found.read]
+    end_distance = np.minimum(at, length - 1 - at)
     place = 2 * np.where(turned, length - 1 - at, at) + turned
 
     def count(mask: np.ndarray) -> np.ndarray:

@@ -55,8 +55,8 @@ def fill_unknown(reference: str, reads: RegionReads, start: int) -> tuple[str, n
     return decode(codes), unknown
 
 
-def pile_of_bases(reads: RegionReads, start: int, size: int) -> np.ndarray:
-    """Bases of the reads that the aligner laid without a gap, clipped ends beside them.
+def pile_of_bases(reads: RegionReads, start: int, size: int, *, clipped: bool = True) -> np.ndarray:
+    """Bases of the reads that the aligner laid without a gap, their clipped ends beside them.
 
     Returns
     -------
@@ -74,5 +74,7 @@ def pile_of_bases(reads: RegionReads, start: int, size: int) -> np.ndarray:
     codes = reads.batch.codes
     place = (reads.start - reads.clip_left)[read] + along - start
     keep = whole[read] & (codes < 4) & (place >= 0) & (place < size)
+    if not clipped:
+        keep &= (along >= reads.clip_left[read]) & (along < (length - reads.clip_right)[read])
     base = np.where(turned, 3 - codes.astype(np.int64), codes)[keep]
     return np.bincount(4 * place[keep] + base, minlength=4 * size).reshape(size, 4)
