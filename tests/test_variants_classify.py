@@ -239,6 +239,13 @@ def test_one_copy_has_one_allele():
     assert "in a part of the molecules" in table.reasons[1]
 
 
+def test_what_all_reads_show_is_no_allele_against_their_own_consensus():
+    row = {"kind": "deletion", "ref": "A" * 300, "alt": "A", "ref_forward": 0, "ref_reverse": 0}
+    assert words(judged(row), "zygosity") == "homozygous"
+    table = judged(row, {}, rules=Rules(own_consensus=True))
+    assert table.klass.tolist() == [REPEAT, VARIANT]
+
+
 def test_two_alleles_of_one_place_are_on_two_copies():
     half = {"position": 500, "ref_forward": 0, "ref_reverse": 0, "depth": 50}
     table = judged(half | {"alt": "C"}, half | {"alt": "G"})

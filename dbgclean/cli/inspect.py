@@ -8,9 +8,9 @@ downsampled.
 
 Writes into the output folder: alleles.tsv.gz (every allele looked at, the rejected too, with
 evidence and reasons), report.html (with a picture of each), report.json, kmers.kept.fa.gz,
-kmers.removed.fa.gz and, with --reference, variants.vcf.gz and its index. Without --reference
-the reads' own consensus takes the reference's place. With --normal each allele of the sample is
-called somatic, germline or an error.
+kmers.removed.fa.gz, variants.vcf.gz and its index. Without --reference the reads' own consensus
+takes the reference's place, and is written as consensus.fa.gz. With --normal each allele of the
+sample is called somatic, germline or an error.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference",
         metavar="FASTA",
-        help="what the reads were aligned to, plain or bgzip; needed for the VCF and for CRAM",
+        help="what the reads were aligned to, plain or bgzip; needed for CRAM",
     )
     parser.add_argument(
         "--normal",

@@ -29,13 +29,8 @@ from dbgclean.spectrum.table import KmerTable
 from dbgclean.variants.allele_table import AlleleTable, concatenate_alleles
 from dbgclean.variants.classify import Rules, classify
 from dbgclean.variants.clipping import leave_out_clips
-from dbgclean.variants.evidence import (
-    KMER_K,
-    WindowEvidence,
-    consensus,
-    count_alleles,
-    gather_window,
-)
+from dbgclean.variants.consensus import consensus, nearest_contig
+from dbgclean.variants.evidence import KMER_K, WindowEvidence, count_alleles, gather_window
 from dbgclean.variants.reference import Reference
 from dbgclean.variants.region_reads import RegionReads, fetch_reads
 from dbgclean.variants.regions import Region, Window
@@ -53,7 +48,8 @@ _CONSENSUS = "bubble-contig"
 
 @dataclass
 class _Found:
-    """Evidence of the windows so far; ``homes`` are the regions of consensus contigs."""
+    """Evidence of the windows so far; ``homes`` and ``consensus`` are the regions and the
+    bases of the contigs that stand in for the reference."""
 
     tables: list[AlleleTable] = field(default_factory=list)
     offsets: list[np.ndarray] = field(default_factory=list)
@@ -63,6 +59,7 @@ class _Found:
     kept: list[np.ndarray] = field(default_factory=list)
     states: dict[str, int] = field(default_factory=dict)
     homes: dict[str, Region] = field(default_factory=dict)
+    consensus: dict[str, str] = field(default_factory=dict)
     without_reference: int = 0
     letters: Counter[str] = field(default_factory=Counter)
     clips: Counter[str] = field(default_factory=Counter)
@@ -70,14 +67,14 @@ class _Found:
     def add(self, window: _Seen) -> None:
         """Take a window in."""
         self.counts.append((window.kmers.keys, window.kmers.counts))
-        for evidence in window.evidence:
+        for i, evidence in enumerate(window.evidence):
             offsets, fragment, shows_alt = evidence.reads_of
             table = evidence.alleles
-            if window.along_consensus:
+            if window.contigs:
                 # Numbered through all windows.
                 name = f"{_CONSENSUS}-{len(self.homes) + 1}"
                 table = replace(table, contigs=[name])
-                self.homes[name] = window.region
+                self.homes[name], self.consensus[name] = window.region, window.contigs[i]
             self.tables.append(table)
             self.offsets.append(np.diff(offsets))
             self.molecules.append(window.reads.fragment_keys[fragment])
@@ -160,7 +157,7 @@ def inspect(
         table = _judge(inputs, found)
         progress.start("Writing the report")
         report = build_report(inputs, table, found.states, found.homes, found.letters, found.clips)
-        write_files(out, inputs, table, found.kmer_verdicts(), report)
+        write_files(out, inputs, table, found.kmer_verdicts(), report, found.consensus)
         out.commit()
     return report
 
@@ -182,13 +179,16 @@ class _Job:
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What came of a window: evidence by sequence looked along, and its own reads' k-mers."""
+    """What came of a window: evidence by sequence looked along, and its own reads' k-mers.
+
+    ``contigs`` are these sequences, where they are the reads' consensus.
+    """
 
     region: Region
     reads: RegionReads
     evidence: list[WindowEvidence]
     kmers: KmerTable
-    along_consensus: bool = False
+    contigs: tuple[str, ...] = ()
 
 
 def _look(inputs: InspectInputs) -> _Found:
@@ -267,18 +267,26 @@ def _look_at(job: _Job, options: InspectOptions) -> _Seen:
     batch = _at_home(job).batch
     kmers = count_codes(batch.codes, batch.offsets, batch.quals, KMER_K)
     if job.bases is None or job.origin is None:
-        evidence = []
-        for name, bases in consensus(job.reads):
-            whole = Region(name, 0, len(bases))
-            one = _gather(job, bases, whole, whole, options)
-            tells = np.full(len(one.alleles), job.survey.depth_tells)
-            evidence.append(replace(one, alleles=replace(one.alleles, depth_tells=tells)))
-        return _Seen(job.survey.region, job.reads, evidence, kmers, along_consensus=True)
+        return _along_consensus(job, kmers, options)
     one = _gather(job, job.bases, job.origin, job.window.core, options)
     ratio = job.survey.depth_ratio(one.alleles.position)
     tells = np.full(len(ratio), job.survey.depth_tells)
     table = replace(one.alleles, depth_ratio=ratio, depth_tells=tells)
     return _Seen(job.survey.region, job.reads, [replace(one, alleles=table)], kmers)
+
+
+def _along_consensus(job: _Job, kmers: KmerTable, options: InspectOptions) -> _Seen:
+    """A window's contigs one by one, each with the reads that fit it best."""
+    evidence = []
+    contigs = consensus(job.reads)
+    nearest = nearest_contig(job.reads, contigs) if contigs else np.zeros(0, np.int64)
+    for i, (name, bases) in enumerate(contigs):
+        whole = Region(name, 0, len(bases))
+        own = replace(job, reads=job.reads.select(nearest == i))
+        one = _gather(own, bases, whole, whole, options)
+        tells = np.full(len(one.alleles), job.survey.depth_tells)
+        evidence.append(replace(one, alleles=replace(one.alleles, depth_tells=tells)))
+    return _Seen(job.survey.region, job.reads, evidence, kmers, tuple(b for _, b in contigs))
 
 
 def _at_home(job: _Job) -> RegionReads:
@@ -317,7 +325,11 @@ def _judge(inputs: InspectInputs, found: _Found) -> AlleleTable:
     if inputs.reference is None:
         table, reads_of = _once(table, reads_of)
     count_crowd(table)
-    rules = Rules(ploidy=inputs.options.ploidy, min_fraction=inputs.options.min_fraction)
+    rules = Rules(
+        ploidy=inputs.options.ploidy,
+        min_fraction=inputs.options.min_fraction,
+        own_consensus=inputs.reference is None,
+    )
     return classify(table, reads_of, rules, somatic=inputs.normal is not None)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dbgclean import __version__
-from dbgclean._files import OutputFolder
+from dbgclean._files import BgzfWriter, OutputFolder
 from dbgclean.pipeline.inspect_inputs import InspectInputs, InspectOptions
 from dbgclean.report.inspect_page import write_inspect_page
 from dbgclean.variants.allele_table import CLASSES, AlleleTable
@@ -22,6 +22,8 @@ from dbgclean.variants.vcf import write_vcf
 __all__ = ["KmerVerdicts", "build_report", "write_files"]
 
 SCHEMA_VERSION = (0, 1)
+# The reads' consensus, where there is no reference.
+CONSENSUS = "consensus.fa.gz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,8 +151,12 @@ def write_files(
     table: AlleleTable,
     kmers: KmerVerdicts,
     report: dict[str, Any],
+    contigs: Mapping[str, str],
 ) -> None:
-    """Write all files of the folder; a VCF only where there is a reference.
+    """Write all files of the folder.
+
+    ``contigs``: bases of what stands in for the reference where there is none; the VCF is on
+    them, and they are written beside it.
 
     Raises
     ------
@@ -158,16 +164,20 @@ def write_files(
         If one cannot be written.
     """
     write_alleles(out.path("alleles.tsv.gz"), table)
-    if inputs.reference is not None:
-        write_vcf(
-            out.path("variants.vcf.gz"),
-            table,
-            contig_lengths=inputs.sample.contigs,
-            sample=inputs.sample.sample,
-            version=__version__,
-            command=report["config"]["command"],
-            reference_name=Path(inputs.reference.path).name,
-        )
+    lengths = {name: len(bases) for name, bases in contigs.items()}
+    if inputs.reference is None:
+        with open(out.path(CONSENSUS), "wb") as raw, BgzfWriter(raw) as packed:
+            for name, bases in contigs.items():
+                packed.write(f">{name}\n{bases}\n".encode())
+    write_vcf(
+        out.path("variants.vcf.gz"),
+        table,
+        contig_lengths=inputs.sample.contigs if inputs.reference else lengths,
+        sample=inputs.sample.sample,
+        version=__version__,
+        command=report["config"]["command"],
+        reference_name=Path(inputs.reference.path).name if inputs.reference else CONSENSUS,
+    )
     kept, removed = out.path("kmers.kept.fa.gz"), out.path("kmers.removed.fa.gz")
     write_kmers(kept, removed, kmers.keys, kmers.counts, kmers.kept, kmers.k)
     text = json.dumps(report, indent=1, allow_nan=False) + "\n"

@@ -225,6 +225,8 @@ def _classes(table: AlleleTable, signs: Signs, genotypes: _Genotypes, rules: Rul
     weak = (signs.too_deep ^ signs.several_copies) & (repeats == 1)
     of_a_copy = (places > 0) & (places + signs.company > 1)
     repeated = np.where(genotypes.of_a_copy, of_a_copy, (repeats > 0) & ~weak)
+    if rules.own_consensus:
+        repeated |= genotypes.of_a_copy & (genotypes.best == HOMOZYGOUS)
     klass[believed & repeated & (klass != ERROR)] = REPEAT
     klass[(klass == ERROR) & _frequent(table, signs, rules)] = UNDECIDED
     return klass

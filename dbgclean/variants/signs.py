@@ -62,6 +62,9 @@ class Rules:
     ----------
     ploidy
         Copies of the genome in a cell, 1 or 2: which genotypes there are.
+    own_consensus
+        The reference is the same reads' consensus: what all of them show in its place is
+        no allele, but sequence that stands in more than one place.
     min_fraction
         Alleles credibly below this fraction (the upper end of the one-sided 95 % interval
         is) are left undecided; 0: no rule.
@@ -139,6 +142,7 @@ class Rules:
     """
 
     ploidy: int = 2
+    own_consensus: bool = False
     min_fraction: float = 0.0
     min_fragments: int = 2
     strand_risk: float = 1e-3
