@@ -32,13 +32,15 @@ _ENOUGH = 200_000
 # Most bases read in one core: what bounds memory where the depth is great.
 _HEAVIEST = 1_000_000
 _BIN = 50
-# Depth is taken over so many bins: one base's is noisy, and a copy is longer than a read.
-_SMOOTHED = 7
+# Depth is taken over so many bins on one side of a place, and over so many around it: one
+# base's is noisy. Near the end of a copy its other side has the depth; what lies just outside
+# has not, and may be deeper than its own surroundings by this factor at most.
+_SIDE, _AROUND, _DEEPER = 8, 3, 1.25
 # Bins whose depths differ by no more than this factor have the same number of copies.
-_SAME_COPIES = 1.35
+_SAME_COPIES = 1.5
 # Where less of the region is of one depth, or reads begin at fewer places than these shares,
 # as in amplicons and captured exons, depth does not count copies.
-_LEAST_EVEN, _LEAST_SPREAD = 0.4, 0.4
+_LEAST_EVEN, _LEAST_SPREAD = 0.3, 0.4
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class Survey:
         return float(self.weights.sum()) / len(self.region)
 
     def depth_ratio(self, positions: np.ndarray) -> np.ndarray:
-        """Depth around places over the depth that most of the region has, float64 (n,).
+        """Depth on the deeper side of places over what most of the region has, float64 (n,).
 
         Parameters
         ----------
@@ -135,22 +137,32 @@ class Survey:
 
     @cached_property
     def _levels(self) -> tuple[np.ndarray, float, float]:
-        """Smoothed depth by bin; the usual one; and the share of bins that have it.
+        """Depth on the deeper side by bin; the usual depth; and the share of bins that have it.
 
         The usual depth is that of the most bins within a factor of each other: the median
         would be neither where half of a region is a repeat.
         """
-        edges = np.append(np.arange(0, len(self.region), _BIN), len(self.region))
-        window = np.ones(min(_SMOOTHED, len(self.weights)))
-        bases = np.convolve(self.weights, window, "same")
-        depth = bases / np.convolve(np.diff(edges), window, "same")
-        ranked = np.sort(depth[depth > 0])
+        left, right = self._smoothed(_SIDE, 0), self._smoothed(0, _SIDE)
+        around = self._smoothed(_AROUND // 2, _AROUND // 2)
+        depth = np.minimum(np.maximum(left, right), _DEEPER * around)
+        whole = self._smoothed(_SIDE // 2, _SIDE // 2)
+        ranked = np.sort(whole[whole > 0])
         if not len(ranked):
             return depth, 1.0, 0.0
         alike = np.searchsorted(ranked, ranked * _SAME_COPIES, "right") - np.arange(len(ranked))
         first = int(np.argmax(alike))
         usual = float(np.median(ranked[first : first + alike[first]]))
-        return depth, usual, float(alike[first] / len(depth))
+        like = (around * _SAME_COPIES >= usual) & (around <= usual * _SAME_COPIES)
+        return depth, usual, float(like.mean())
+
+    def _smoothed(self, before: int, behind: int) -> np.ndarray:
+        """Mean depth of each bin and some before and behind it, float64 (bins,)."""
+        n = len(self.weights)
+        edges = np.append(np.arange(0, len(self.region), _BIN), len(self.region))
+        bases = np.concatenate([[0], np.cumsum(self.weights)])
+        low = np.maximum(np.arange(n) - before, 0)
+        high = np.minimum(np.arange(n) + behind + 1, n)
+        return (bases[high] - bases[low]) / (edges[high] - edges[low])
 
 
 @dataclass

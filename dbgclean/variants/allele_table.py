@@ -81,7 +81,7 @@ class AlleleTable:
         int64 (n,): length in bases of the homopolymer or tandem repeat (two copies or
         more) that the allele stands in or next to; 1 where there is none.
     depth_ratio
-        float64 (n,): depth here over the depth that most of the region has.
+        float64 (n,): depth on the deeper side over the depth that most of the region has.
     depth_tells
         bool (n,): whether that depth counts copies: not of amplicons.
     crowd

@@ -154,7 +154,7 @@ class Rules:
     unique: float = 0.5
     mapping_drop: float = 15.0
     depth_ratio: float = 1.5
-    crowd: int = 3
+    crowd: int = 2
     others: float = 2.0
     explained: float = 1.0
     elsewhere: float = 10.0
