@@ -5,7 +5,7 @@ import gzip
 import json
 
 import pytest
-from aligned_samples import CONTIG, reference_sequence, snv, write_bam, write_fasta
+from aligned_samples import CONTIG, deletion, reference_sequence, snv, write_bam, write_fasta
 
 from dbgclean.__main__ import main
 from dbgclean.pipeline.inspect import inspect
@@ -80,11 +80,24 @@ def test_nothing_else_is_called_and_nothing_at_an_n(both):
     assert report["reference_letters"] == {"ambiguous": 4, "unknown": 7}
 
 
+def test_a_base_that_the_sample_lacks_is_no_allele_where_the_reference_names_none(tmp_path):
+    """As at 3107 of the human mitochondrion, which stands for nothing."""
+    place = 1500 + PLAIN[1500:].index("CT")
+    sample = PLAIN[: place + 1] + PLAIN[place + 1 :]
+    reference = PLAIN[: place + 1] + "N" + PLAIN[place + 1 :]
+    gap = deletion(PLAIN[: place + 1] + "C" + PLAIN[place + 1 :], place, 1, 1.0)
+    filled = reference.replace("N", "C")
+    assert filled[: gap.position + 1] + filled[gap.position + 2 :] == sample
+    bam = write_bam(tmp_path / "a.bam", filled, [gap], depth=60)
+    odd = alleles_of(tmp_path / "out", write_fasta(tmp_path / "n.fa", reference), bam)
+    assert not [at for at, row in odd.items() if row["class"] == "variant"]
+
+
 def test_letters_are_said_once(both, tmp_path, caplog):
     _, _, folder = both
     bam, odd = (str(folder.parent / name) for name in ("a.bam", "odd.fa"))
     inspect(bam, [CONTIG], None, str(tmp_path / "again"), reference=odd)
-    said = [record.getMessage() for record in caplog.records if "stand for several" in record.msg]
+    said = [text for text in caplog.messages if "stand for several" in text]
     assert len(said) == 1
     assert "4 letters" in said[0]
 

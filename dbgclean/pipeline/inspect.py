@@ -204,12 +204,12 @@ def _look(inputs: InspectInputs) -> _Found:
         msg = _nothing_seen(inputs, found)
         raise InputError(msg)
     if inputs.reference is not None and found.letters:
-        several, none = (f"{found.letters[name]:,}" for name in ("ambiguous", "unknown"))
-        logger.warning(
-            "%s: %s letters that stand for several bases were taken as the first of them (VCF "
-            "4.3); at %s that name none no allele is called",
-            inputs.reference.path, several, none,
-        )  # fmt: skip
+        words = (
+            ("ambiguous", "letters stand for several bases, and are taken as the first (VCF 4.3)"),
+            ("unknown", "letters name no base, and no allele is called there"),
+        )
+        said = (f"{found.letters[name]:,} {text}" for name, text in words if found.letters[name])
+        logger.warning("%s: %s", inputs.reference.path, "; ".join(said))
     return found
 
 

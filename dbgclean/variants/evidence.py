@@ -19,7 +19,7 @@ from dbgclean.variants.aligned_window import AlignedWindow, align_window, gaps_o
 from dbgclean.variants.allele_table import KINDS, AlleleTable
 from dbgclean.variants.consensus import consensus
 from dbgclean.variants.gap_observations import observe_gaps
-from dbgclean.variants.haplotypes import Allele
+from dbgclean.variants.haplotypes import Allele, rightmost
 from dbgclean.variants.judgement import judge_window
 from dbgclean.variants.observations import (
     ALT,
@@ -182,10 +182,23 @@ def _alleles(
     gaps = {a for a in tried if not a.alt or a.start == a.end} | set(events)
     alleles += [a for a in gaps if start <= _vcf_place(a) < end and a.start > 0]
     named = window.named
-    # Where the reference names no base there is nothing to differ from.
-    spelled = {a: _spelled(named, a) for a in alleles if not window.unknown[a.start : a.end].any()}
+    # Where the reference names no base there is nothing to differ from, for a gap nowhere
+    # that it may be moved to.
+    unknown = np.flatnonzero(window.unknown)
+    spelled = {
+        a: _spelled(named, a)
+        for a in alleles
+        if not len(unknown) or not _touches(window.reference, a, unknown)
+    }
     alleles = list(spelled)
     return sorted(alleles, key=lambda a: spelled[a]), events
+
+
+def _touches(reference: np.ndarray, allele: Allele, places: np.ndarray) -> bool:
+    """Whether an allele lies on one of the sorted places, or a gap could be moved there."""
+    end = allele.end if allele.is_substitution else max(allele.end, rightmost(reference, allele))
+    first, last = np.searchsorted(places, [allele.start, end])
+    return bool(last > first)
 
 
 def _vcf_place(allele: Allele) -> int:
