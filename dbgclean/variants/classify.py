@@ -266,14 +266,13 @@ def _excess_ratio(table: AlleleTable, signs: Signs, rules: Rules) -> np.ndarray:
     n = table.alt_fragments
     both_strands = (table.alt_forward > 0) & (table.alt_reverse > 0)
     many = n >= rules.several
-    several = (both_strands | signs.one_way) & many
     clean = many & (signs.artefacts + signs.repeats == 0) & ~signs.uneven_strands
     # Errors are among the support, and their bases are poor: as many as are to be expected.
     poor = table.low_quality - np.nan_to_num(table.expected)
     clean &= ~signs.few_places & (poor <= rules.few_poor * n)
     needed = np.full(len(table), np.inf)
-    needed[(table.verdict == verdicts.ERROR) & clean] = rules.beyond_doubt
-    needed[(table.verdict != verdicts.ERROR) & several] = rules.likelihood
+    needed[clean] = rules.beyond_doubt
+    needed[(table.verdict != verdicts.ERROR) & both_strands & many] = rules.likelihood
     return np.nan_to_num(table.likelihood, nan=-np.inf) - needed
 
 
