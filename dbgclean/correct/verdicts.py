@@ -35,12 +35,15 @@ NAMES = ("error", "real", "undecided")
 # Log likelihood ratios (nats). At 9 a megabase of genome at 200x lets through some 40
 # false alternatives (benchmarks/variants.py); an allele needs about three good bases.
 LIKELIHOOD_REAL, LIKELIHOOD_ERROR = 9.5, 9.0
+# P(real) of the ratio that knows of errors that recur, calibrated on families of errors:
+# how steep it is, and how far below the threshold (nats) it is one half.
+_STEEPNESS, _BELOW = 0.6, 0.25
 # The rule of three: what stands on one strand with a chance below this (-log10), or with
 # more than this share of its support below Q15, is an error whatever its ratio.
 _RULE_STRAND, _RULE_LOW_QUALITY = 2.0, 0.34
 # What so large a share of so many fragments shows, from both strands and both mates, is
 # more than any judge may call an error.
-_CLEAR_SHARE, _CLEAR_FRAGMENTS, _SPARED = 0.2, 20, 0.4
+_CLEAR_SHARE, _CLEAR_FRAGMENTS, _SPARED = 0.2, 20, 0.5
 # Windows are built and judged this many at a time: memory does not grow with the data.
 _CHUNK = 1 << 16
 
@@ -96,7 +99,8 @@ def likelihood_verdicts(
     """Judge by a log likelihood ratio, that of `dbgclean.evidence.alternatives` by default.
 
     The posterior is the logistic of the ratio less the middle of the two thresholds,
-    which stand for the prior odds.
+    which stand for the prior odds. Of another ratio it is less steep: models of errors
+    are never whole, and so it is calibrated (`benchmarks/families.py`).
 
     Parameters
     ----------
@@ -111,10 +115,11 @@ def likelihood_verdicts(
     """
     rise = max(0.0, -prior - error)
     error, real = error + rise, real + rise
-    middle = (error + real) / 2
+    odds = alternatives.likelihood - (error + real) / 2
+    if ratio is not None:
+        odds = _STEEPNESS * (ratio - error + _BELOW)
     ratio = alternatives.likelihood if ratio is None else ratio
-    odds = np.clip(ratio - middle, -60, 60)
-    posterior = (1 / (1 + np.exp(-odds))).astype(np.float32)
+    posterior = (1 / (1 + np.exp(-np.clip(odds, -60, 60)))).astype(np.float32)
     return Verdicts(between(ratio, error, real), posterior)
 
 
