@@ -43,8 +43,8 @@ _BY_CHANCE, _LEAST_PLACES, _SHRINK = 2.0, 0.05, 1.0
 _SUBSTITUTIONS = 12
 _LEAST_SHARE = 0.15
 _IMPOSSIBLE = -1e3
-# Share of the sites at which a fragment's ends have to tell its molecule.
-_MOSTLY_TOLD = 0.7
+# Share of the sites with the ends of an amplicon from which all of a sample is amplicons.
+_AMPLICONS = 0.3
 # Insert lengths of a library that a pair of ends can have, for chance coincidences.
 _INSERTS = 50.0
 
@@ -63,7 +63,8 @@ class Explained:
         float64 (2, 16): places that err on one strand, and in one orientation, per
         place, by substitution (4 x molecule's base + read's base).
     prior
-        Log odds that another base at a place is an allele, as all alternatives have it.
+        Log odds that another base at a place is an allele, as all alternatives have it;
+        minus infinity where they do not tell.
     """
 
     rows: np.ndarray
@@ -111,7 +112,8 @@ def explain(
     base, depth = alternatives.base[rows], alternatives.depth[rows]
     cap = np.log(MOST_WEIGHT)
     weigh(support, sites.of_key, base, depth, beside, starts, cap, True, figures)
-    if figures[:, OUT.index("told")].mean() < _MOSTLY_TOLD:
+    amplicons = bool((figures[:, OUT.index("told")] < 0).mean() > _AMPLICONS)
+    if amplicons:
         # Amplicons: at a site of few reads their ends look like those of copies, and where
         # two overlap the primer of one hides an allele from the reads of its strand.
         weigh(support, sites.of_key, base, depth, beside, starts, cap, False, figures)
@@ -133,7 +135,9 @@ def explain(
     haplotype = together(alternatives, edits)
     best = np.full(len(odds), -np.inf)
     np.maximum.at(best, haplotype, odds)
-    return replace(alternatives, odds=best[haplotype]), Explained(rows, figures, frequency, real)
+    # What amplification changed is as frequent as alleles, and lends them no odds.
+    prior = -np.inf if amplicons else real
+    return replace(alternatives, odds=best[haplotype]), Explained(rows, figures, frequency, prior)
 
 
 def _support(a: Alternatives, edits: Edits, rows: np.ndarray) -> Support:

@@ -228,14 +228,14 @@ def weigh(
         n = _fragments(
             a, b, support.fragment, support.strand, support.position, support.other_end, own
         )
-        n_molecules = _families(own, n) if told else n
-        if not told:
+        n_molecules = _families(own, n) if told == 1 else n
+        if told != 1:
             own.family[:n] = np.arange(n)
         full, by_strand = np.zeros((2, n_molecules)), np.zeros((2, n_molecules))
         orientation, copies = np.zeros(n_molecules, np.int64), np.zeros(n_molecules)
         _add_up(support, own, n, b, full, by_strand, orientation, copies)
         denied = 0
-        if told and per_fragment < _ALL_APART:
+        if told == 1 and per_fragment < _ALL_APART:
             denied = _deny(support, own, n, reads, site, n_site, base[g], full, by_strand)
         # An error of copying is seldom in all copies: the more have it, the more it takes.
         most = cap + _COPY * (copies - 1)
@@ -258,15 +258,18 @@ def _new_fragments(n: np.int64) -> Fragments:
 
 
 @numba.njit(cache=True, nogil=True)
-def _tell(site: Fragments, n: np.int64, starts: float, by_ends: bool) -> tuple[bool, float]:
-    """Whether a fragment's ends tell its molecule at this site; molecules per fragment."""
-    if not by_ends or n == 0 or n / starts >= _BY_CHANCE:
-        return False, 1.0
+def _tell(site: Fragments, n: np.int64, starts: float, by_ends: bool) -> tuple[int, float]:
+    """Whether a fragment's ends tell its molecule at this site (1; 0: too many share them
+    by chance; -1: an amplicon's); molecules per fragment."""
+    if not by_ends or n == 0:
+        return 0, 1.0
     n_molecules = _families(site, n)
     effective = _effective(site.family, n, n_molecules)
     if n > _AMPLICON * effective and effective < _FEW_ENDS:
-        return False, 1.0
-    return True, n_molecules / n
+        return -1, 1.0
+    if n / starts >= _BY_CHANCE:
+        return 0, 1.0
+    return 1, n_molecules / n
 
 
 @numba.njit(cache=True, nogil=True)
