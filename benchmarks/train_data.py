@@ -36,8 +36,8 @@ class Examples(NamedTuple):
         bool (n,): whether error-free reads can show the k-mer.
     known
         bool (n,): False where that is not to be told.
-    ratio
-        float64 (n,): the plain likelihood ratio, nats.
+    ratio, odds
+        float64 (n,): the plain likelihood ratio, and `Alternatives.odds`, nats.
     prior
         float64 (n,): `SampleContext.prior` of its sample.
     fraction
@@ -53,6 +53,7 @@ class Examples(NamedTuple):
     real: np.ndarray
     known: np.ndarray
     ratio: np.ndarray
+    odds: np.ndarray
     prior: np.ndarray
     fraction: np.ndarray
     family: np.ndarray
@@ -64,7 +65,7 @@ class Examples(NamedTuple):
 
     @property
     def anchor(self) -> np.ndarray:
-        """`Alternatives.odds` of each row: float32 (n,)."""
+        """What the network corrects, of each row, in nats: float32 (n,)."""
         return self.globals_[:, GLOBALS.index("anchor")]
 
 
@@ -104,6 +105,7 @@ def examples_of(judged: Judged, number: int) -> Examples:
         judged.real,
         judged.real | ~entangled,
         a.likelihood,
+        a.odds,
         np.full(len(a), judged.context.prior),
         judged.group,
         np.full(len(a), list(FAMILIES).index(case.family)),

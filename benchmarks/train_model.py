@@ -30,7 +30,7 @@ from benchmarks.train_card import card_values, plot_training, write_card
 from benchmarks.train_data import Examples, gather_examples, test_cases, train_cases
 from benchmarks.train_score import JUDGES, line, logistic, margins, score_family, table
 from dbgclean.evidence.edits import FLANK, WINDOW
-from dbgclean.evidence.windows import CHANNELS, COMPLEMENT, GLOBALS, SCHEME
+from dbgclean.evidence.windows import CHANNELS, COMPLEMENT, GLOBALS, QUALITIES, SCHEME
 from dbgclean.model.autoencoder import Autoencoder, AutoencoderConfig
 from dbgclean.model.calibration import middle_posteriors, thresholds
 from dbgclean.model.finetune import fold, moments, turned_batches
@@ -47,7 +47,9 @@ _BASE_CHANNELS = 8
 # Anchors (nats) between which anything is to be decided: beyond, it is the anchor that does.
 _CONTESTED = (3.0, 16.0)
 # Share of the globals that are hidden (at their mean) from a training example.
-_HIDDEN = 0.1
+_HIDDEN = 0.15
+# Share of the examples that are shown as where reads have no qualities.
+_UNKNOWN = 0.15
 # One training seed in so many decides when to stop.
 _STOP = 10
 # Deviations beyond which a global of a training example is not told.
@@ -80,9 +82,12 @@ def fit(
     positions = np.full(WINDOW, _OTHER_WEIGHT, np.float32)
     positions[FLANK] = _CENTRE_WEIGHT
     batches = shuffled_batches(training, args.batch, seed)
+    without = np.full(len(GLOBALS), np.nan)
+    unknown = [GLOBALS.index(name) for name in (*QUALITIES, "known_qualities")]
+    without[unknown] = np.clip(-mean / scale, -_MOST, _MOST)[unknown]
     history = train(
         model,
-        partial(_hiding, partial(turned_batches, batches, COMPLEMENT, seed), seed),
+        partial(_hiding, partial(turned_batches, batches, COMPLEMENT, seed), without, seed),
         TrainingSettings(
             steps=args.steps,
             learning_rate=3e-3,
@@ -115,13 +120,26 @@ def _as_batch(rows: Examples, mean: np.ndarray, scale: np.ndarray) -> Batch:
     )
 
 
-def _hiding(batches: Callable[[int], Iterator[Batch]], seed: int, epoch: int) -> Iterator[Batch]:
-    """Hide some globals from each example, so that none is leant on alone."""
+def _hiding(
+    batches: Callable[[int], Iterator[Batch]], without: np.ndarray, seed: int, epoch: int
+) -> Iterator[Batch]:
+    """Hide some globals from each example, so that none is leant on alone, and qualities.
+
+    Parameters
+    ----------
+    without
+        float (globals,): what reads without qualities have in their globals; NaN: as it is.
+    """
     rng = np.random.default_rng([seed, epoch, 119])
+    changed = np.isfinite(without)
     for batch in batches(epoch):
         told = rng.random(batch.globals_.shape) >= _HIDDEN
         told[:, -1] = True
-        yield batch._replace(globals_=(batch.globals_ * told).astype(np.float32))
+        globals_, windows = batch.globals_ * told, batch.windows.copy()
+        unknown = rng.random(len(globals_)) < _UNKNOWN
+        globals_[np.ix_(unknown, changed)] = without[changed]
+        windows[unknown, :, 8] = 0
+        yield batch._replace(windows=windows, globals_=globals_.astype(np.float32))
 
 
 def chance_real(model: Autoencoder, rows: Examples) -> np.ndarray:
@@ -152,8 +170,8 @@ def leave_out(
         seen[family] = chance_real(model, rows.take(np.flatnonzero(rows.family == number)))
         tried[family] = {
             "ratio": logistic(margins(mine, mine.ratio)),
-            "likelihood": logistic(margins(mine, mine.anchor)),
-            "line": logistic(slope * mine.anchor + offset),
+            "likelihood": logistic(margins(mine, mine.odds)),
+            "line": logistic(slope * mine.odds + offset),
             "autoencoder": chance_real(model, mine),
         }
         if args.left_out:
@@ -202,11 +220,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--results", type=Path, default=Path("benchmarks/results/0.4.0"))
     parser.add_argument("--samples", type=int, default=30, help="training samples a family")
     parser.add_argument("--test-seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--steps", type=int, default=700)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--batch", type=int, default=1024)
-    parser.add_argument("--bound", type=float, default=2.0, help="nats the network may move odds")
+    parser.add_argument("--bound", type=float, default=1.5, help="nats the network may move odds")
     parser.add_argument(
-        "--allele-cost", type=float, default=1.5, help="an allele lost, in errors kept"
+        "--allele-cost", type=float, default=2.0, help="an allele lost, in errors kept"
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)

@@ -35,9 +35,9 @@ def logistic(odds: np.ndarray) -> np.ndarray:
 
 
 def line(rows: Examples) -> tuple[float, float]:
-    """Slope and offset of the log odds on the anchor that fit best, families alike."""
-    use = rows.known & (rows.anchor < _LARGEST)
-    odds, real = rows.anchor[use].astype(float), rows.real[use].astype(float)
+    """Slope and offset of the log odds on `Alternatives.odds` that fit best, families alike."""
+    use = rows.known & (rows.odds < _LARGEST)
+    odds, real = rows.odds[use].astype(float), rows.real[use].astype(float)
     sizes = np.bincount(rows.family[use])
     weight = 1 / np.maximum(sizes, 1)[rows.family[use]]
 

@@ -1,6 +1,5 @@
 """What a second look tells: shares and means that do not grow with the molecules."""
 
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +9,9 @@ from benchmarks import simulate
 from benchmarks.train_evidence import evidence_of
 from dbgclean.evidence.alternatives import COLUMNS
 from dbgclean.evidence.explanations import candidates
-from dbgclean.evidence.second_look import SIGNS, _phased, allele_odds, second_look
+from dbgclean.evidence.second_look import SIGNS, allele_odds, anchor, second_look
 from dbgclean.evidence.weigh_kernels import OUT
-from dbgclean.evidence.windows import GLOBALS, build_windows
+from dbgclean.evidence.windows import GLOBALS, QUALITIES, build_windows
 
 COUNTS = (
     "fragments", "reads", "reverse", "disputed", "high_quality", "high_quality_reverse",
@@ -53,41 +52,18 @@ def test_nothing_but_the_anchor_grows_with_the_molecules(evidence, times):
         build_windows(e, rows, second_look(e)).globals_
         for e in (evidence, with_molecules(evidence, times))
     )
-    # The odds of an allele are the sample's: all alternatives of it were given molecules.
-    of_sample = [GLOBALS.index(name) for name in ("allele_odds", "substitution_excess")]
-    rest = [i for i in range(len(GLOBALS) - 1) if i not in of_sample]
+    # A substitution's share is the sample's: more alternatives of it may be candidates now.
+    rest = [i for i, name in enumerate(GLOBALS[:-1]) if name != "substitution_excess"]
     np.testing.assert_allclose(one[:, rest], many[:, rest], atol=1e-6)
     assert GLOBALS[-1] == "anchor"
-    np.testing.assert_allclose(many[:, -1], times * one[:, -1], rtol=1e-6)
-
-
-def test_phase_against_counting(evidence):
-    a = evidence.alternatives
-    rows = candidates(a)
-    fragment = evidence.edits.fragment
-    shows = {}
-    for f, row in zip(fragment.tolist(), a.of_edit.tolist(), strict=True):
-        shows.setdefault(f, set()).add(row)
-    chosen = set(rows.tolist())
-    together = Counter()
-    for mine in shows.values():
-        mine &= chosen
-        together.update((x, y) for x in mine for y in mine if x != y)
-    expected = []
-    for row in rows.tolist():
-        own = [f for f, mine in shows.items() if row in mine]
-        hit = sum(any(together[row, y] >= 2 for y in shows[f] if y != row) for f in own)
-        expected.append(hit / len(own))
-    found = _phased(a, rows, fragment)
-    np.testing.assert_allclose(found, expected)
-    assert 0 < found.mean() < 1
+    grows = evidence.alternatives.odds[rows] > 0
+    assert (many[grows, -1] > one[grows, -1]).all()
 
 
 def test_what_was_not_looked_at_again_is_neutral(evidence):
     bare = second_look(replace(evidence, explained=None))
-    sample = {"allele_odds", "substitution_excess", "phased"}
     for name, column in zip(SIGNS, bare.T, strict=True):
-        assert name in sample or not column.any(), name
+        assert name == "substitution_excess" or not column.any(), name
     whole = second_look(evidence)
     looked_at = whole[:, SIGNS.index("looked_at")]
     assert np.array_equal(np.flatnonzero(looked_at), evidence.explained.rows)
@@ -99,3 +75,16 @@ def test_the_odds_of_an_allele_are_those_of_the_sample(evidence):
     certain = replace(certain, likelihood=np.full(len(a), 5.0))
     n = len(range(0, len(a), 50))
     assert allele_odds(certain, 1e5) == pytest.approx(np.log((n + 0.5) / 3e5), abs=0.01)
+    mixed = anchor(certain, n / 3 / np.exp(-7))
+    np.testing.assert_allclose(mixed, certain.odds + 0.5, atol=0.02)
+    np.testing.assert_allclose(anchor(certain, 3e8), certain.odds)
+
+
+def test_reads_without_qualities_have_none_in_their_windows(evidence):
+    context = replace(evidence.context, has_qualities=False)
+    rows = candidates(evidence.alternatives)
+    windows = build_windows(replace(evidence, context=context), rows)
+    named = dict(zip(GLOBALS, windows.globals_.T, strict=True))
+    assert not windows.windows[:, :, 8].any()
+    assert not any(named[name].any() for name in (*QUALITIES, "known_qualities"))
+    assert named["rarer_strand"].any()

@@ -8,7 +8,6 @@ of the sample.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from dbgclean.evidence.alternatives import Alternatives
@@ -16,7 +15,7 @@ from dbgclean.evidence.explanations import Explained, candidates
 from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.weigh_kernels import OUT
 
-__all__ = ["SIGNS", "allele_odds", "second_look"]
+__all__ = ["SIGNS", "allele_odds", "anchor", "second_look"]
 
 # Columns of `second_look`, each about -1 to 2; 0 is neutral.
 SIGNS = (
@@ -31,17 +30,14 @@ SIGNS = (
     "depth_orientation",
     "strand_places",
     "orientation_places",
-    "allele_odds",
     "substitution_excess",
-    "phased",
 )
 _ROUNDS = 30
-# Odds of an allele (log) about which `allele_odds` is centred.
-_USUAL = -9.0
+# Where alleles are more frequent than these log odds, half of it speaks for each of them: the
+# other half is not risked on what else there may be many of. At most so many nats.
+_FREQUENT, _HALF, _MOST = -8.0, 0.5, 1.5
 # What a substitution's share among the alternatives is shrunk by: so many of each.
 _SHRINK = 5.0
-# Fragments that two alternatives share where they are in phase.
-_TOGETHER = 2
 
 
 def second_look(evidence: Evidence) -> np.ndarray:
@@ -53,14 +49,16 @@ def second_look(evidence: Evidence) -> np.ndarray:
     columns = {name: np.zeros(len(a)) for name in SIGNS}
     rows = candidates(a)
     if len(rows):
-        columns["allele_odds"][:] = (allele_odds(a, evidence.context.genome_size) - _USUAL) / 3
         columns["substitution_excess"][:] = _substitution_excess(a, rows)
-        fragment = getattr(evidence.edits, "fragment", None)
-        if fragment is not None and len(fragment):
-            columns["phased"][rows] = _phased(a, rows, fragment)
     if evidence.explained is not None:
         _explained(a, evidence.explained, evidence.context.genome_size, columns)
     return np.stack([columns[name] for name in SIGNS], axis=1)
+
+
+def anchor(a: Alternatives, genome_size: float) -> np.ndarray:
+    """`Alternatives.odds`, and more where alleles are frequent, as in a mix of strains: (n,)."""
+    more = _HALF * (allele_odds(a, genome_size) - _FREQUENT)
+    return np.asarray(a.odds + np.clip(more, 0, _MOST))
 
 
 def allele_odds(a: Alternatives, genome_size: float) -> float:
@@ -116,50 +114,3 @@ def _explained(
     for which, name in enumerate(("strand_places", "orientation_places")):
         found = explained.frequency[which] * places
         columns[name][rows] = np.log10(0.05 + np.maximum(*(found[kind] for kind in kinds))) / 2
-
-
-def _phased(a: Alternatives, rows: np.ndarray, fragment: np.ndarray) -> np.ndarray:
-    """Share of each one's fragments that show another alternative which goes with it: (m,).
-
-    Two go together where at least two fragments show both. An allele's fragments share
-    their haplotype's other alleles; errors meet by chance.
-    """
-    place = np.full(len(a), -1, np.int64)
-    place[rows] = np.arange(len(rows))
-    mine = place[a.of_edit]
-    chosen = np.flatnonzero(mine >= 0)
-    pairs = np.unique(np.stack([fragment[chosen], mine[chosen]], axis=1), axis=0)
-    by_row = np.argsort(pairs[:, 1], kind="stable")
-    bounds = np.searchsorted(pairs[by_row, 1], np.arange(len(rows) + 1)).astype(np.int64)
-    starts = np.searchsorted(pairs[:, 0], pairs[:, 0])
-    ends = np.searchsorted(pairs[:, 0], pairs[:, 0], side="right")
-    return _count_phased(pairs[:, 1].copy(), by_row, bounds, starts, ends)
-
-
-@numba.njit(cache=True, nogil=True)
-def _count_phased(
-    row: np.ndarray,
-    by_row: np.ndarray,
-    bounds: np.ndarray,
-    starts: np.ndarray,
-    ends: np.ndarray,
-) -> np.ndarray:
-    n = len(bounds) - 1
-    share, together = np.zeros(n), np.zeros(n, np.int64)
-    for g in range(n):
-        for sign in (1, 0):
-            for i in range(bounds[g], bounds[g + 1]):
-                found = False
-                for j in range(starts[by_row[i]], ends[by_row[i]]):
-                    if row[j] == g:
-                        continue
-                    found |= together[row[j]] >= _TOGETHER
-                    together[row[j]] += sign
-                if not sign:
-                    share[g] += found
-        for i in range(bounds[g], bounds[g + 1]):
-            for j in range(starts[by_row[i]], ends[by_row[i]]):
-                together[row[j]] = 0
-        if bounds[g + 1] > bounds[g]:
-            share[g] /= bounds[g + 1] - bounds[g]
-    return share

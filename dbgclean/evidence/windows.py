@@ -20,9 +20,18 @@ from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.sample import SampleContext, motif_classes
-from dbgclean.evidence.second_look import SIGNS, second_look
+from dbgclean.evidence.second_look import SIGNS, anchor, second_look
 
-__all__ = ["CHANNELS", "COMPLEMENT", "GLOBALS", "SCHEME", "Windows", "build_windows", "strand_bias"]
+__all__ = [
+    "CHANNELS",
+    "COMPLEMENT",
+    "GLOBALS",
+    "QUALITIES",
+    "SCHEME",
+    "Windows",
+    "build_windows",
+    "strand_bias",
+]
 
 # Weights trained on one scheme refuse another; change the name with the features.
 SCHEME = "pooled-3"
@@ -55,6 +64,9 @@ GLOBALS = (
     "anchor",
 )
 
+# What is 0 where the reads have no qualities.
+QUALITIES = ("high_quality", "log_error", "quality_drop", "low_quality", "quality_rank")
+
 _QUALITY_FULL = 45.0
 
 
@@ -67,7 +79,7 @@ class Windows:
     windows
         uint8 (n, 31, CHANNELS).
     globals_
-        float32 (n, len(GLOBALS)), each about 0 to 1; the last is `Alternatives.odds`.
+        float32 (n, len(GLOBALS)), each about 0 to 1; the last is the anchor, in nats.
     observed
         uint8 (n, 31): the k-mer as the reads have it.
     """
@@ -100,13 +112,17 @@ def build_windows(evidence: Evidence, rows: np.ndarray, signs: np.ndarray | None
     windows[:, :, 8] = np.minimum(quality, 255).astype(np.uint8)
     windows[:, :, 9] = alternatives.co_edited
     globals_ = _globals(alternatives, evidence.context, consensus, signs[rows])
+    globals_[:, -1] = anchor(evidence.alternatives, evidence.context.genome_size)[rows]
+    if not evidence.context.has_qualities:
+        windows[:, :, 8] = 0
+        globals_[:, [GLOBALS.index(name) for name in QUALITIES]] = 0
     return Windows(windows, globals_, observed)
 
 
 def _globals(
     a: Alternatives, sample: SampleContext, consensus: np.ndarray, signs: np.ndarray
 ) -> np.ndarray:
-    """The features named in GLOBALS, in that order."""
+    """The features named in GLOBALS, in that order; the anchor is not in it."""
     n = np.maximum(a.column("fragments"), 1)
     depth = a.depth.sum(1)
     reverse = a.column("reverse")
@@ -127,9 +143,8 @@ def _globals(
         **_motifs(a, sample),
         **{name: np.full(len(a), value) for name, value in _of_sample(a, sample).items()},
         **dict(zip(SIGNS, signs.T, strict=True)),
-        "anchor": a.odds,
     }
-    rows = np.stack([columns[name] for name in GLOBALS], axis=1)
+    rows = np.stack([columns[name] for name in GLOBALS[:-1]] + [np.zeros(len(a))], axis=1)
     return np.nan_to_num(rows, nan=0.0).astype(np.float32)
 
 
