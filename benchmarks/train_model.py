@@ -13,6 +13,8 @@ trains without one family and says how it does there; ``--left-out`` keeps these
 ``benchmarks/families.py --model 'models/{family}'`` takes.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import logging
@@ -20,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -147,19 +149,29 @@ def chance_real(model: Autoencoder, rows: Examples) -> np.ndarray:
     return middle_posteriors(model, rows.windows, rows.globals_, rows.observed)[:, 0]
 
 
+class LeftOut(NamedTuple):
+    """What came of leaving out each of some families.
+
+    Attributes
+    ----------
+    models
+        The networks that were trained without.
+    seen
+        P(real) by the network of the family's training rows.
+    tried
+        By judge, P(real) of the family's test rows.
+    """
+
+    models: dict[str, Autoencoder]
+    seen: dict[str, np.ndarray]
+    tried: dict[str, dict[str, np.ndarray]]
+
+
 def leave_out(
     rows: Examples, test: Examples, families: Sequence[str], args: argparse.Namespace
-) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
-    """Chances of judges that were fitted without a family, on all of that family.
-
-    Returns
-    -------
-    seen
-        By family, P(real) by the network of the family's training rows.
-    tried
-        By family and judge, P(real) of the test rows.
-    """
-    seen, tried = {}, {}
+) -> LeftOut:
+    """Fit judges without a family, and ask them about all of that family."""
+    seen, tried, models = {}, {}, {}
     for family in families:
         number = list(FAMILIES).index(family)
         others = rows.take(np.flatnonzero(rows.family != number))
@@ -174,11 +186,9 @@ def leave_out(
             "line": logistic(slope * mine.odds + offset),
             "autoencoder": chance_real(model, mine),
         }
-        if args.left_out:
-            card = {"real_threshold": 0.5, "error_threshold": 0.4, "left_out": family}
-            save_model(args.left_out / family, model, card)
+        models[family] = model
         logger.info("without %s: %.0f s", family, time.monotonic() - begun)
-    return seen, tried
+    return LeftOut(models, seen, tried)
 
 
 def left_out_thresholds(
@@ -224,7 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--bound", type=float, default=1.5, help="nats the network may move odds")
     parser.add_argument(
-        "--allele-cost", type=float, default=2.0, help="an allele lost, in errors kept"
+        "--allele-cost", type=float, default=1.5, help="an allele lost, in errors kept"
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
@@ -248,15 +258,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = gather_examples(train_cases(range(1, args.samples + 1)), *source)
     test = gather_examples(test_cases(args.test_seeds, families), *source)
     logger.info("%d examples, %d real, %.0f s", len(rows.real), rows.real.sum(), _since(began))
-    seen, tried = leave_out(rows, test, families, args)
-    real, error = left_out_thresholds(rows, seen, args.allele_cost)
+    without = leave_out(rows, test, families, args)
+    real, error = left_out_thresholds(rows, without.seen, args.allele_cost)
+    if args.left_out:
+        for family, model in without.models.items():
+            card = {"real_threshold": real, "error_threshold": error, "left_out": family}
+            save_model(args.left_out / family, model, card)
     figures: dict[str, Any] = {
         "real_threshold": real,
         "error_threshold": error,
         "examples": len(rows.real),
         "real_examples": int(rows.real.sum()),
         "bound": args.bound,
-        "left_out": scores_of(test, tried, error),
+        "left_out": scores_of(test, without.tried, error),
     }
     for text in table(figures["left_out"]):
         logger.info(text)
