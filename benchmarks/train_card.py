@@ -72,8 +72,10 @@ two SNVs of one haplotype make such.
 ## Where it fails
 
 {where}
-- Every figure is from simulated reads; the slices of K-12 and the constants of the benchmark's
-  families were seen while features and bound were chosen, so take the table as slightly kind.
+- Where few alleles are to be had at all (low depth, amplicons, a second strain) it keeps more
+  alleles than the ratio, and more false ones with them; with PCR duplicates fewer of both.
+- Every figure is from simulated reads; the table itself was seen while features, bound and the
+  part of the anchor that frequent alleles move were chosen, so take it as slightly kind.
 - An allele that one to three reads show is decided by the qualities of a few bases.
 - Errors of early PCR cycles that many molecules share look like alleles, in amplicons most of
   all, where the ends of fragments do not tell molecules apart.
@@ -81,13 +83,14 @@ two SNVs of one haplotype make such.
 - Long reads, RNA and single-cell amplification were not in the training data.
 """
 _BETTER = (
-    "- On families that it has not seen it leaves fewer false alternatives than the anchor at the\n"
-    "  ratio's alleles ({network} against {anchor}, all families), but not on each: see the table."
+    "- On families that it has not seen it leaves fewer false alternatives than the anchor alone at\n"
+    "  the ratio's alleles ({network} against {anchor}, all families), but not on each: see the\n"
+    "  table."
 )
 _WORSE = (
     "- On families that it has not seen it does not beat the anchor alone: {network} false\n"
-    "  alternatives against {anchor} at the ratio's alleles, all families.\n"
-    "  `--corrector likelihood` is the anchor."
+    "  alternatives against {anchor} at the ratio's alleles, all families. What it adds there are\n"
+    "  chances that hold better. `--corrector likelihood` is the anchor."
 )
 
 
