@@ -83,8 +83,8 @@ two SNVs of one haplotype make such.
 - Long reads, RNA and single-cell amplification were not in the training data.
 """
 _BETTER = (
-    "- On families that it has not seen it leaves fewer false alternatives than the anchor alone at\n"
-    "  the ratio's alleles ({network} against {anchor}, all families), but not on each: see the\n"
+    "- On families that it has not seen it leaves fewer false alternatives than the anchor alone\n"
+    "  at the ratio's alleles ({network} against {anchor}, all families), but not on each: see the\n"
     "  table."
 )
 _WORSE = (
