@@ -72,7 +72,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--real", nargs="*", choices=REAL, default=list(REAL), metavar="NAME",
-        help=f"of {', '.join(REAL)}",
+        help=f"of {', '.join(REAL)}".replace("%", "%%"),
     )  # fmt: skip
     parser.add_argument("--length", type=int, help="bases, by default the family's own")
     parser.add_argument("--depth", type=float, help="by default the family's own")

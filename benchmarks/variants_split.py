@@ -36,11 +36,26 @@ _LABEL = {name: np.uint8(code) for code, name in enumerate(LABELS)}
 
 
 class Places:
-    """Where threading put each base and in which state it left each read, batch by batch."""
+    """Where threading put each base and in which state it left each read, batch by batch.
+
+    Batches are threaded side by side: they are known by what is in them.
+    """
 
     def __init__(self) -> None:
-        self.place: list[np.ndarray] = []
-        self.states: list[np.ndarray] = []
+        self._of: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+
+    @staticmethod
+    def _name(batch: ReadBatch) -> bytes:
+        head = f"{batch.first_read} {len(batch)} {batch.names[0] if len(batch) else ''}".encode()
+        return head + batch.codes[:200].tobytes()
+
+    def note(self, batch: ReadBatch, threads: Threads) -> None:
+        """Keep what was found of one batch."""
+        self._of[self._name(batch)] = threads.place, threads.states
+
+    def of(self, batch: ReadBatch) -> tuple[np.ndarray, np.ndarray]:
+        """Places and states of a batch that was noted."""
+        return self._of[self._name(batch)]
 
 
 @contextmanager
@@ -53,10 +68,9 @@ def recorded_places() -> Iterator[Places]:
     places = Places()
     thread_batch = gathering.thread_batch
 
-    def recording(*args: Any, **kwargs: Any) -> Threads:
-        threads = thread_batch(*args, **kwargs)
-        places.place.append(threads.place)
-        places.states.append(threads.states)
+    def recording(batch: ReadBatch, *args: Any, **kwargs: Any) -> Threads:
+        threads = thread_batch(batch, *args, **kwargs)
+        places.note(batch, threads)
         return threads
 
     gathering.thread_batch = recording
@@ -171,8 +185,8 @@ def split_false(run: Run, truth_kmers: np.ndarray, places: Places) -> dict[str, 
         for column in run.columns.values()
         if column.verdicts is not None
     ]
-    batches = zip(run.batches("Blaming"), places.place, places.states, strict=True)
-    for (_, first, batch), place, states in batches:
+    for _, first, batch in run.batches("Blaming"):
+        place, states = places.of(batch)
         for blamer in blamers:
             blamer.add(batch, first, place, states)
     return {blamer.name: blamer.by_label() for blamer in blamers}

@@ -5,4 +5,4 @@ judges the low-confidence k-mers, the graph is built from what remains, and a
 report shows the ambiguity that went beside what its removal cost.
 """
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"

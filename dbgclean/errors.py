@@ -5,7 +5,14 @@ found, and what to do about it. The command line prints ``dbgclean: error: MESSA
 and exits with the exception's ``exit_code``; no traceback unless ``--debug``.
 """
 
-__all__ = ["DbgcleanError", "InputError", "ModelError", "OutputError", "UsageError"]
+__all__ = [
+    "DbgcleanError",
+    "DoubtfulError",
+    "InputError",
+    "ModelError",
+    "OutputError",
+    "UsageError",
+]
 
 
 class DbgcleanError(Exception):
@@ -30,3 +37,7 @@ class UsageError(DbgcleanError):
     """The command line asks for something impossible (even k, k out of range)."""
 
     exit_code = 2
+
+
+class DoubtfulError(DbgcleanError):
+    """The result is written, but it is doubtful and the user wants to be stopped by that."""

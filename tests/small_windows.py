@@ -110,6 +110,8 @@ def simulate(
         end=spans[:, 1],
         clip_left=np.zeros(len(rows), np.int32),
         clip_right=np.zeros(len(rows), np.int32),
+        cut_left=np.zeros(len(rows), np.int32),
+        cut_right=np.zeros(len(rows), np.int32),
         pairs=n,
     )
     return reads, haplotype, spans

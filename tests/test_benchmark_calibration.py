@@ -37,6 +37,7 @@ def alternatives(high, high_reverse, along, against, rate=1e-3, fragments=None):
         to_depth=zeros,
         siblings=zeros.astype(np.int64),
         likelihood=zeros,
+        odds=zeros,
         fraction=zeros,
         expected=zeros,
         mean_quality=np.zeros((n, WINDOW), np.uint8),

@@ -3,6 +3,7 @@
 import gzip
 import json
 
+import numpy as np
 import pysam
 import pytest
 from aligned_samples import (
@@ -92,6 +93,14 @@ def test_every_allele_is_called_and_nothing_else(inspected):
     assert found[key(HET)].samples[0].name == "S1"
 
 
+def test_a_region_past_the_end_is_clipped_and_said(sample, tmp_path):
+    bam, reference = sample
+    inspect(bam, "-r", f"{CONTIG}:2,700-4,000", "--reference", reference, "-o", tmp_path / "out")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [(r["start"], r["end"]) for r in report["regions"]] == [(2699, 3000)]
+    assert report["odd_regions"] == {"clipped": 1}
+
+
 def test_what_the_alleles_are_taken_for(inspected):
     classes = {}
     for row in rows(inspected):
@@ -167,7 +176,7 @@ def test_without_a_reference(sample, tmp_path):
     bam, _ = sample
     inspect(bam, "-r", f"{CONTIG}:101-2900", "-o", tmp_path / "out")
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {name for name in FILES if not name.startswith("variants")}
+    assert names == FILES | {"consensus.fa.gz"}
     found = [row for row in rows(tmp_path / "out") if row["class"] == "variant"]
     # What both copies share is the consensus itself.
     assert {row["zygosity"] for row in found} == {"heterozygous", "low-frequency"}
@@ -175,6 +184,36 @@ def test_without_a_reference(sample, tmp_path):
     assert len(found) == 3
     (region,) = json.loads((tmp_path / "out" / "report.json").read_text())["regions"]
     assert region["variant"] == 3
+    text = gzip.decompress((tmp_path / "out" / "consensus.fa.gz").read_bytes()).decode()
+    contigs = dict(entry.split("\n")[:2] for entry in text.split(">")[1:])
+    with pysam.VariantFile(str(tmp_path / "out" / "variants.vcf.gz")) as file:
+        assert {name: file.header.contigs[name].length for name in contigs} == {
+            name: len(bases) for name, bases in contigs.items()
+        }
+        # By the index, as other tools read it.
+        records = [record for name in contigs for record in file.fetch(name)]
+    assert len(records) > 3
+    for record in records:
+        assert contigs[record.contig][record.pos - 1 :].startswith(record.ref)
+    assert sum("PASS" in record.filter for record in records) == 3
+
+
+def test_without_a_reference_copies_of_a_repeat_are_no_alleles(tmp_path):
+    """Four copies, 6 % of their bases changed in each; reads are shorter than a copy."""
+    rng = np.random.default_rng(8)
+    family = reference_sequence(300, seed=9)
+    text = ""
+    for copy in range(4):
+        letters = np.array(list(family))
+        changed = rng.choice(300, 18, replace=False)
+        letters[changed] = ["ACGT"[("ACGT".index(base) + 1) % 4] for base in letters[changed]]
+        text += reference_sequence(400, seed=20 + copy) + "".join(letters)
+    text += reference_sequence(400, seed=30)
+    bam = write_bam(tmp_path / "a.bam", text, [snv(text, 200, 0.5)], depth=60)
+    inspect(bam, "-r", CONTIG, "-o", tmp_path / "out")
+    found = [row for row in rows(tmp_path / "out") if row["class"] == "variant"]
+    assert [row["zygosity"] for row in found] == ["heterozygous"]
+    assert found[0]["ref_arm"][:30] == text[170:200]
 
 
 def test_without_a_reference_windows_share_no_allele(sample, tmp_path, monkeypatch):
@@ -272,7 +311,7 @@ def files(sample, tmp_path):
         ("{reference} -r chr -o {tmp}/out", "no BAM or CRAM", 1),
         ("{tmp}/unindexed.bam -r chr -o {tmp}/out", "samtools index {tmp}/unindexed.bam", 1),
         ("{bam} -r chr20 -o {tmp}/out", "no contig 'chr20' in the header", 1),
-        ("{bam} -r chr:2900-3100 -o {tmp}/out", "beyond the end of chr", 1),
+        ("{bam} -r chr:3001-3100 -o {tmp}/out", "beyond the end of chr", 1),
         ("{tmp}/patchy.bam -r chr:2001-2100 -o {tmp}/out", "no reads in chr:2001-2100", 1),
         (
             "{tmp}/patchy.bam -r chr:601-700 --min-mapping-quality 61 -o {tmp}/out",

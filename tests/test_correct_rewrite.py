@@ -11,8 +11,9 @@ from small_samples import batch_of, mixture, strings_of
 
 from benchmarks import simulate
 from dbgclean.correct.rewrite import Rewriter
+from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK, OtherChanges
 from dbgclean.evidence.edits import Edits
-from dbgclean.evidence.gather import DELETE, FILL, INSERT, MASK, OtherChanges, gather
+from dbgclean.evidence.gather import gather
 from dbgclean.reads.batch import encode_bases
 from dbgclean.spectrum.counting import count_codes, count_kmers
 from dbgclean.spectrum.histogram import fit_spectrum

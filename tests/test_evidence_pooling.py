@@ -113,6 +113,7 @@ def oracle_row(edits, rows, rates, profile):
         "quality_rank": sum(rank_of(q, profile) for q in quality) / n,
         "agreed": sum(int(edits.mate[e] == AGREES) for e in speak),
         "denied": sum(int(edits.mate[e] == DENIES) for e in speak),
+        "second": sum(int(edits.read[e] - edits.fragment[e]) for e in speak),
     }
 
 
@@ -139,7 +140,8 @@ def weight_of(edits, e, rates):
     if edits.mate[e] == AGREES:
         weight *= (1 - mate_error) / (mate_error / 3)
     if edits.mate[e] == DENIES:
-        weight *= (mate_error / 3) / (1 - mate_error)
+        # What a mate shows may be another copy of a tandem repeat.
+        weight *= max((mate_error / 3) / (1 - mate_error), 0.02)
     return min(weight, 2e4)
 
 

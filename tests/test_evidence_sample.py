@@ -120,7 +120,8 @@ def test_mates_turn_the_weight():
     apart, agrees, denies = evidence_weights(error, np.array([APART, AGREES, DENIES]), quality)
     assert agrees == 2e4
     assert apart == pytest.approx(0.997 / 0.001)
-    assert denies == pytest.approx(apart * 0.001 / 3 / 0.999)
+    # The mate may show another copy of a repeat: it takes off a factor of fifty at most.
+    assert denies == pytest.approx(apart * 0.02)
 
 
 def test_ranks_and_mean_rates():

@@ -11,6 +11,7 @@ from dbgclean.correct.rewrite import Rewriter
 from dbgclean.errors import InputError
 from dbgclean.log import Progress
 from dbgclean.pipeline import full, passes, runs
+from dbgclean.pipeline.doubts import verdict
 from dbgclean.pipeline.passes import (
     CONTROLS,
     Options,
@@ -144,12 +145,12 @@ def shallow(tmp_path_factory):
 
 
 @pytest.mark.parametrize("graph", [False, True])
-def test_a_shallow_sample_is_counted_again_at_a_shorter_k(shallow, graph, caplog):
-    caplog.set_level("INFO", "dbgclean")
+def test_a_shallow_sample_is_counted_again_at_a_shorter_k(shallow, graph):
     run = open_run(shallow, Options(corrector="nearest", single=True), QUIET)
     table = count(run, graph=graph)
     assert 15 <= table.k == run.correction_k == run.config()["correction_k"] < 25
-    assert f"threaded at k = {table.k}: 25-mers are only" in caplog.text
+    (shallow_one,) = (reason for reason in verdict(run)["reasons"] if "shallow" in reason)
+    assert f"threaded at k = {table.k}" in shallow_one
     reads = ReadStatistics()
     again = KmerCounter(table.k)
     for batch in iter_batches(run.groups[0], statistics=reads):

@@ -23,8 +23,9 @@ from dbgclean.correct.policy import (
 )
 from dbgclean.correct.verdicts import ERROR, REAL, UNDECIDED, Verdicts
 from dbgclean.evidence.alternatives import COLUMNS, Alternatives
+from dbgclean.evidence.changes import OtherChanges
 from dbgclean.evidence.edits import Edits
-from dbgclean.evidence.gather import Evidence, OtherChanges
+from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.windows import SampleContext
 
 

@@ -195,6 +195,14 @@ def test_compressed_lists(tmp_path, reference):
         np.testing.assert_array_equal(protect(read_protected(path, reference)).keys, expected)
 
 
+def test_regions_of_no_length_and_past_the_end(tmp_path, reference, caplog):
+    text = "chr1\t9\t9\nchr1\t390\t401\nchr1\t500\t510\nchr1\t5\t20\n"
+    found = read_protected(bed(tmp_path, text), reference)
+    assert found.contigs[0].regions.tolist() == [[5, 20], [390, 400]]
+    assert found.unusable == {"beyond_the_contig": 1, "of_no_length": 1}
+    assert "1 regions reach past the end of chr1, which has 400 bases: clipped" in caplog.text
+
+
 def damaged_vcf(tmp_path):
     path = tmp_path / "cut.vcf.gz"
     pysam.tabix_compress(vcf(tmp_path, *(snv(p) for p in range(20, 380))), str(path))
@@ -215,8 +223,7 @@ def bed(tmp_path, text):
         (lambda t: str(t), "cannot be read: Is a directory"),
         (lambda t: bed(t, "hello there\n"), "line 1 is 'hello there', neither VCF nor BED"),
         (lambda t: bed(t, "chr1\tx\t5\n"), "neither VCF nor BED"),
-        (lambda t: bed(t, "chr1\t1\t5\nchr1\t9\t9\n"), "line 2 goes from 9 to 9"),
-        (lambda t: bed(t, "chr1\t390\t401\n"), "chr1:391-401 is beyond the contig, which has 400"),
+        (lambda t: bed(t, "chr1\t1\t5\nchr1\t9\t8\n"), "line 2 goes from 9 to 8"),
         (lambda t: bed(t, "chrX\t1\t5\n"), "contig chrX is not in"),
         (lambda t: vcf(t, snv(9, contig="chrM")), "contig chrM is not in"),
         (lambda t: vcf(t, "chr1\t401\t.\tA\tC\t.\t.\t.\n"), "chr1:401-401 is beyond"),

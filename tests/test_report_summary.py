@@ -299,3 +299,21 @@ def test_importing_the_stage_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_doubts_stand_in_the_first_line():
+    reasons = ["a mix of depths", "an \x1b[31mescape"]
+    report = example(verdict={"doubtful": True, "reasons": reasons, "read_depths": [3, 40]})
+    shown = io.StringIO()
+    print_summary(report, shown)
+    assert shown.getvalue().splitlines()[0] == "Doubtful: a mix of depths; an \ufffd[31mescape."
+    shown = io.StringIO()
+    print_summary(example(verdict={"doubtful": False, "reasons": []}), shown)
+    assert "oubtful" not in shown.getvalue()
+
+
+def test_a_report_without_a_verdict_is_one_of_schema_0_1(tmp_path):
+    report = example()
+    del report["verdict"]
+    write_report(report | {"schema_version": [0, 1]}, tmp_path / "old.json")
+    assert "verdict" not in read_report(tmp_path / "old.json")

@@ -35,6 +35,9 @@ GAP = {"kind": "deletion", "ref": "CA", "alt": "C", "run": 12}
 PAIR = {"alt_forward": 1, "alt_reverse": 1, "ref_forward": 50, "ref_reverse": 50}
 DEEP = {"alt_forward": 44, "alt_reverse": 43, "ref_forward": 4300, "ref_reverse": 4300,
         "verdict": "error", "likelihood": 234.0}  # fmt: skip
+ONE_WAY = {"alt_forward": 0, "alt_reverse": 87, "ref_forward": 1, "ref_reverse": 8600}
+FIFTH = {"alt_forward": 5, "alt_reverse": 5, "ref_forward": 20, "ref_reverse": 20,
+         "verdict": "error", "quality": 12.0, "low_quality": 10}  # fmt: skip
 ONE_SIDED = {"alt_forward": 0, "alt_reverse": 14, "ref_forward": 20, "ref_reverse": 17}
 
 
@@ -54,9 +57,22 @@ ONE_SIDED = {"alt_forward": 0, "alt_reverse": 14, "ref_forward": 20, "ref_revers
         (DEEP | {"alt_forward": 79, "alt_reverse": 8}, "error", "", "0/0"),
         (DEEP | {"low_quality": 30}, "error", "", "0/0"),
         (DEEP | {"cycles": 4}, "error", "", "0/0"),
+        # Amplicons: few places and one strand, as the reference's fragments have.
+        (DEEP | {"cycles": 2, "ref_cycles": 3.2}, "variant", "low-frequency", "0/1"),
+        (DEEP | {"cycles": 2, "ref_cycles": 9.0}, "error", "", "0/0"),
+        (DEEP | ONE_WAY, "variant", "low-frequency", "0/1"),
+        (DEEP | ONE_WAY | {"ref_forward": 2000}, "error", "", "0/0"),
+        (DEEP | {"near_end": 87, "ref_near_end": 8600}, "variant", "low-frequency", "0/1"),
+        (DEEP | {"near_end": 87, "ref_near_end": 900}, "error", "", "0/0"),
+        # A fifth of the fragments is no error, but for one strand alone where others are on both.
+        (FIFTH, "undecided", "", "./."),
+        (FIFTH | {"alt_forward": 14, "alt_reverse": 0}, "error", "", "0/0"),
+        (FIFTH | {"alt_forward": 14, "alt_reverse": 0, "ref_reverse": 0}, "undecided", "", "./."),
         (RARE | GAP | {"run": 1, "verdict": "error", "posterior": 0.9}, "undecided", "", "./."),
         # A corrector that denies an allele has its say where there is a sign.
-        ({"verdict": "error", "others": 3.0}, "error", "", "0/0"),
+        ({"verdict": "error", "mapping_quality": 5.0}, "repeat", "", "./."),
+        # A haplotype of several alleles at the fraction of a copy is no sign of another place.
+        ({"verdict": "error", "others": 3.0}, "variant", "heterozygous", "0/1"),
         ({"verdict": "error", "others": 3.0, "ref_forward": 0, "ref_reverse": 0}, "variant",
          "homozygous", "1/1"),
         ({"verdict": "error", "alt_forward": 6, "alt_reverse": 0}, "error", "", "0/0"),
@@ -75,7 +91,21 @@ ONE_SIDED = {"alt_forward": 0, "alt_reverse": 14, "ref_forward": 20, "ref_revers
         # Signs of repeats: one is enough where the fraction is no copy's.
         (RARE | {"others": 3.0}, "repeat", "", "./."),
         ({"others": 3.0}, "variant", "heterozygous", "0/1"),
+        # Lower mapping quality is what several differences do; not where all reads map poorly.
+        ({"others": 3.0, "mapping_quality": 40.0}, "variant", "heterozygous", "0/1"),
+        ({"others": 3.0, "mapping_quality": 15.0, "mapped_nowhere_else": 9}, "variant",
+         "heterozygous", "0/1"),
+        ({"others": 3.0, "mapping_quality": 15.0, "ref_mapping_quality": 15.0}, "repeat", "",
+         "./."),
+        ({"others": 3.0, "mapping_quality": 4.0}, "repeat", "", "./."),
+        # Depth with a crowd of alleles is another copy; of amplicons it says nothing.
         ({"others": 3.0, "depth_ratio": 2.0}, "repeat", "", "./."),
+        ({"crowd": 4, "depth_ratio": 2.0}, "repeat", "", "./."),
+        (RARE | {"crowd": 4, "depth_ratio": 2.0}, "repeat", "", "./."),
+        ({"crowd": 4, "depth_ratio": 1.1}, "variant", "heterozygous", "0/1"),
+        ({"depth_ratio": 2.0}, "variant", "heterozygous", "0/1"),
+        ({"crowd": 4, "others": 3.0, "depth_ratio": 2.0, "depth_tells": False}, "variant",
+         "heterozygous", "0/1"),
         ({"mapping_quality": 5.0, "mapped_nowhere_else": 2}, "repeat", "", "./."),
         ({"copies": 2}, "variant", "heterozygous", "0/1"),
         (RARE | {"copies": 2}, "variant", "low-frequency", "0/1"),
@@ -151,6 +181,14 @@ def test_every_row_is_complete_and_consistent(rows, ploidy, somatic):
     assert (table.genotype_likelihoods.max(1) == 0).all() if len(table) else True
 
 
+@given(st.lists(ROWS, min_size=1, max_size=6), st.sampled_from([1, 2]))
+def test_what_a_fifth_of_the_fragments_show_is_no_error(rows, ploidy):
+    table = judged(*rows, rules=Rules(ploidy=ploidy))
+    wrong = (table.klass == ERROR) & (table.depth >= 20) & (table.fraction >= 0.2)
+    assert (np.minimum(table.alt_forward, table.alt_reverse)[wrong] == 0).all()
+    assert (np.minimum(table.ref_forward, table.ref_reverse)[wrong] > 0).all()
+
+
 @given(st.lists(ROWS, min_size=1, max_size=6))
 def test_numbers_in_the_reasons_are_the_tables(rows):
     table = judged(*rows)
@@ -199,6 +237,13 @@ def test_one_copy_has_one_allele():
     table = judged(row, RARE, RARE | {"verdict": "error"}, rules=Rules(ploidy=1))
     assert table.genotype.tolist() == ["1", "0/1", "0"]
     assert "in a part of the molecules" in table.reasons[1]
+
+
+def test_what_all_reads_show_is_no_allele_against_their_own_consensus():
+    row = {"kind": "deletion", "ref": "A" * 300, "alt": "A", "ref_forward": 0, "ref_reverse": 0}
+    assert words(judged(row), "zygosity") == "homozygous"
+    table = judged(row, {}, rules=Rules(own_consensus=True))
+    assert table.klass.tolist() == [REPEAT, VARIANT]
 
 
 def test_two_alleles_of_one_place_are_on_two_copies():

@@ -129,10 +129,11 @@ def test_what_is_left_out_is_counted(tmp_path):
     assert reads.statistics == {**expected, "without_quality": 0, "pairs": 0}
     assert len(reads) == 1
     with open_alignments(path) as alignments:
-        counts, weights = survey_region(alignments, ALL, min_mapping_quality=6, bin_size=8)
+        counts, weights, spread = survey_region(alignments, ALL, min_mapping_quality=6, bin_size=8)
     assert counts == expected
     assert weights.tolist()[:5] == [0, 6, 8, 6, 0]
     assert weights.sum() == 20
+    assert 0.9 < spread <= 1.1
     assert read(path).statistics["kept"] == 2
 
 
@@ -146,8 +147,21 @@ def test_only_what_overlaps_the_region(tmp_path):
     assert nothing.batch.offsets.tolist() == [0]
     with open_alignments(path) as alignments:
         # a, b, c and d lie on 1, 20, 19 and 16 bases of it.
-        _, weights = survey_region(alignments, Region("chr", 29, 50), bin_size=7)
+        _, weights, _ = survey_region(alignments, Region("chr", 29, 50), bin_size=7)
     assert weights.tolist() == [1 + 7 + 6 + 7, 7 + 7 + 7, 6 + 7 + 2]
+
+
+def test_amplicons_begin_at_few_places(tmp_path):
+    def spread(starts):
+        rows = [(f"r{i}", 16 * (i % 2), int(start), "20M") for i, start in enumerate(starts)]
+        path = write_alignments(tmp_path / "a.bam", rows)
+        with open_alignments(path) as alignments:
+            return survey_region(alignments, Region("chr", 0, 400), bin_size=20)[2]
+
+    rng = np.random.default_rng(1)
+    sheared = np.sort(rng.integers(0, 380, 300))
+    assert 0.8 < spread(sheared) < 1.2
+    assert spread(sheared // 100 * 100) < 0.1
 
 
 def test_names_that_more_than_two_reads_share(tmp_path):

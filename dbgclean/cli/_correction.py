@@ -1,13 +1,17 @@
 """Options of the verbs that correct: which corrector, at which k, and what must stay."""
 
 import argparse
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Any
 
 from dbgclean.cli import kmer_size
 from dbgclean.cli._options import allele_fraction, copy_number
+from dbgclean.errors import DoubtfulError
 
 if TYPE_CHECKING:
     from dbgclean.pipeline.passes import Options
+
+logger = logging.getLogger(__name__)
 
 
 def add_correction(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +47,12 @@ def add_correction(parser: argparse.ArgumentParser) -> None:
         help="mask ends called G without a signal (NextSeq, NovaSeq): tails of ten G or more "
         "that the other reads do not hold. auto: where more reads end in G than any genome "
         "explains. Default: %(default)s",
+    )
+    parser.add_argument(
+        "--fail-on",
+        choices=["doubtful"],
+        help="exit with 1, after everything is written, where the result is doubtful: no depth "
+        "could be fitted, a shallow sample, a mix of depths, many reads without an anchor",
     )
     add_policy(parser)
 
@@ -107,3 +117,26 @@ def options_of(args: argparse.Namespace) -> "Options":
         protect=args.protect,
         poly_g=args.poly_g,
     )
+
+
+def say_doubt(verdict: dict[str, Any]) -> None:
+    """One line of why a result is doubtful; nothing where it is not."""
+    from dbgclean.report import doubt_line
+
+    if line := doubt_line({"verdict": verdict}):
+        logger.warning("%s", line[0].lower() + line[1:])
+
+
+def fail_on(args: argparse.Namespace, verdict: dict[str, Any]) -> None:
+    """End with 1 where the result, which is written by now, is one that the user refused.
+
+    Raises
+    ------
+    DoubtfulError
+        With ``--fail-on doubtful``.
+    """
+    if args.fail_on and verdict["doubtful"]:
+        msg = (
+            f"--fail-on {args.fail_on}: the result is written, but {'; '.join(verdict['reasons'])}"
+        )
+        raise DoubtfulError(msg)

@@ -8,7 +8,14 @@ import argparse
 import logging
 
 from dbgclean.cli import add_kmer_size, add_memory, add_reads, add_seed, add_threads
-from dbgclean.cli._correction import add_correction, options_of, paths_read, validate_correction
+from dbgclean.cli._correction import (
+    add_correction,
+    fail_on,
+    options_of,
+    paths_read,
+    say_doubt,
+    validate_correction,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +59,13 @@ def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]
 def main(args: argparse.Namespace) -> None:
     """Correct and say what was done."""
     from dbgclean.log import Progress
+    from dbgclean.pipeline.doubts import verdict
     from dbgclean.pipeline.passes import correct_reads
 
     with Progress(quiet=args.quiet) as progress:
         run = correct_reads(args.reads, args.output, options_of(args), progress, args.corrections)
+    found = verdict(run)
+    say_doubt(found)
     done = run.chosen.rewriter.statistics
     reads = sum(tally.reads for tally in run.statistics)
     logger.info(
@@ -68,11 +78,11 @@ def main(args: argparse.Namespace) -> None:
         f"{done.bases_inserted:,}",
         f"{done.bases_masked:,}",
     )
-    if found := run.poly_g():
+    if tails := run.poly_g():
         logger.info(
             "%s reads end in G without a signal: %s bases of the masked ones are theirs",
-            f"{found['reads_masked']:,}",
-            f"{found['bases_masked']:,}",
+            f"{tails['reads_masked']:,}",
+            f"{tails['bases_masked']:,}",
         )
     if run.chosen.verdicts is not None:
         counts = run.chosen.verdicts.count()
@@ -80,3 +90,4 @@ def main(args: argparse.Namespace) -> None:
             "alternatives: %s errors, %s real, %s undecided",
             *(f"{counts[name]:,}" for name in ("error", "real", "undecided")),
         )
+    fail_on(args, found)

@@ -2,14 +2,15 @@
 
 Takes aligned reads (BAM or CRAM, sorted, with an index: `samtools index BAM`) and regions.
 Primary alignments alone are read; duplicates, records that failed quality control, secondary
-and supplementary ones are left out and counted; soft-clipped ends are read; mates that overlap
-count as one fragment. Nothing is downsampled.
+and supplementary ones are left out and counted; of soft-clipped ends those are read that differ
+as a haplotype would, and no clipped primers; mates that overlap count as one fragment. Nothing is
+downsampled.
 
 Writes into the output folder: alleles.tsv.gz (every allele looked at, the rejected too, with
 evidence and reasons), report.html (with a picture of each), report.json, kmers.kept.fa.gz,
-kmers.removed.fa.gz and, with --reference, variants.vcf.gz and its index. Without --reference
-the reads' own consensus takes the reference's place. With --normal each allele of the sample is
-called somatic, germline or an error.
+kmers.removed.fa.gz, variants.vcf.gz and its index. Without --reference the reads' own consensus
+takes the reference's place, and is written as consensus.fa.gz. With --normal each allele of the
+sample is called somatic, germline or an error.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference",
         metavar="FASTA",
-        help="what the reads were aligned to, plain or bgzip; needed for the VCF and for CRAM",
+        help="what the reads were aligned to, plain or bgzip; needed for CRAM",
     )
     parser.add_argument(
         "--normal",
@@ -93,6 +94,13 @@ def _add_judging(parser: argparse.ArgumentParser) -> None:
         help="leave out reads below this. Default: 0, as reads that map to two places tell "
         "repeats from variants",
     )
+    parser.add_argument(
+        "--no-soft-clips",
+        dest="soft_clips",
+        action="store_false",
+        help="take no soft-clipped bases at all. Default: those that differ from the reference "
+        "as another haplotype would; clipped primers are never taken",
+    )
 
 
 def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
@@ -116,6 +124,7 @@ def main(args: argparse.Namespace) -> None:
         ploidy=args.ploidy,
         min_fraction=args.min_vaf,
         min_mapping_quality=args.min_mapping_quality,
+        soft_clips=args.soft_clips,
         seed=args.seed,
         threads=args.threads,
     )

@@ -17,7 +17,13 @@ from dbgclean.cli import (
     add_threads,
     kmer_size,
 )
-from dbgclean.cli._correction import add_correction, options_of, validate_correction
+from dbgclean.cli._correction import (
+    add_correction,
+    fail_on,
+    options_of,
+    say_doubt,
+    validate_correction,
+)
 
 DEFAULT_K = 31
 
@@ -94,8 +100,11 @@ def main(args: argparse.Namespace) -> None:
     from dbgclean.report import print_summary
 
     report = _run_kmers(args) if args.kmers else _run_reads(args)
-    if not args.quiet:
+    if args.quiet:
+        say_doubt(report["verdict"])
+    else:
         print_summary(report)
+    fail_on(args, report["verdict"])
 
 
 def _run_kmers(args: argparse.Namespace) -> dict[str, Any]:

@@ -16,8 +16,8 @@ import numpy as np
 from dbgclean._files import BgzfWriter, atomic_path
 from dbgclean.correct.policy import RULES, RuledVerdicts
 from dbgclean.correct.verdicts import ERROR, NAMES, Verdicts
+from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK, NO_SIGNAL
 from dbgclean.evidence.edits import FLANK
-from dbgclean.evidence.gather import DELETE, FILL, INSERT, MASK, NO_SIGNAL
 from dbgclean.spectrum.kmers import kmers_to_strings
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ from dbgclean.correct.verdicts import (
     likelihood_verdicts,
     network_verdicts,
     rule_verdicts,
+    spare_clear,
 )
 from dbgclean.errors import ModelError, UsageError
 from dbgclean.evidence.edits import WINDOW
@@ -54,6 +55,8 @@ __all__ = [
 ]
 
 GROUP = "dbgclean.correctors"
+# Of the odds that all alternatives together give, those of errors that pass are a part.
+_CAUTION = 0.4
 PRETRAINED = Path(__file__).parent.parent / "model" / "pretrained"
 
 
@@ -159,8 +162,11 @@ class LikelihoodCorrector(Corrector):
 
     def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
         """See `dbgclean.evidence.explanations`."""
-        a = evidence.alternatives
-        return likelihood_verdicts(a, evidence.context.prior, ratio=a.odds)
+        a, prior = evidence.alternatives, evidence.context.prior
+        if evidence.explained is not None:
+            # Of a shallow sample few alleles are beyond doubt, and these are not all.
+            prior = max(prior, evidence.explained.prior - _CAUTION)
+        return spare_clear(a, likelihood_verdicts(a, prior, ratio=a.odds))
 
 
 class AutoencoderCorrector(Corrector):

@@ -17,7 +17,7 @@ from dbgclean.evidence.gap_alternatives import GapAlternatives
 if TYPE_CHECKING:
     from dbgclean.evidence.gather import Evidence
 
-__all__ = ["all_gap_errors", "gap_verdicts", "judge_gaps"]
+__all__ = ["all_gap_errors", "gap_verdicts", "judge_gaps", "judges"]
 
 # Log likelihood ratio (nats) from which a gap is real: far above chance, and there are
 # few places at which gaps recur.
@@ -43,8 +43,12 @@ def judge_gaps(corrector: object, evidence: Evidence) -> Verdicts | None:
     """
     if evidence.gaps is None:
         return None
-    judges = getattr(type(corrector), "judge", None) is not Corrector.judge
-    return (gap_verdicts if judges else all_gap_errors)(evidence.gaps)
+    return (gap_verdicts if judges(corrector) else all_gap_errors)(evidence.gaps)
+
+
+def judges(corrector: object) -> bool:
+    """Whether a corrector has a judgement of its own."""
+    return getattr(type(corrector), "judge", None) is not Corrector.judge
 
 
 def gap_verdicts(gaps: GapAlternatives) -> Verdicts:

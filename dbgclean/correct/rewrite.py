@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from dbgclean.evidence.gather import DELETE, FILL, INSERT, MASK
+from dbgclean.correct.off_path import off_path_pieces
+from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK
 
 if TYPE_CHECKING:
     from dbgclean.evidence.gather import Evidence
@@ -79,6 +80,9 @@ class Rewriter:
     kept_gaps
         bool, one per gap alternative: its reads keep their length. None closes and
         opens them all.
+    doubted
+        bool, one per alternative: where it is kept, its k-mers have to be seen in two
+        molecules to stand in the k-mer set. By default none.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class Rewriter:
         evidence: Evidence | None,
         kept: np.ndarray | None,
         kept_gaps: np.ndarray | None = None,
+        doubted: np.ndarray | None = None,
     ) -> None:
         self.statistics = RewriteStatistics()
         self._lock = threading.Lock()
@@ -102,6 +107,8 @@ class Rewriter:
         self._read, self._position = edits.read[use], edits.position[use]
         turned = edits.strand[use] == 1
         self._to = np.where(turned, 3 - edits.to[use], edits.to[use]).astype(np.uint8)
+        if doubted is not None:
+            stands &= ~doubted[alternatives.of_edit]
         read, position = [edits.read[stands]], [edits.position[stands]]
         self._changes = evidence.changes
         if kept_gaps is not None and evidence.gaps is not None and len(kept_gaps):
@@ -171,6 +178,31 @@ class Rewriter:
         taken.codes[np.cumsum(near)[:-1] == 0] = 4
         return taken
 
+    def off_path(
+        self, batch: ReadBatch, result: ReadBatch, first_read: int, k: int
+    ) -> tuple[Bases, Bases]:
+        """Pieces of corrected reads whose k-mers do not lie wholly on a path.
+
+        Parameters
+        ----------
+        batch, result
+            A batch as it came, and as `rewrite` gave it back.
+
+        Returns
+        -------
+        Bases, Bases
+            All such k-mers; those that show again what their fragment has shown
+            (`dbgclean.correct.off_path`). Without a path there are none.
+        """
+        stretches = getattr(self._evidence, "off_path", None)
+        if stretches is None:
+            none = bases_of(result).take(np.zeros(len(result), bool))
+            return none, none
+        pieces, twins = off_path_pieces(
+            stretches, self._changes, batch, result.offsets, result.codes, first_read, k
+        )
+        return _cut(result, pieces), _cut(result, twins)
+
     def _substitutions(
         self, offsets: np.ndarray, first_read: int, n_reads: int
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -213,6 +245,15 @@ class _Changes:
     @property
     def has_gaps(self) -> bool:
         return bool(np.any((self.kind == DELETE) | (self.kind == INSERT)))
+
+
+def _cut(batch: ReadBatch, pieces: np.ndarray) -> Bases:
+    """The ``pieces`` of a batch (first base, one past the last) as reads."""
+    lengths = pieces[:, 1] - pieces[:, 0]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    where = np.repeat(pieces[:, 0] - offsets[:-1], lengths) + np.arange(offsets[-1])
+    quals = None if batch.quals is None else batch.quals[where]
+    return Bases(batch.codes[where], quals, offsets)
 
 
 def _in_case_of(old: np.ndarray, letters: np.ndarray) -> np.ndarray:

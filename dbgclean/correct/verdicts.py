@@ -28,6 +28,7 @@ __all__ = [
     "likelihood_verdicts",
     "network_verdicts",
     "rule_verdicts",
+    "spare_clear",
 ]
 
 ERROR, REAL, UNDECIDED = 0, 1, 2
@@ -36,9 +37,15 @@ NAMES = ("error", "real", "undecided")
 # Log likelihood ratios (nats). At 9 a megabase of genome at 200x lets through some 40
 # false alternatives (benchmarks/variants.py); an allele needs about three good bases.
 LIKELIHOOD_REAL, LIKELIHOOD_ERROR = 9.5, 9.0
+# P(real) of the ratio that knows of errors that recur, calibrated on families of errors:
+# how steep it is, and how far below the threshold (nats) it is one half.
+_STEEPNESS, _BELOW = 0.6, 0.25
 # The rule of three: what stands on one strand with a chance below this (-log10), or with
 # more than this share of its support below Q15, is an error whatever its ratio.
 _RULE_STRAND, _RULE_LOW_QUALITY = 2.0, 0.34
+# What so large a share of so many fragments shows, from both strands and both mates, is
+# more than any judge may call an error.
+_CLEAR_SHARE, _CLEAR_FRAGMENTS, _SPARED = 0.2, 20, 0.5
 # Windows are built and judged this many at a time: memory does not grow with the data.
 _CHUNK = 1 << 16
 
@@ -94,7 +101,8 @@ def likelihood_verdicts(
     """Judge by a log likelihood ratio, that of `dbgclean.evidence.alternatives` by default.
 
     The posterior is the logistic of the ratio less the middle of the two thresholds,
-    which stand for the prior odds.
+    which stand for the prior odds. Of another ratio it is less steep: models of errors
+    are never whole, and so it is calibrated (`benchmarks/families.py`).
 
     Parameters
     ----------
@@ -109,10 +117,11 @@ def likelihood_verdicts(
     """
     rise = max(0.0, -prior - error)
     error, real = error + rise, real + rise
-    middle = (error + real) / 2
+    odds = alternatives.likelihood - (error + real) / 2
+    if ratio is not None:
+        odds = _STEEPNESS * (ratio - error + _BELOW)
     ratio = alternatives.likelihood if ratio is None else ratio
-    odds = np.clip(ratio - middle, -60, 60)
-    posterior = (1 / (1 + np.exp(-odds))).astype(np.float32)
+    posterior = (1 / (1 + np.exp(-np.clip(odds, -60, 60)))).astype(np.float32)
     return Verdicts(between(ratio, error, real), posterior)
 
 
@@ -131,6 +140,25 @@ def rule_verdicts(alternatives: Alternatives, prior: float = -LIKELIHOOD_ERROR) 
     odd |= np.nan_to_num(a.column("low_quality")) > _RULE_LOW_QUALITY * n
     verdict = np.where(odd, ERROR, judged.verdict).astype(np.uint8)
     return Verdicts(verdict, np.where(odd, 0, judged.posterior).astype(np.float32))
+
+
+def spare_clear(alternatives: Alternatives, judged: Verdicts) -> Verdicts:
+    """The same verdicts, but that what a fifth of twenty fragments show is no error.
+
+    Unless one strand, or of pairs one mate, shows it alone, it is undecided at least:
+    a judge that contradicts arithmetic is wrong more often than the reads are.
+    """
+    a = alternatives
+    n, second, reverse = (a.column(name) for name in ("fragments", "second", "reverse"))
+    total = n + a.depth.sum(1)
+    clear = (total >= _CLEAR_FRAGMENTS) & (n >= _CLEAR_SHARE * total)
+    clear &= (reverse > 0) & (reverse < n) & (second < n)
+    if second.any():
+        clear &= second > 0
+    spared = clear & (judged.verdict == ERROR)
+    verdict = np.where(spared, UNDECIDED, judged.verdict).astype(np.uint8)
+    posterior = np.where(spared, np.maximum(judged.posterior, _SPARED), judged.posterior)
+    return Verdicts(verdict, posterior.astype(np.float32))
 
 
 def network_verdicts(

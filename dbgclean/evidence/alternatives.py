@@ -55,6 +55,7 @@ COLUMNS = (
     "quality_rank",
     "agreed",
     "denied",
+    "second",
 )
 _COLUMN = {name: i for i, name in enumerate(COLUMNS)}
 _NEAR_END = 10
@@ -79,7 +80,7 @@ class Alternatives:
         all bases of the sample), counts or sums for the others. ``log_error`` is in
         nats. A fragment counts once, at the quality of its best read. ``agreed`` and
         ``denied``: fragments whose mate shows the same base, or another. NaN: not known,
-        as where there are k-mers but no reads.
+        as where there are k-mers but no reads. ``second``: fragments told by their second read.
     depth
         float64 (n, 2): reads over the site that do not support the alternative,
         along ``key`` and against it.
@@ -196,7 +197,8 @@ def pool_edits(
     to = np.zeros(n, np.uint8)
     chosen = np.zeros(len(key), np.uint8)
     _pool(
-        order, bounds, edits.to, edits.strand, edits.fragment, edits.position, edits.quality,
+        order, bounds, edits.to, edits.strand, edits.read - edits.fragment, edits.fragment,
+        edits.position, edits.quality,
         edits.end_distance, edits.disputed, edits.co_edits, edits.mate, edits.qualities,
         np.log(error), quality_ranks(profile), to, support, mean_quality, co_edited, chosen,
     )  # fmt: skip
@@ -265,6 +267,7 @@ def _pool(
     bounds: np.ndarray,
     to: np.ndarray,
     strand: np.ndarray,
+    second: np.ndarray,
     fragment: np.ndarray,
     position: np.ndarray,
     quality: np.ndarray,
@@ -317,6 +320,7 @@ def _pool(
             row[15] += rank[q]
             row[16] += mate[e] == AGREES
             row[17] += mate[e] == DENIES
+            row[18] += second[e]
             _add_window(qualities[e], np.int64(co_edits[e]), sums, row)
         n = row[0]
         for c in (6, 10, 12, 13, 15):

@@ -31,6 +31,9 @@ _UPPER, _LOWER = 5, 3
 _UPPER_SHARE, _LOWER_SHARE = 0.35, 0.2
 # Share of the peak that nobody asks of which sequence it is a share.
 _ENOUGH_SHARE = 0.35
+# Median abundance below which reads do not vouch for each other, and the cutoff then.
+_SEEN_BY_OTHERS = 2
+_NEVER = 2**31 - 1
 
 
 def choose_correction_k(spectrum: Spectrum, mean_length: float, k: int) -> int:
@@ -71,7 +74,7 @@ def choose_correction_k(spectrum: Spectrum, mean_length: float, k: int) -> int:
     return min(longest, max(_SHORTEST, unique + 1 - unique % 2))
 
 
-def choose_cutoffs(spectrum: Spectrum) -> tuple[int, int]:
+def choose_cutoffs(spectrum: Spectrum, rarest: int | None = None) -> tuple[int, int]:
     """Abundance cutoffs of the two threading passes, from the depth of the sample.
 
     5 and 3 where a base is covered 15 times or more; less where it is shallower, and
@@ -79,8 +82,22 @@ def choose_cutoffs(spectrum: Spectrum) -> tuple[int, int]:
     a diploid of 20x, half of the alleles stand at 8 and some below 5. Both are 3 then:
     what was seen twice is as often an error twice (benchmarks/accuracy.py, diploid). The
     fork rule of `SolidGraph` takes care of what is deeper. Without a fit the median abundance that
-    a base of the reads sees stands in for the peak.
+    a base of the reads sees stands in for the peak. Where most of what is read is seen
+    once, as of a genome given as a read, only repeats could correct each other: nothing
+    is solid then.
+
+    Parameters
+    ----------
+    rarest
+        Depth of the rarest member of a mix (`dbgclean.spectrum.read_depths`): the cutoffs
+        are then its own, though not below 3 and 2; the fork rule of `SolidGraph` keeps
+        errors of the deeper ones out.
     """
+    if not spectrum.fitted and 0 < median_depth(spectrum) < _SEEN_BY_OTHERS:
+        return _NEVER, _NEVER
+    if rarest is not None:
+        upper, lower = _cutoffs_at(rarest)
+        return max(upper, _LOWER), lower
     upper, lower = depth_cutoffs(spectrum)
     upper = min(upper, max(_first_genuine(spectrum), _LOWER))
     return upper, min(lower, upper)
@@ -88,7 +105,10 @@ def choose_cutoffs(spectrum: Spectrum) -> tuple[int, int]:
 
 def depth_cutoffs(spectrum: Spectrum) -> tuple[int, int]:
     """Upper and lower cutoff by depth alone: 5 and 3, and less below 15x."""
-    peak = spectrum.peak if spectrum.fitted else median_depth(spectrum)
+    return _cutoffs_at(spectrum.peak if spectrum.fitted else median_depth(spectrum))
+
+
+def _cutoffs_at(peak: float) -> tuple[int, int]:
     upper = int(np.clip(round(_UPPER_SHARE * peak), 2, _UPPER))
     return upper, min(upper, int(np.clip(round(_LOWER_SHARE * peak), 2, _LOWER)))
 

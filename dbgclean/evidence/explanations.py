@@ -18,6 +18,7 @@ import numpy as np
 
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import Edits
+from dbgclean.evidence.linked import together
 from dbgclean.evidence.rates import MOST_WEIGHT, error_weights, evidence_weights, substitution_of
 from dbgclean.evidence.sites import SiteReads, Sites
 from dbgclean.evidence.weigh_kernels import OUT, Beside, Support, weigh
@@ -34,6 +35,8 @@ _ROUNDS = 40
 # alleles may be, as far as this goes; and what an allele in doubt is given.
 USUAL_ODDS = 9.0
 _MOST_ALLELES, _IN_DOUBT = 3.0, 2.5
+# Molecules may count a little more than their reads do.
+_NEAR = 2.0
 # Places of one kind that chance makes look like it, of all substitutions together; what
 # is assumed nevertheless; and how many places outweigh the mean over the substitutions.
 _BY_CHANCE, _LEAST_PLACES, _SHRINK = 2.0, 0.05, 1.0
@@ -59,15 +62,25 @@ class Explained:
     frequency
         float64 (2, 16): places that err on one strand, and in one orientation, per
         place, by substitution (4 x molecule's base + read's base).
+    prior
+        Log odds that another base at a place is an allele, as all alternatives have it.
     """
 
     rows: np.ndarray
     figures: np.ndarray
     frequency: np.ndarray
+    prior: float
 
 
-def candidates(alternatives: Alternatives) -> np.ndarray:
-    """Rows of the alternatives that are worth another look at the reads: int64."""
+def candidates(alternatives: Alternatives, prior: float = -USUAL_ODDS) -> np.ndarray:
+    """Rows of the alternatives that are worth another look at the reads: int64.
+
+    None where no ratio comes near the sample's odds (``prior``, log, as
+    `dbgclean.evidence.sample.log_prior`), as in a clone: all are errors anyway.
+    """
+    near = max(USUAL_ODDS, -prior) - _NEAR
+    if alternatives.likelihood.max(initial=-np.inf) < near:
+        return np.zeros(0, np.int64)
     return np.flatnonzero(alternatives.likelihood >= LEAST_RATIO)
 
 
@@ -116,7 +129,11 @@ def explain(
     odds[rows] = figures[:, 0] - np.logaddexp.reduce(
         np.column_stack([np.zeros(len(rows)), other]), axis=1
     )
-    return replace(alternatives, odds=odds), Explained(rows, figures, frequency)
+    # Linked alternatives stand or fall with the one that most speaks for.
+    haplotype = together(alternatives, edits)
+    best = np.full(len(odds), -np.inf)
+    np.maximum.at(best, haplotype, odds)
+    return replace(alternatives, odds=best[haplotype]), Explained(rows, figures, frequency, real)
 
 
 def _support(a: Alternatives, edits: Edits, rows: np.ndarray) -> Support:
@@ -173,4 +190,4 @@ def _frequencies(
             found = np.bincount(kind[:, columns].ravel(), mine.ravel(), minlength=16)
             mean = max(found.sum() - _BY_CHANCE, _LEAST_PLACES) / _SUBSTITUTIONS
             frequency[which] = mean * (found + _SHRINK) / (mean + _SHRINK) / places
-    return frequency, real
+    return frequency, float(real)

@@ -17,7 +17,7 @@ import numpy as np
 from dbgclean.evidence.gap_places import RUNS, describe_gaps, homopolymers
 
 if TYPE_CHECKING:
-    from dbgclean.evidence.gather import OtherChanges
+    from dbgclean.evidence.changes import OtherChanges
     from dbgclean.evidence.solid import SolidGraph
     from dbgclean.evidence.threading import Threads
     from dbgclean.reads import ReadBatch

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
 from dbgclean._memory import give_memory_back
 from dbgclean.evidence.alternatives import LOW_QUALITY, Alternatives, pool_edits
+from dbgclean.evidence.changes import DELETE, INSERT, OtherChanges, other_changes
 from dbgclean.evidence.cutoffs import choose_cutoffs, enough_depth, median_depth
 from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
 from dbgclean.evidence.explanations import Explained, candidates, explain
@@ -23,7 +23,8 @@ from dbgclean.evidence.gap_alternatives import (
     GapPart,
     describe_batch,
 )
-from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH
+from dbgclean.evidence.gaps import MASKED, OUTSIDE
+from dbgclean.evidence.off_path import Stretches, off_path
 from dbgclean.evidence.poly_g import leave_out_tails
 from dbgclean.evidence.sample import SampleContext, describe_sample
 from dbgclean.evidence.sites import Sites
@@ -35,7 +36,6 @@ from dbgclean.evidence.threading import (
     PARTIAL,
     THREADED,
     TOO_SHORT,
-    Threads,
     thread_batch,
 )
 from dbgclean.reads.prefetch import map_in_order
@@ -46,70 +46,12 @@ if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
 
 __all__ = [
-    "DELETE",
-    "FILL",
-    "INSERT",
-    "MASK",
-    "NO_SIGNAL",
     "Evidence",
-    "OtherChanges",
     "build_graph",
     "gather",
     "gather_along",
-    "other_changes",
+    "second_look",
 ]
-
-# Changes that are no substitutions: drop a base the path does not have, put missing
-# ones in before a base, mask what nothing supports, fill in an N.
-DELETE, INSERT, MASK, FILL = 1, 2, 3, 4
-# Value of a MASK: the read ends without a signal. Else it follows a seam.
-NO_SIGNAL = 1
-
-
-@dataclass(frozen=True, slots=True)
-class OtherChanges:
-    """Changes that are not judged by alternative, sorted by read and position.
-
-    Attributes
-    ----------
-    read
-        int64, number of the read in the run.
-    position
-        int32, 0-based in the read as it came.
-    kind
-        uint8, DELETE, INSERT (before ``position``), MASK or FILL.
-    value
-        int64, FILL: the base; INSERT: the bases, 2 bits each, first in the highest;
-        MASK: NO_SIGNAL, or 0.
-    size
-        int64, INSERT: how many bases; else 1.
-    """
-
-    read: np.ndarray
-    position: np.ndarray
-    kind: np.ndarray
-    value: np.ndarray
-    size: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.read)
-
-    def without_signal(self) -> tuple[int, int]:
-        """Reads with an end that is masked because it holds no signal, and its bases in all."""
-        found = self.read[(self.kind == MASK) & (self.value == NO_SIGNAL)]
-        return len(np.unique(found)), len(found)
-
-    def select(self, mask: np.ndarray) -> OtherChanges:
-        """The chosen rows."""
-        return OtherChanges(*(getattr(self, f)[mask] for f in self.__slots__))
-
-    @classmethod
-    def concatenate(cls, parts: list[OtherChanges]) -> OtherChanges:
-        """Changes of successive batches as one."""
-        kinds = (np.int64, np.int32, np.uint8, np.int64, np.int64)
-        if not parts:
-            return cls(*(np.zeros(0, kind) for kind in kinds))
-        return cls(*(np.concatenate([getattr(p, f) for p in parts]) for f in cls.__slots__))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +76,8 @@ class Evidence:
     explained
         What was found beside the alternatives that may be real; None where the reads
         could not be looked at again.
+    off_path
+        What of the reads lies on no path; None where there are no reads.
     """
 
     alternatives: Alternatives
@@ -143,6 +87,7 @@ class Evidence:
     context: SampleContext
     gaps: GapAlternatives | None = field(default=None, kw_only=True)
     explained: Explained | None = field(default=None, kw_only=True)
+    off_path: Stretches | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +97,7 @@ class _Part:
     edits: Edits
     changes: OtherChanges
     gaps: GapPart
+    off_path: Stretches
     states: np.ndarray
     profile: np.ndarray
     n_reads: int
@@ -160,9 +106,13 @@ class _Part:
     paired: bool
 
 
-def _look_at(batch: ReadBatch, graph: SolidGraph, first_read: int, poly_g: bool) -> _Part:
+def _look_at(
+    batch: ReadBatch, graph: SolidGraph, first_read: int, poly_g: bool, seams: bool
+) -> _Part:
     """Thread the reads of one batch, ``first_read`` being the number of its first."""
     threads = thread_batch(batch, graph)
+    if not seams:
+        threads.place[threads.place == MASKED] = OUTSIDE
     if poly_g:
         threads = leave_out_tails(batch, threads, graph)
     changes = other_changes(batch, threads, first_read)
@@ -171,6 +121,7 @@ def _look_at(batch: ReadBatch, graph: SolidGraph, first_read: int, poly_g: bool)
         collect_edits(batch, threads, graph, first_read),
         changes,
         describe_batch(batch, threads, graph, first_read, changes, longer),
+        off_path(batch, threads, first_read),
         np.bincount(threads.states, minlength=16),
         quality_profile(batch, threads),
         len(batch),
@@ -185,6 +136,7 @@ class _Gathered:
     edits: list[Edits] = field(default_factory=list)
     changes: list[OtherChanges] = field(default_factory=list)
     gaps: GapCollector = field(default_factory=GapCollector)
+    off_path: list[Stretches] = field(default_factory=list)
     states: np.ndarray = field(default_factory=lambda: np.zeros(16, np.int64))
     profile: np.ndarray = field(default_factory=lambda: np.zeros((4, N_QUALITIES), np.int64))
     n_reads: int = 0
@@ -196,6 +148,7 @@ class _Gathered:
         self.edits.append(part.edits)
         self.changes.append(part.changes)
         self.gaps.add(part.gaps)
+        self.off_path.append(part.off_path)
         self.states += part.states
         self.profile += part.profile
         self.n_reads += part.n_reads
@@ -269,15 +222,24 @@ def gather_along(
     threads: int = 1,
     *,
     poly_g: bool = False,
+    mask_seams: bool = True,
     again: Callable[[], Iterable[ReadBatch]] | None = None,
 ) -> Evidence:
     """As `gather`, where the graph is there and its table may be gone.
 
-    With ``poly_g`` tails of G that the graph does not hold are masked; it has to be built
-    without their k-mers (`dbgclean.evidence.poly_g.TailCounter`).
+    Parameters
+    ----------
+    poly_g
+        Mask tails of G that the graph does not hold; it has to be built without their
+        k-mers (`dbgclean.evidence.poly_g.TailCounter`).
+    mask_seams
+        Mask what follows a seam that no other fragment has. Not where a rare member of a
+        mix shares stretches with a deep one: its reads leave the deep path alone.
     """
     found = _Gathered()
-    parts = map_in_order(lambda b: _look_at(b[1], graph, b[0], poly_g), _numbered(batches), threads)
+    parts = map_in_order(
+        lambda b: _look_at(b[1], graph, b[0], poly_g, mask_seams), _numbered(batches), threads
+    )
     for part in parts:
         found.add(part)
     edits = Edits.concatenate(found.edits)
@@ -302,18 +264,9 @@ def gather_along(
         has_qualities=found.has_qualities,
     )
     explained = None
-    rows = candidates(alternatives)
-    if again is not None and len(rows):
-        sites = Sites(alternatives.key[rows], alternatives.depth[rows].sum(1))
-        alternatives, explained = explain(
-            alternatives,
-            edits,
-            rows,
-            sites,
-            sites.read(_numbered(again()), threads),
-            genome_size=context.genome_size,
-            read_length=mean_length,
-            paired=found.paired,
+    if again is not None:
+        alternatives, explained = second_look(
+            alternatives, edits, again(), context, mean_length, found.paired, threads
         )
     return Evidence(
         alternatives,
@@ -323,65 +276,37 @@ def gather_along(
         context,
         gaps=found.gaps.pool(scale, peak),
         explained=explained,
+        off_path=Stretches.concatenate(found.off_path),
     )
 
 
-def other_changes(batch: ReadBatch, threads: Threads, first_read: int) -> OtherChanges:
-    """Deletions, masks, filled Ns and insertions of one batch in reading order."""
-    arrays = batch.codes, batch.offsets, threads.states, threads.path, threads.place
-    n = _changed(*arrays, np.zeros(0, np.int64), np.zeros(0, np.uint8))
-    where, kind = np.zeros(n, np.int64), np.zeros(n, np.uint8)
-    _changed(*arrays, where, kind)
-    missing = threads.missing[np.argsort(threads.missing[:, 0], kind="stable")]
-    at = np.concatenate([missing[:, 0], where])
-    kinds = np.concatenate([np.full(len(missing), INSERT, np.uint8), kind])
-    value = np.where(kind == FILL, threads.path[where], 0).astype(np.int64)
-    if threads.tails is not None:
-        tail = threads.tails[np.searchsorted(batch.offsets, where, side="right") - 1]
-        value[(kind == MASK) & (where >= tail)] = NO_SIGNAL
-    values = np.concatenate([missing[:, 2], value])
-    sizes = np.concatenate([missing[:, 1], np.ones(len(where), np.int64)])
-    order = np.argsort(at, kind="stable")
-    at = at[order]
-    reads = np.searchsorted(batch.offsets, at, side="right") - 1
-    # Bases missing after the last one of a batch's last read stay with that read.
-    reads = np.minimum(reads, len(batch) - 1)
-    return OtherChanges(
-        (reads + first_read).astype(np.int64),
-        (at - batch.offsets[reads]).astype(np.int32),
-        kinds[order],
-        values[order],
-        sizes[order],
+def second_look(
+    alternatives: Alternatives,
+    edits: Edits,
+    batches: Iterable[ReadBatch],
+    context: SampleContext,
+    mean_length: float,
+    paired: bool,
+    threads: int = 1,
+) -> tuple[Alternatives, Explained | None]:
+    """See `dbgclean.evidence.explanations.explain`; nothing is read where nothing is in doubt.
+
+    Parameters
+    ----------
+    batches
+        The reads that ``edits`` are of, once more.
+    """
+    rows = candidates(alternatives, context.prior)
+    if not len(rows):
+        return alternatives, None
+    sites = Sites(alternatives.key[rows], alternatives.depth[rows].sum(1))
+    return explain(
+        alternatives,
+        edits,
+        rows,
+        sites,
+        sites.read(_numbered(batches), threads),
+        genome_size=context.genome_size,
+        read_length=mean_length,
+        paired=paired,
     )
-
-
-@numba.njit(cache=True, nogil=True)
-def _changed(
-    codes: np.ndarray,
-    offsets: np.ndarray,
-    states: np.ndarray,
-    path: np.ndarray,
-    place: np.ndarray,
-    where: np.ndarray,
-    kind: np.ndarray,
-) -> int:
-    """Count the bases to drop, mask or fill in; list as many as ``where`` has room for."""
-    n = 0
-    for read in range(len(states)):
-        if states[read] == CLEAN:
-            continue
-        for i in range(offsets[read], offsets[read + 1]):
-            if path[i] == codes[i] and place[i] != MASKED:
-                continue
-            change = 0
-            if codes[i] > 3 and path[i] < 4 and place[i] == ON_PATH:
-                change = FILL
-            elif codes[i] < 4 and place[i] == MASKED:
-                change = MASK
-            elif path[i] == GAP:
-                change = DELETE
-            if change:
-                if n < len(where):
-                    where[n], kind[n] = i, change
-                n += 1
-    return n

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
+from dbgclean.evidence.changes import OtherChanges
 from dbgclean.evidence.cutoffs import choose_cutoffs
 from dbgclean.evidence.edits import FLANK, WINDOW, Edits
-from dbgclean.evidence.gather import Evidence, OtherChanges
+from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.kmer_pooling import Shown, pool_shown
 from dbgclean.evidence.lookup import Nodes, walk_deepest
 from dbgclean.evidence.nearest_solid import (

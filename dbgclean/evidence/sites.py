@@ -32,8 +32,8 @@ _WHOLE = np.uint64((1 << (2 * WINDOW)) - 1)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 # Bits of the filter that most k-mers of the reads do not pass: it stays in the cache.
 _FILTER = 21
-# Reads noted of a site: beyond, a share of the fragments stands for all of them.
-_MOST_READS = 2000
+# Reads noted of a site, and of all: beyond, a share of the fragments stands for them.
+_MOST_READS, _MOST_ROWS = 2000, 8_000_000
 COLUMNS = ("site", "base", "strand", "mate", "position", "quality")
 
 
@@ -97,6 +97,7 @@ class Sites:
         deepest = np.zeros(len(self._keys))
         np.maximum.at(deepest, self.of_key, depth)
         share = np.minimum(1.0, _MOST_READS / np.maximum(deepest, 1.0))
+        share *= min(1.0, _MOST_ROWS / max(1.0, float((share * deepest).sum())))
         self._limit = (share * (2**32 - 1)).astype(np.uint64)
 
     def __len__(self) -> int:

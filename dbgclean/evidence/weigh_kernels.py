@@ -32,6 +32,8 @@ _OFTEN, _RARELY = 0.15, 20.0
 _COPY = 0.45
 # What a copy without the base says at most (Phred), and nats per Phred.
 _MOST_SURE, _PHRED = 30.0, np.log(10) / 10
+# Odds (nats, against) that mates speak of another copy of a tandem repeat.
+_TANDEM = 5.0
 # Molecules per fragment from which there are no copies to speak of.
 _ALL_APART = 0.999
 
@@ -229,7 +231,7 @@ def weigh(
         n_molecules = _families(own, n) if told else n
         if not told:
             own.family[:n] = np.arange(n)
-        full, by_strand = np.zeros(n_molecules), np.zeros((2, n_molecules))
+        full, by_strand = np.zeros((2, n_molecules)), np.zeros((2, n_molecules))
         orientation, copies = np.zeros(n_molecules, np.int64), np.zeros(n_molecules)
         _add_up(support, own, n, b, full, by_strand, orientation, copies)
         denied = 0
@@ -239,7 +241,7 @@ def weigh(
         most = cap + _COPY * (copies - 1)
         for s in range(2):
             by_strand[s] = np.minimum(by_strand[s], most)
-        full = np.minimum(full, most)
+            full[s] = np.minimum(full[s], most)
         others = np.zeros((2, 2), np.int64)
         for j in range(c, d):
             if reads.base[j] != base[g]:
@@ -272,7 +274,10 @@ def _add_up(
     support: Support, own: Fragments, n: np.int64, end: np.int64, full: np.ndarray,
     by_strand: np.ndarray, orientation: np.ndarray, copies: np.ndarray,
 ) -> None:  # fmt: skip
-    """What the reads of each molecule say for the base: together, and by strand."""
+    """What the reads of each molecule say for the base: together, and by strand.
+
+    Row 1 of ``full`` leaves out what mates say against it.
+    """
     for i in range(n):
         stop = own.row[i + 1] if i + 1 < n else end
         best = own.row[i]
@@ -285,7 +290,8 @@ def _add_up(
             else:
                 along = max(along, np.log(support.own[e]))
         m = own.family[i]
-        full[m] += np.log(support.weight[best])
+        full[0, m] += np.log(support.weight[best])
+        full[1, m] += np.log(max(support.weight[best], support.own[best]))
         by_strand[0, m] += along
         by_strand[1, m] += against
         copies[m] += 1
@@ -311,7 +317,8 @@ def _deny(
             ):
                 quality = min(_MOST_SURE, max(3.0, float(reads.quality[row])))
                 m = own.family[i]
-                full[m] -= quality * _PHRED
+                full[0, m] -= quality * _PHRED
+                full[1, m] -= quality * _PHRED
                 by_strand[0, m] -= quality * _PHRED
                 by_strand[1, m] -= quality * _PHRED
                 denied += 1
@@ -331,9 +338,13 @@ def _hypotheses(
     first = (others[0, 0] + 2.5) / (others[0].sum() + 5)
     second = (others[1, 1] + 2.5) / (others[1].sum() + 5)
     forward = along * first + (1 - along) * second
-    weights = np.exp(full)
+    weights = np.exp(full[0])
     row[0] = _at_best(weights, n, total)
-    row[1] = row[0] - _on_average(weights, n, total, False)
+    # In a tandem repeat it is the other copy that the mates show: seldom, but then always.
+    unasked = _at_best(np.exp(full[1]), n, total) - _TANDEM
+    if unasked > row[0]:
+        weights, row[0] = np.exp(full[1]), unasked
+    row[1] = _at_best(weights, n, total) - _on_average(weights, n, total, False)
     chosen = np.zeros(n)
     for s in range(2):
         k = 0

@@ -18,10 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from dbgclean.evidence.alternatives import pool_edits
+from dbgclean.evidence.changes import INSERT, other_changes
 from dbgclean.evidence.edits import collect_edits, quality_profile
+from dbgclean.evidence.explanations import explain
 from dbgclean.evidence.gap_alternatives import GapCollector, describe_batch
-from dbgclean.evidence.gather import INSERT, other_changes
 from dbgclean.evidence.lookup import no_nodes
+from dbgclean.evidence.sites import Sites
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.threading import Threads, kernels_are_cached, thread_batch
 from dbgclean.reads.batch import ReadBatch, encode_bases
@@ -132,7 +134,13 @@ def compile_pooling() -> None:
     gaps = GapCollector()
     gaps.add(describe_batch(batch, threads, graph, 0, changes, longer))
     gaps.pool(1.0, 10.0)
-    pool_edits(edits, quality_profile(batch, threads), _toy_table(batch), float(n // 2))
+    pooled = pool_edits(edits, quality_profile(batch, threads), _toy_table(batch), float(n // 2))
+    sites = Sites(pooled.key, pooled.depth.sum(1))
+    seen = sites.read([(0, batch)])
+    rows = np.arange(len(pooled))
+    explain(
+        pooled, edits, rows, sites, seen, genome_size=1e3, read_length=float(n // 2), paired=True
+    )
 
 
 def compile_graph() -> None:

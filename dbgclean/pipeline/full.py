@@ -12,6 +12,7 @@ import numpy as np
 
 from dbgclean._folder import OutputFolder
 from dbgclean.correct.corrections import refusals, write_corrections
+from dbgclean.errors import InputError
 from dbgclean.graph.ambiguity import AmbiguityReport, ambiguity
 from dbgclean.graph.cleaning import classical_clean
 from dbgclean.graph.compaction import compact, compact_rows, outline
@@ -21,6 +22,7 @@ from dbgclean.graph.unitig_fasta import write_unitigs
 from dbgclean.graph.unitigs import UnitigGraph
 from dbgclean.log import Progress
 from dbgclean.pipeline.aside import Aside
+from dbgclean.pipeline.doubts import verdict
 from dbgclean.pipeline.passes import CONTROLS, Options, Run, count, judge, open_run, rewrite
 from dbgclean.reads import open_writer, output_names
 from dbgclean.reads.reference import read_sequences
@@ -101,6 +103,7 @@ def full_run(
             names.append(options.corrector)
         judge(run, count(run, graph=True), names)
         _write_reads(run, out)
+        _check_left(run)
         if run.compiling is not None:
             run.compiling.finish()
         with Aside(options.threads) as aside:
@@ -123,6 +126,19 @@ def _write_reads(run: Run, out: OutputFolder) -> None:
             for group, files in zip(run.groups, names, strict=True)
         ]
         rewrite(run, lambda group, batch: writers[group].write(batch), graph=True)
+
+
+def _check_left(run: Run) -> None:
+    """An empty set of k-mers is no result."""
+    chosen = run.chosen
+    assert run.raw is not None
+    if chosen.kept is not None and not chosen.kept.any():
+        files = ", ".join(path for group in run.groups for path in group.paths)
+        msg = (
+            f"{files}: {chosen.name} leaves none of {len(run.raw):,} k-mers, so there is no "
+            "result; give more reads, or another --corrector"
+        )
+        raise InputError(msg)
 
 
 class Truth:
@@ -211,6 +227,7 @@ def analyse(run: Run, out: OutputFolder, truth: Truth | None) -> dict[str, Any]:
                 graphs.column(name, Kmers.where(column.table, column.kept))
         stands = _stands(run)
     return build_report(
+        verdict=verdict(run),
         config=run.config(),
         inputs=_inputs(run),
         spectrum=_spectrum(run),

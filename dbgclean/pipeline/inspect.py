@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -26,17 +28,17 @@ from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.table import KmerTable
 from dbgclean.variants.allele_table import AlleleTable, concatenate_alleles
 from dbgclean.variants.classify import Rules, classify
-from dbgclean.variants.evidence import (
-    KMER_K,
-    WindowEvidence,
-    consensus,
-    count_alleles,
-    gather_window,
-)
+from dbgclean.variants.clipping import leave_out_clips
+from dbgclean.variants.consensus import consensus, nearest_contig
+from dbgclean.variants.evidence import KMER_K, WindowEvidence, count_alleles, gather_window
+from dbgclean.variants.reference import Reference
 from dbgclean.variants.region_reads import RegionReads, fetch_reads
 from dbgclean.variants.regions import Region, Window
+from dbgclean.variants.support import count_crowd
 
 __all__ = ["InspectOptions", "inspect"]
+
+logger = logging.getLogger(__name__)
 
 # Reads reach over a window's ends; the reference follows them this far at most (a spliced
 # alignment may lead anywhere).
@@ -46,7 +48,8 @@ _CONSENSUS = "bubble-contig"
 
 @dataclass
 class _Found:
-    """Evidence of the windows so far; ``homes`` are the regions of consensus contigs."""
+    """Evidence of the windows so far; ``homes`` and ``consensus`` are the regions and the
+    bases of the contigs that stand in for the reference."""
 
     tables: list[AlleleTable] = field(default_factory=list)
     offsets: list[np.ndarray] = field(default_factory=list)
@@ -56,19 +59,22 @@ class _Found:
     kept: list[np.ndarray] = field(default_factory=list)
     states: dict[str, int] = field(default_factory=dict)
     homes: dict[str, Region] = field(default_factory=dict)
+    consensus: dict[str, str] = field(default_factory=dict)
     without_reference: int = 0
+    letters: Counter[str] = field(default_factory=Counter)
+    clips: Counter[str] = field(default_factory=Counter)
 
     def add(self, window: _Seen) -> None:
         """Take a window in."""
         self.counts.append((window.kmers.keys, window.kmers.counts))
-        for evidence in window.evidence:
+        for i, evidence in enumerate(window.evidence):
             offsets, fragment, shows_alt = evidence.reads_of
             table = evidence.alleles
-            if window.along_consensus:
+            if window.contigs:
                 # Numbered through all windows.
                 name = f"{_CONSENSUS}-{len(self.homes) + 1}"
                 table = replace(table, contigs=[name])
-                self.homes[name] = window.region
+                self.homes[name], self.consensus[name] = window.region, window.contigs[i]
             self.tables.append(table)
             self.offsets.append(np.diff(offsets))
             self.molecules.append(window.reads.fragment_keys[fragment])
@@ -77,6 +83,11 @@ class _Found:
             self.kept.append(keys[kept])
             for name, number in evidence.reads.items():
                 self.states[name] = self.states.get(name, 0) + number
+
+    def count_letters(self, reference: Reference, core: Region) -> None:
+        """Count what the reference does not name; windows' cores tile the regions."""
+        several, any_base = reference.count_unnamed(core.contig, core.start, core.end)
+        self.letters += Counter(ambiguous=several, unknown=any_base)
 
     def reads_of(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Fragments over each allele, numbered alike in all windows."""
@@ -147,8 +158,8 @@ def inspect(
         found = _look(inputs)
         table = _judge(inputs, found)
         progress.start("Writing the report")
-        report = build_report(inputs, table, found.states, found.homes)
-        write_files(out, inputs, table, found.kmer_verdicts(), report)
+        report = build_report(inputs, table, found.states, found.homes, found.letters, found.clips)
+        write_files(out, inputs, table, found.kmer_verdicts(), report, found.consensus)
         out.commit()
     return report
 
@@ -170,13 +181,16 @@ class _Job:
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What came of a window: evidence by sequence looked along, and its own reads' k-mers."""
+    """What came of a window: evidence by sequence looked along, and its own reads' k-mers.
+
+    ``contigs`` are these sequences, where they are the reads' consensus.
+    """
 
     region: Region
     reads: RegionReads
     evidence: list[WindowEvidence]
     kmers: KmerTable
-    along_consensus: bool = False
+    contigs: tuple[str, ...] = ()
 
 
 def _look(inputs: InspectInputs) -> _Found:
@@ -191,6 +205,13 @@ def _look(inputs: InspectInputs) -> _Found:
     if not found.tables:
         msg = _nothing_seen(inputs, found)
         raise InputError(msg)
+    if inputs.reference is not None and found.letters:
+        words = (
+            ("ambiguous", "letters stand for several bases, and are taken as the first (VCF 4.3)"),
+            ("unknown", "letters name no base, and no allele is called there"),
+        )
+        said = (f"{found.letters[name]:,} {text}" for name, text in words if found.letters[name])
+        logger.warning("%s: %s", inputs.reference.path, "; ".join(said))
     return found
 
 
@@ -206,12 +227,23 @@ def _jobs(inputs: InspectInputs, found: _Found) -> Iterator[_Job]:
             if inputs.reference is not None:
                 origin = _origin(window, reads, inputs.sample.contigs[window.core.contig])
                 bases = inputs.reference.fetch(origin.contig, origin.start, origin.end)
+                found.count_letters(inputs.reference, window.core)
                 if not set(bases) & set("ACGT"):
                     found.without_reference += 1
                     continue
             if inputs.normal is not None:
                 normal = fetch_reads(inputs.normal, window.padded, min_mapping_quality=least)
+                normal, _ = _without_clips(normal, bases, origin, inputs.options)
+            reads, clips = _without_clips(reads, bases, origin, inputs.options)
+            found.clips += clips
             yield _Job(survey, window, reads, normal, bases, origin)
+
+
+def _without_clips(
+    reads: RegionReads, bases: str | None, origin: Region | None, options: InspectOptions
+) -> tuple[RegionReads, Counter[str]]:
+    start = origin.start if origin is not None else 0
+    return leave_out_clips(reads, bases, start, take=options.soft_clips)
 
 
 def _origin(window: Window, reads: RegionReads, length: int) -> Region:
@@ -237,15 +269,26 @@ def _look_at(job: _Job, options: InspectOptions) -> _Seen:
     batch = _at_home(job).batch
     kmers = count_codes(batch.codes, batch.offsets, batch.quals, KMER_K)
     if job.bases is None or job.origin is None:
-        evidence = []
-        for name, bases in consensus(job.reads):
-            whole = Region(name, 0, len(bases))
-            evidence.append(_gather(job, bases, whole, whole, options))
-        return _Seen(job.survey.region, job.reads, evidence, kmers, along_consensus=True)
+        return _along_consensus(job, kmers, options)
     one = _gather(job, job.bases, job.origin, job.window.core, options)
     ratio = job.survey.depth_ratio(one.alleles.position)
-    table = replace(one.alleles, depth_ratio=ratio)
+    tells = np.full(len(ratio), job.survey.depth_tells)
+    table = replace(one.alleles, depth_ratio=ratio, depth_tells=tells)
     return _Seen(job.survey.region, job.reads, [replace(one, alleles=table)], kmers)
+
+
+def _along_consensus(job: _Job, kmers: KmerTable, options: InspectOptions) -> _Seen:
+    """A window's contigs one by one, each with the reads that fit it best."""
+    evidence = []
+    contigs = consensus(job.reads)
+    nearest = nearest_contig(job.reads, contigs) if contigs else np.zeros(0, np.int64)
+    for i, (name, bases) in enumerate(contigs):
+        whole = Region(name, 0, len(bases))
+        own = replace(job, reads=job.reads.select(nearest == i))
+        one = _gather(own, bases, whole, whole, options)
+        tells = np.full(len(one.alleles), job.survey.depth_tells)
+        evidence.append(replace(one, alleles=replace(one.alleles, depth_tells=tells)))
+    return _Seen(job.survey.region, job.reads, evidence, kmers, tuple(b for _, b in contigs))
 
 
 def _at_home(job: _Job) -> RegionReads:
@@ -283,7 +326,12 @@ def _judge(inputs: InspectInputs, found: _Found) -> AlleleTable:
     reads_of = found.reads_of()
     if inputs.reference is None:
         table, reads_of = _once(table, reads_of)
-    rules = Rules(ploidy=inputs.options.ploidy, min_fraction=inputs.options.min_fraction)
+    count_crowd(table)
+    rules = Rules(
+        ploidy=inputs.options.ploidy,
+        min_fraction=inputs.options.min_fraction,
+        own_consensus=inputs.reference is None,
+    )
     return classify(table, reads_of, rules, somatic=inputs.normal is not None)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,15 @@ _ENOUGH = 200_000
 # Most bases read in one core: what bounds memory where the depth is great.
 _HEAVIEST = 1_000_000
 _BIN = 50
+# Depth is taken over so many bins on one side of a place, and over so many around it: one
+# base's is noisy. Near the end of a copy its other side has the depth; what lies just outside
+# has not, and may be deeper than its own surroundings by this factor at most.
+_SIDE, _AROUND, _DEEPER = 8, 3, 1.25
+# Bins whose depths differ by no more than this factor have the same number of copies.
+_SAME_COPIES = 1.5
+# Where less of the region is of one depth, or reads begin at fewer places than these shares,
+# as in amplicons and captured exons, depth does not count copies.
+_LEAST_EVEN, _LEAST_SPREAD = 0.3, 0.4
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,8 @@ class InspectOptions:
         No allele below it is called a variant.
     min_mapping_quality
         Reads below it are left out.
+    soft_clips
+        Take soft-clipped ends that differ from the reference as a haplotype would.
     seed, threads
         As on the command line; ``threads`` changes no result.
     """
@@ -57,6 +70,7 @@ class InspectOptions:
     ploidy: int = 2
     min_fraction: float = 0.0
     min_mapping_quality: int = 0
+    soft_clips: bool = True
     seed: int = 1
     threads: int = 1
 
@@ -68,6 +82,7 @@ class InspectOptions:
             "ploidy": self.ploidy,
             "min_fraction": self.min_fraction,
             "min_mapping_quality": self.min_mapping_quality,
+            "soft_clips": self.soft_clips,
             "seed": self.seed,
         }
 
@@ -84,12 +99,15 @@ class Survey:
         int64 (bins,): bases of the region under reads, by bin.
     windows
         What it is cut into.
+    spread
+        Of the places where reads begin: see `survey_region`.
     """
 
     region: Region
     statistics: dict[str, int]
     weights: np.ndarray
     windows: list[Window]
+    spread: float = 1.0
 
     @property
     def reads(self) -> int:
@@ -101,23 +119,58 @@ class Survey:
         return float(self.weights.sum()) / len(self.region)
 
     def depth_ratio(self, positions: np.ndarray) -> np.ndarray:
-        """Depth around places over the region's median, float64 (n,).
+        """Depth on the deeper side of places over what most of the region has, float64 (n,).
 
         Parameters
         ----------
         positions
             int64 (n,): on the contig; what lies outside counts as the nearest place inside.
         """
-        edges = np.append(np.arange(0, len(self.region), _BIN), len(self.region))
-        depth = self.weights / np.diff(edges)
-        median = float(np.median(depth[depth > 0])) if depth.any() else 1.0
+        depth, usual, _ = self._levels
         inside = np.clip(positions - self.region.start, 0, len(self.region) - 1)
-        return depth[inside // _BIN] / median
+        return depth[inside // _BIN] / usual
+
+    @property
+    def depth_tells(self) -> bool:
+        """Whether depth counts copies here: sheared molecules, most of one depth."""
+        return self._levels[2] >= _LEAST_EVEN and self.spread >= _LEAST_SPREAD
+
+    @cached_property
+    def _levels(self) -> tuple[np.ndarray, float, float]:
+        """Depth on the deeper side by bin; the usual depth; and the share of bins that have it.
+
+        The usual depth is that of the most bins within a factor of each other: the median
+        would be neither where half of a region is a repeat.
+        """
+        left, right = self._smoothed(_SIDE, 0), self._smoothed(0, _SIDE)
+        around = self._smoothed(_AROUND // 2, _AROUND // 2)
+        depth = np.minimum(np.maximum(left, right), _DEEPER * around)
+        whole = self._smoothed(_SIDE // 2, _SIDE // 2)
+        ranked = np.sort(whole[whole > 0])
+        if not len(ranked):
+            return depth, 1.0, 0.0
+        alike = np.searchsorted(ranked, ranked * _SAME_COPIES, "right") - np.arange(len(ranked))
+        first = int(np.argmax(alike))
+        usual = float(np.median(ranked[first : first + alike[first]]))
+        like = (around * _SAME_COPIES >= usual) & (around <= usual * _SAME_COPIES)
+        return depth, usual, float(like.mean())
+
+    def _smoothed(self, before: int, behind: int) -> np.ndarray:
+        """Mean depth of each bin and some before and behind it, float64 (bins,)."""
+        n = len(self.weights)
+        edges = np.append(np.arange(0, len(self.region), _BIN), len(self.region))
+        bases = np.concatenate([[0], np.cumsum(self.weights)])
+        low = np.maximum(np.arange(n) - before, 0)
+        high = np.minimum(np.arange(n) + behind + 1, n)
+        return (bases[high] - bases[low]) / (edges[high] - edges[low])
 
 
 @dataclass
 class InspectInputs:
-    """Everything that is open while windows are looked at."""
+    """Everything that is open while windows are looked at.
+
+    ``odd_regions``: how many were clipped or skipped, by reason.
+    """
 
     sample: Alignments
     normal: Alignments | None
@@ -125,6 +178,7 @@ class InspectInputs:
     surveys: list[Survey]
     options: InspectOptions
     progress: Progress
+    odd_regions: dict[str, int] = field(default_factory=dict)
 
 
 def check_corrector(options: InspectOptions) -> None:
@@ -149,7 +203,8 @@ def open_inputs(
 ) -> InspectInputs:
     """Open and check everything before any work is done."""
     sample = stack.enter_context(open_alignments(bam, reference, options.threads))
-    wanted = parse_regions(regions, bed, sample.contigs)
+    odd: Counter[str] = Counter()
+    wanted = parse_regions(regions, bed, sample.contigs, odd)
     names = list(dict.fromkeys(region.contig for region in wanted))
     fasta = stack.enter_context(Reference(reference)) if reference else None
     if fasta is not None:
@@ -167,7 +222,9 @@ def open_inputs(
     for survey in surveys:
         if not survey.reads:
             logger.warning("%s: no reads in %s", bam, survey.region)
-    return InspectInputs(sample, other, fasta, surveys, options, progress)
+    return InspectInputs(
+        sample, other, fasta, surveys, options, progress, dict(sorted(odd.items()))
+    )
 
 
 def _check_same_contigs(sample: Alignments, normal: Alignments, names: list[str]) -> None:
@@ -183,7 +240,7 @@ def _check_same_contigs(sample: Alignments, normal: Alignments, names: list[str]
 
 
 def _survey(sample: Alignments, region: Region, options: InspectOptions) -> Survey:
-    statistics, weights = survey_region(
+    statistics, weights, spread = survey_region(
         sample, region, min_mapping_quality=options.min_mapping_quality, bin_size=_BIN
     )
     longest = min(_CORE, len(region))
@@ -197,7 +254,7 @@ def _survey(sample: Alignments, region: Region, options: InspectOptions) -> Surv
         bin_size=_BIN,
         heaviest=_HEAVIEST,
     )
-    return Survey(region, statistics, weights, windows)
+    return Survey(region, statistics, weights, windows, spread)
 
 
 def _no_reads(path: str, surveys: list[Survey]) -> InputError:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dbgclean import __version__
+from dbgclean._files import BgzfWriter
 from dbgclean._folder import OutputFolder
 from dbgclean.pipeline.inspect_inputs import InspectInputs, InspectOptions
 from dbgclean.report.inspect_page import write_inspect_page
@@ -22,6 +23,8 @@ from dbgclean.variants.vcf import write_vcf
 __all__ = ["OUTPUTS", "KmerVerdicts", "build_report", "write_files"]
 
 SCHEMA_VERSION = (0, 1)
+# The reads' consensus, where there is no reference.
+CONSENSUS = "consensus.fa.gz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +58,7 @@ def _command(inputs: InspectInputs) -> str:
     given, usual = inputs.options.to_dict(), InspectOptions().to_dict()
     options = {"min_fraction": "min-vaf", "min_mapping_quality": "min-mapping-quality"}
     words += [
-        f"--{options.get(name, name)} {value}"
+        "--no-soft-clips" if name == "soft_clips" else f"--{options.get(name, name)} {value}"
         for name, value in given.items()
         if value != usual[name]
     ]
@@ -67,6 +70,8 @@ def build_report(
     table: AlleleTable,
     states: dict[str, int],
     homes: Mapping[str, Region],
+    letters: Mapping[str, int],
+    clips: Mapping[str, int],
 ) -> dict[str, Any]:
     """The report, as in ``report.json``: plain and without times, hosts or threads.
 
@@ -78,6 +83,10 @@ def build_report(
         Reads by how they lie on the graph; those over two windows count in both.
     homes
         Regions of the contigs that stand in for the reference.
+    letters
+        Of the reference, that are ambiguous or unknown.
+    clips
+        Soft-clipped ends of reads that were taken, and left out.
     """
     reference, normal = inputs.reference, inputs.normal
     return {
@@ -91,6 +100,9 @@ def build_report(
             "command": _command(inputs),
         },
         "inputs": [_input(inputs)],
+        "odd_regions": inputs.odd_regions,
+        "reference_letters": {name: letters.get(name, 0) for name in ("ambiguous", "unknown")},
+        "soft_clipped_ends": {name: clips.get(name, 0) for name in ("taken", "left_out")},
         "regions": _regions(inputs, table, homes),
         "reads": states,
         "summary": summarise(table),
@@ -153,8 +165,12 @@ def write_files(
     table: AlleleTable,
     kmers: KmerVerdicts,
     report: dict[str, Any],
+    contigs: Mapping[str, str],
 ) -> None:
-    """Write all files of the folder; a VCF only where there is a reference.
+    """Write all files of the folder.
+
+    ``contigs``: bases of what stands in for the reference where there is none; the VCF is on
+    them, and they are written beside it.
 
     Raises
     ------
@@ -162,16 +178,20 @@ def write_files(
         If one cannot be written.
     """
     write_alleles(out.path("alleles.tsv.gz"), table)
-    if inputs.reference is not None:
-        write_vcf(
-            out.path("variants.vcf.gz"),
-            table,
-            contig_lengths=inputs.sample.contigs,
-            sample=inputs.sample.sample,
-            version=__version__,
-            command=report["config"]["command"],
-            reference_name=Path(inputs.reference.path).name,
-        )
+    lengths = {name: len(bases) for name, bases in contigs.items()}
+    if inputs.reference is None:
+        with open(out.path(CONSENSUS), "wb") as raw, BgzfWriter(raw) as packed:
+            for name, bases in contigs.items():
+                packed.write(f">{name}\n{bases}\n".encode())
+    write_vcf(
+        out.path("variants.vcf.gz"),
+        table,
+        contig_lengths=inputs.sample.contigs if inputs.reference else lengths,
+        sample=inputs.sample.sample,
+        version=__version__,
+        command=report["config"]["command"],
+        reference_name=Path(inputs.reference.path).name if inputs.reference else CONSENSUS,
+    )
     kept, removed = out.path("kmers.kept.fa.gz"), out.path("kmers.removed.fa.gz")
     write_kmers(kept, removed, kmers.keys, kmers.counts, kmers.kept, kmers.k)
     text = json.dumps(report, indent=1, allow_nan=False) + "\n"

@@ -23,7 +23,7 @@ from dbgclean.pipeline.full import OUTPUTS, Truth, analyse
 from dbgclean.pipeline.options import Options, policy_of
 from dbgclean.pipeline.passes import CONTROLS, Column, Run, sample_of
 from dbgclean.report import write_outputs
-from dbgclean.spectrum.formats import read_kmer_fasta
+from dbgclean.spectrum.formats import HIGHEST_COUNT, read_kmer_fasta
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.table import KmerTable
 
@@ -195,6 +195,7 @@ def _input(path: str, table: KmerTable) -> dict[str, Any]:
         "format": "kmers",
         "distinct_kmers": len(table),
         "total_abundance": table.total,
+        "saturated_kmers": int(np.count_nonzero(table.counts == HIGHEST_COUNT)),
     }
 
 

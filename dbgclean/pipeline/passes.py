@@ -14,10 +14,11 @@ from contextlib import ExitStack
 from dbgclean._memory import give_memory_back
 from dbgclean.correct.corrections import write_corrections
 from dbgclean.correct.correctors import load_corrector
-from dbgclean.correct.gap_verdicts import judge_gaps
+from dbgclean.correct.gap_verdicts import judge_gaps, judges
+from dbgclean.correct.linkage import leave_linked
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.errors import InputError
-from dbgclean.evidence.cutoffs import CORRECTION_K, choose_correction_k, median_depth
+from dbgclean.evidence.cutoffs import CORRECTION_K, choose_correction_k, choose_cutoffs
 from dbgclean.evidence.gather import build_graph, gather_along
 from dbgclean.evidence.poly_g import TailCounter
 from dbgclean.log import Progress
@@ -27,6 +28,7 @@ from dbgclean.pipeline.runs import Column, Run, open_run, sample_of
 from dbgclean.reads import open_writer
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.histogram import Spectrum, fit_spectrum
+from dbgclean.spectrum.read_depths import depth_modes, read_depths
 from dbgclean.spectrum.spill import temporary_folder
 from dbgclean.spectrum.table import KmerTable
 
@@ -99,6 +101,7 @@ def count(run: Run, *, graph: bool, singles: bool = False) -> KmerTable:
     if run.masks_poly_g and not singles:
         assert run.tails is not None
         table = run.tails.left_out(table)
+    run.modes = depth_modes(read_depths(run.sampled, table))
     return table
 
 
@@ -135,6 +138,8 @@ def _count_at(
         run.tails = TailCounter(run.correction_k, options.min_quality)
     for _, _, batch in run.batches("Counting", statistics=statistics):
         run.refuse()
+        if statistics:
+            run.sampled.add(batch)
         for counter in counters.values():
             counter.add(batch)
         if run.tails is not None:
@@ -143,17 +148,10 @@ def _count_at(
 
 
 def _shorter_k(run: Run, spectrum: Spectrum) -> int:
-    """The k to thread at, as the counted k-mers have it; says so where it is another one."""
+    """The k to thread at, as the counted k-mers have it."""
     reads = sum(s.reads for s in run.statistics)
     chosen = choose_correction_k(spectrum, run.bases / max(1, reads), run.options.k)
-    if chosen == spectrum.k:
-        logger.debug("reads are threaded at k = %d", chosen)
-    else:
-        depth = spectrum.peak if spectrum.fitted else median_depth(spectrum)
-        logger.info(
-            "reads are threaded at k = %d: %d-mers are only %.1f deep (--correction-k overrides)",
-            chosen, spectrum.k, depth,
-        )  # fmt: skip
+    logger.debug("reads are threaded at k = %d", chosen)
     return chosen
 
 
@@ -192,7 +190,8 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
     if any(column.corrector.edits_reads for column in columns.values()):
         if run.compiling is not None:
             run.compiling.finish_threading()
-        graph = build_graph(table, spectrum, options.threads)
+        cutoffs = choose_cutoffs(spectrum, run.rarest)
+        graph = build_graph(table, spectrum, options.threads, cutoffs)
         del table
         reads = (batch for _, _, batch in run.batches("Threading"))
         run.evidence = gather_along(
@@ -201,6 +200,7 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
             spectrum,
             options.threads,
             poly_g=run.masks_poly_g,
+            mask_seams=run.rarest is None,
             again=lambda: (batch for _, _, batch in run.batches("Comparing")),
         )
         del graph
@@ -210,11 +210,14 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
         if column.corrector.edits_reads:
             assert run.evidence is not None
             judged = column.corrector.judge(run.evidence, sample)
+            doubted = None
+            if run.rarest is not None and judges(column.corrector):
+                judged, doubted = leave_linked(run.evidence, judged)
             column.verdicts = run.policy.apply(run.evidence, judged)
             gaps = judge_gaps(column.corrector, run.evidence)
             column.gaps = gaps and run.policy.apply_to_gaps(run.evidence, gaps)
             kept_gaps = None if column.gaps is None else column.gaps.kept
-            column.rewriter = Rewriter(run.evidence, column.verdicts.kept, kept_gaps)
+            column.rewriter = Rewriter(run.evidence, column.verdicts.kept, kept_gaps, doubted)
     run.columns = columns
 
 

@@ -23,12 +23,20 @@ from dbgclean.pipeline.first_run import Compiling, start_compiling
 from dbgclean.pipeline.options import Options, policy_of
 from dbgclean.reads import InputGroup, ReadStatistics, iter_batches, plan_inputs
 from dbgclean.spectrum.histogram import Spectrum
+from dbgclean.spectrum.read_depths import ReadSample
 from dbgclean.spectrum.table import KmerTable
 
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
 
 __all__ = ["Column", "Run", "open_run", "sample_of"]
+
+# From this depth on the usual cutoffs hold.
+_DEEP = 15
+# Fitted depth below which one k-mer in 30 and more is seen once by chance.
+_RARE_IS_SUSPECT = 5.0
+_FULL_CUTOFF = 5
+_TWO_MOLECULES = 2
 
 
 @dataclass
@@ -86,6 +94,9 @@ class Run:
     tails
         Runs of G that reads end in, and their k-mers at ``correction_k``; None where they
         are not looked for.
+    sampled, modes
+        Some of the reads, and the depths around which they lie
+        (`dbgclean.spectrum.read_depths`).
     evidence
         None where no column edits reads.
     columns
@@ -107,6 +118,8 @@ class Run:
     spectrum: Spectrum | None = None
     threading_spectrum: Spectrum | None = None
     tails: TailCounter | None = None
+    sampled: ReadSample = field(default_factory=ReadSample)
+    modes: list[int] = field(default_factory=list)
     evidence: Evidence | None = None
     columns: dict[str, Column] = field(default_factory=dict)
     checked: Future[None] | None = None
@@ -140,6 +153,16 @@ class Run:
     def bases(self) -> int:
         """Bases read."""
         return sum(tally.bases for tally in self.statistics)
+
+    @property
+    def rarest(self) -> int | None:
+        """Depth of a mix's rarest member, where it is too shallow for the others' cutoffs."""
+        return self.modes[0] if len(self.modes) > 1 and self.modes[0] < _DEEP else None
+
+    @property
+    def depth_tells(self) -> bool:
+        """Whether the depth is known, and such that a k-mer seen once is suspect."""
+        return self.spectrum is not None and self.spectrum.peak >= _RARE_IS_SUSPECT
 
     def config(self) -> dict[str, Any]:
         """What decided the result, for the report."""
@@ -193,13 +216,14 @@ def sample_of(run: Run, spectrum: Spectrum) -> Sample:
     """What correctors are told of the run.
 
     k-mers of corrected reads stand by themselves from one below the upper cutoff by depth
-    (longer k-mers are seen less often than those that reads are threaded at); from the
-    lower one where the sample is shallow, or its depth so uneven that no spectrum fits.
+    (longer k-mers are seen less often than those that reads are threaded at). Where the
+    sample is shallow, a mix of depths, or so uneven that no spectrum fits, two molecules
+    are enough; without reads, which tell molecules, the lower cutoff.
     """
     spectrum = run.spectrum or spectrum
     upper, lower = depth_cutoffs(spectrum)
-    even = spectrum.fitted and upper > lower + 1
+    cutoff = _TWO_MOLECULES if run.groups else lower
+    if spectrum.fitted and run.rarest is None and upper > lower + 1 and upper >= _FULL_CUTOFF:
+        cutoff = upper - 1
     options = run.options
-    return Sample(
-        spectrum, upper - 1 if even else lower, options.threads, options.seed, options.model
-    )
+    return Sample(spectrum, cutoff, options.threads, options.seed, options.model)

@@ -161,7 +161,7 @@ def read_protected(path: str, reference: str) -> ProtectedList:
             "give the reference that the list was made on"
         )
         raise InputError(msg)
-    used = ProtectedList(path, found.kind, number, dict(sorted(found.unusable.items())), contigs)
+    used = ProtectedList(path, found.kind, number, dict(sorted((+found.unusable).items())), contigs)
     _tell(used)
     return used
 
@@ -248,6 +248,9 @@ def _read_bed(path: str) -> _Found:
             for number, line in enumerate(file, 1):
                 if line.strip() and not line.startswith(_SKIPPED_BED):
                     name, start, stop = _bed_line(path, number, line)
+                    if start == stop:
+                        found.unusable["of_no_length"] += 1
+                        continue
                     found.regions.setdefault(name, []).append((start, stop))
     except READ_ERRORS as error:
         msg = f"{path}: damaged after line {number:,} ({error}); get the file again"
@@ -267,10 +270,10 @@ def _bed_line(path: str, number: int, line: bytes) -> tuple[str, int, int]:
             "with '##fileformat=VCF') or a BED (contig, start, end)"
         )
         raise InputError(msg) from None
-    if not 0 <= start < stop:
+    if not 0 <= start <= stop:
         msg = (
             f"{path}: line {number:,} goes from {start} to {stop}; a BED region has "
-            "0 <= start < end"
+            "0 <= start <= end"
         )
         raise InputError(msg)
     return name, start, stop
@@ -321,8 +324,7 @@ def _contig(
             to += ["ACGT".index(inserted[i]) for i in places]
             allele += [number] * len(places)
         number += 1
-    for start, stop in regions:
-        _check_end(path, name, codes, start, stop)
+    regions = _on_contig(path, name, len(codes), regions, found.unusable)
     number += len(regions)
     order = np.argsort(np.asarray(position, np.int64), kind="stable")
     contig = ProtectedContig(
@@ -335,6 +337,21 @@ def _contig(
         np.asarray(regions, np.int64).reshape(-1, 2),
     )
     return contig, number
+
+
+def _on_contig(
+    path: str, name: str, length: int, regions: list[tuple[int, int]], unusable: Counter[str]
+) -> list[tuple[int, int]]:
+    """Regions clipped to their contig, with a word; those beyond it are counted."""
+    kept = [(start, min(stop, length)) for start, stop in regions if start < length]
+    unusable["beyond_the_contig"] += len(regions) - len(kept)
+    clipped = [region for region in regions if region[0] < length < region[1]]
+    if clipped:
+        logger.warning(
+            "%s: %s regions reach past the end of %s, which has %s bases: clipped",
+            path, f"{len(clipped):,}", name, f"{length:,}",
+        )  # fmt: skip
+    return kept
 
 
 def _check_ref(path: str, name: str, codes: np.ndarray, start: int, ref: str) -> None:

@@ -27,6 +27,7 @@ _HOME = {
     "print_summary": "terminal",
     "print_table": "terminal",
     "summary_table": "terminal",
+    "doubt_line": "words",
     "sentences": "words",
     "TruthCost": "cost",
     "new_junctions": "cost",

@@ -18,6 +18,7 @@ from dbgclean.report.plots import draw_plots
 from dbgclean.report.summary import sample_name
 from dbgclean.report.words import (
     chosen_column,
+    doubt_line,
     full,
     headlines,
     humanise,
@@ -177,6 +178,8 @@ def render_html(
         version=printable(report.get("version") or ""),
         k=(report.get("config") or {}).get("k") or (report.get("spectrum") or {}).get("k"),
         chosen=chosen_column(report),
+        doubt=doubt_line(report),
+        depths=_depth_facts(report),
         top_went=top_went,
         top_cost=top_cost,
         sentences=sentences(report),
@@ -196,6 +199,18 @@ def render_html(
         definitions=DEFINITIONS,
         citations=[(what, text.format(version=report.get("version"))) for what, text in CITATIONS],
     )
+
+
+def _depth_facts(report: Report) -> Facts:
+    """k-mers kept of those seen twice, by depth of the reads; nothing of one class alone."""
+    classes = (report.get("verdict") or {}).get("depth_classes") or []
+    facts = []
+    for one in classes:
+        if one["kmers_seen_twice"]:
+            span = f"{one['from']} to {one['to']}" if one["to"] else f"{one['from']} and more"
+            kept = f"{full(one['kmers_kept'])} of {full(one['kmers_seen_twice'])}"
+            facts.append((f"reads {span} deep", kept))
+    return facts if len(facts) > 1 else []
 
 
 def _value(value: object) -> str:

@@ -60,7 +60,7 @@ _LABELS = (
     ("others", "other alleles in the same reads"),
     ("copies", "copies of the k-mer in the region"),
     ("run", "length of the run or tandem repeat"),
-    ("depth_ratio", "depth over the region's median"),
+    ("depth_ratio", "depth over the region's usual"),
     ("normal_alt", "normal: fragments with the allele"),
     ("normal_depth", "normal: fragments over the place"),
 )

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 TAG = "dbgclean report"
-SCHEMA_VERSION = (0, 1)
+SCHEMA_VERSION = (0, 2)
 
 AMBIGUITY_KEYS = (
     "kmers",
@@ -56,6 +56,7 @@ _TOP = (
     "tag",
     "schema_version",
     "version",
+    "verdict",
     "config",
     "inputs",
     "spectrum",
@@ -65,6 +66,8 @@ _TOP = (
     "alleles",
     "truth",
 )
+# Since schema version 0.2.
+_ADDED = ("verdict",)
 _SPECTRUM = ("k", "distinct", "total", "fit", "histogram", "curve")
 _INPUT = ("files", "layout", "format", "reads", "bases")
 
@@ -78,6 +81,7 @@ def build_report(
     corrections: Mapping[str, Any] | None = None,
     abundance: Mapping[str, Any] | None = None,
     alleles: Mapping[str, Any] | None = None,
+    verdict: Mapping[str, Any] | None = None,
     truth: Mapping[str, Any] | None = None,
     version: str = __version__,
 ) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def build_report(
     ambiguity
         Column name (``raw`` first, then controls and correctors) to the counts of
         :data:`AMBIGUITY_KEYS`, and where truth is known to the cost.
-    spectrum, corrections, abundance, alleles, truth
+    spectrum, corrections, abundance, alleles, verdict, truth
         Further parts; ``None`` where a run has none. ``docs/report.md`` says what
         each holds.
 
@@ -114,6 +118,7 @@ def build_report(
         "tag": TAG,
         "schema_version": SCHEMA_VERSION,
         "version": version,
+        "verdict": verdict,
         "config": config,
         "inputs": [_ordered(group, _INPUT) for group in inputs],
         "spectrum": None if spectrum is None else _ordered(spectrum, _SPECTRUM),
@@ -140,7 +145,7 @@ def validate_report(report: Mapping[str, Any]) -> None:
     """
     if report.get("tag") != TAG:
         _fail("tag", report.get("tag"), repr(TAG))
-    if list(report) != list(_TOP):
+    if list(report) not in (list(_TOP), [key for key in _TOP if key not in _ADDED]):
         _fail("the keys", list(report), ", ".join(_TOP))
     if not isinstance(report["config"], dict):
         _fail("config", report["config"], "a mapping")
@@ -149,8 +154,8 @@ def validate_report(report: Mapping[str, Any]) -> None:
     _check_spectrum(report["spectrum"])
     for side, pairs in (report["abundance"] or {}).items():
         _check_rows(f"abundance.{side}", pairs, width=2)
-    for key in ("corrections", "alleles", "truth"):
-        if report[key] is not None and not isinstance(report[key], dict):
+    for key in ("verdict", "corrections", "alleles", "truth"):
+        if report.get(key) is not None and not isinstance(report[key], dict):
             _fail(key, report[key], "a mapping or None")
     for reason, count in ((report["corrections"] or {}).get("refused") or {}).items():
         _check_count(f"corrections.refused.{reason}", count)

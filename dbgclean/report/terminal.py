@@ -11,7 +11,16 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
-from dbgclean.report.words import Row, chosen_column, compact, full, printable, rows, sentences
+from dbgclean.report.words import (
+    Row,
+    chosen_column,
+    compact,
+    doubt_line,
+    full,
+    printable,
+    rows,
+    sentences,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,8 +55,10 @@ def ambiguity_table(columns: Mapping[str, Mapping[str, Any]], *, short: bool = F
 
 
 def print_summary(report: Mapping[str, Any], file: TextIO | None = None) -> None:
-    """Print the table and the sentences of a report to ``file`` (standard error)."""
+    """Print a report to ``file`` (standard error): doubts, the table and sentences."""
     file = sys.stderr if file is None else file
+    if doubt := doubt_line(report):
+        _write(file, doubt + "\n")
     print_table(lambda short: summary_table(report, short=short), file)
     text = "\n".join(textwrap.fill(line, _TEXT_WIDTH) for line in sentences(report))
     _write(file, text + "\n")

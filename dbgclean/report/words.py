@@ -16,6 +16,7 @@ __all__ = [
     "Row",
     "chosen_column",
     "compact",
+    "doubt_line",
     "full",
     "headlines",
     "humanise",
@@ -168,6 +169,13 @@ def _table(columns: Mapping[str, Mapping[str, Any]], wanted: tuple[tuple[str, st
         for key, label in wanted
     )
     return [row for row in found if any(value is not None for value in row.values)]
+
+
+def doubt_line(report: Report) -> str:
+    """Why the result is doubtful, in one line; empty where it is not."""
+    found = report.get("verdict") or {}
+    reasons = "; ".join(printable(reason) for reason in found.get("reasons") or ())
+    return f"Doubtful: {reasons}." if found.get("doubtful") else ""
 
 
 def headlines(report: Report) -> tuple[list[Headline], list[Headline]]:

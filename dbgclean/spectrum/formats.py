@@ -8,6 +8,7 @@ or a tab (``jellyfish dump -c``, ``kmc_tools transform ... dump``), compressed o
 A histogram is a tab-separated table of abundances with the fit in comment lines.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -29,6 +30,7 @@ from dbgclean.spectrum.kmers import BASE_CODES, canonical_kmers, check_k, revcom
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = [
+    "HIGHEST_COUNT",
     "kmer_text",
     "read_histogram",
     "read_kmer_fasta",
@@ -37,10 +39,14 @@ __all__ = [
     "write_text",
 ]
 
+logger = logging.getLogger(__name__)
+
+HIGHEST_COUNT = 2**32 - 1
+"""Abundances stop here."""
+
 _ROWS = 1 << 18
 _BLOCK = 1 << 24
 _DIGITS = 10  # of the highest abundance
-_SATURATED = 2**32 - 1
 _EACH_BYTE = np.uint64(0x0101010101010101)
 _FIT_FIELDS = ("valley", "peak", "half_peak", "error_rate", "genome_size", "depth")
 
@@ -169,7 +175,7 @@ def _parse_count(text: np.ndarray, first: int, end: int) -> int:
         if text[i] < 48 or text[i] > 57:
             return -1
         count = 10 * count + int(np.int64(text[i])) - 48
-        count = count if count < _SATURATED else _SATURATED
+        count = count if count < HIGHEST_COUNT else HIGHEST_COUNT
     return count
 
 
@@ -282,7 +288,13 @@ def read_kmer_fasta(path: str | os.PathLike[str]) -> KmerTable:
         raise InputError(msg) from error
     keys = np.concatenate([part[0] for part in parts])
     counts = np.concatenate([part[1] for part in parts])
-    return _table(keys, counts, k)
+    table = _table(keys, counts, k)
+    if highest := np.count_nonzero(table.counts == HIGHEST_COUNT):
+        logger.warning(
+            "%s: %s k-mers have an abundance of %s or more and count as that, the highest held",
+            path, f"{highest:,}", f"{HIGHEST_COUNT:,}",
+        )  # fmt: skip
+    return table
 
 
 def _complaint(path: str | os.PathLike[str], block: bytes, bad: int, lines: int, k: int) -> str:
@@ -302,7 +314,7 @@ def _table(keys: np.ndarray, counts: np.ndarray, k: int) -> KmerTable:
         keys, counts = keys[order], counts[order]
         starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
         sums = np.add.reduceat(counts, starts, dtype=np.uint64)
-        keys, counts = keys[starts], np.minimum(sums, _SATURATED).astype(np.uint32)
+        keys, counts = keys[starts], np.minimum(sums, HIGHEST_COUNT).astype(np.uint32)
     return KmerTable(k, keys, counts, np.zeros_like(counts), counts.copy())
 
 

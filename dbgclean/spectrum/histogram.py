@@ -49,6 +49,7 @@ _SMALLEST_SHARE = 0.6  # of the k-mers above the valley, in the coverage peaks
 _SMALLEST_SHARE_IF_FLAT = 0.3
 _CLOSE_FIT = 3.0  # mean squared residual that is still mostly chance
 _RELABEL = 0.3  # two-copy k-mers above this share mean that the peak is half the depth
+_SMALLEST_GENOME = 0.1  # of all that was read; the rest would be errors
 _CURVE_POINTS = 400
 
 
@@ -196,7 +197,12 @@ def _fitted(blank: Spectrum, bases: int | None) -> Spectrum:
         bins, model = best_model(blank.histogram, 2 * model.depth)
     valley = _valley(bins, model)
     reason = _objection(bins, model, valley, int(blank.histogram[valley:].sum()))
-    return _without_fit(blank, reason) if reason else _summary(blank, model, valley, bases)
+    if reason:
+        return _without_fit(blank, reason)
+    fit = _summary(blank, model, valley, bases)
+    if fit.genome_size * fit.peak < _SMALLEST_GENOME * blank.total:
+        return _without_fit(blank, "nearly everything is seen once: the depth is too low")
+    return fit
 
 
 def _valley(bins: Bins, model: Model) -> int:

@@ -1,9 +1,18 @@
-"""Which k-mers of one sorted set are in another: one pass over both."""
+"""Which k-mers of one sorted set are in another, as they are or but for a base."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 
-__all__ = ["rows_among"]
+from dbgclean.spectrum.kmers import revcomp
+
+if TYPE_CHECKING:
+    from dbgclean.spectrum.table import KmerTable
+
+__all__ = ["deepest_sibling", "rows_among"]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -39,3 +48,35 @@ def rows_among(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
         rows,
     )
     return rows
+
+
+def deepest_sibling(queries: np.ndarray, table: KmerTable) -> np.ndarray:
+    """Highest abundance among the k-mers that differ from each query in one base.
+
+    Parameters
+    ----------
+    queries : ndarray of uint64, (n,)
+        Canonical, of the table's k.
+
+    Returns
+    -------
+    ndarray of int64, (n,)
+        0 where the table has none.
+    """
+    deepest = np.zeros(len(queries), np.int64)
+    _deepest_sibling(queries, table.keys, table.counts, np.int64(table.k), deepest)
+    return deepest
+
+
+@numba.njit(cache=True, nogil=True)
+def _deepest_sibling(
+    queries: np.ndarray, keys: np.ndarray, counts: np.ndarray, k: np.int64, deepest: np.ndarray
+) -> None:
+    for i in range(queries.size):
+        for place in range(k):
+            for change in range(1, 4):
+                other = queries[i] ^ (np.uint64(change) << np.uint64(2 * place))
+                other = min(other, revcomp(other, k))
+                row = np.searchsorted(keys, other)
+                if row < keys.size and keys[row] == other:
+                    deepest[i] = max(deepest[i], np.int64(counts[row]))

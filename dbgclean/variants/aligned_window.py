@@ -25,6 +25,7 @@ from dbgclean.variants.local_graph import Arm, DeadEnd, find_arms, least_abundan
 from dbgclean.variants.path_graph import PathGraph, build_path_graph
 from dbgclean.variants.placement import Placement, place_reads, trim_poor_ends
 from dbgclean.variants.realignment import Choices, realign
+from dbgclean.variants.unknown_bases import fill_unknown
 
 if TYPE_CHECKING:
     from dbgclean.variants.region_reads import RegionReads
@@ -59,6 +60,8 @@ class AlignedWindow:
         int64 (n, 2, 4): reads over each base of the reference by strand and base shown.
     dead_ends
         Branches of the reads' graph that do not come back.
+    unknown
+        bool (n,): where the reference names no base, and the path has the reads'.
     """
 
     reads: RegionReads
@@ -70,6 +73,7 @@ class AlignedWindow:
     choices: Choices
     coverage: np.ndarray
     dead_ends: list[DeadEnd]
+    unknown: np.ndarray
 
     @cached_property
     def spans(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -78,8 +82,13 @@ class AlignedWindow:
 
     @property
     def reference(self) -> np.ndarray:
-        """Codes of the reference, uint8 (n,)."""
+        """Codes of the path, uint8 (n,)."""
         return self.path.codes
+
+    @property
+    def named(self) -> np.ndarray:
+        """Codes of the reference as it names them, uint8 (n,): 4 where it does not."""
+        return np.where(self.unknown, np.uint8(4), self.path.codes)
 
 
 def align_window(
@@ -99,7 +108,8 @@ def align_window(
     alleles
         To be tried whether or not these reads suggest them.
     """
-    path = build_path_graph(reference)
+    bases, unknown = fill_unknown(reference, reads, origin.start)
+    path = build_path_graph(bases)
     batch = reads.batch
     table = count_codes(batch.codes, batch.offsets, batch.quals, path.k, threads=threads)
     threaded = thread_batch(batch, path.graph, threads)
@@ -115,8 +125,9 @@ def align_window(
     trim_poor_ends(placement, path.codes)
     coverage = _coverage(placement, len(path.codes))
     return AlignedWindow(
-        reads, path, table, threaded.states, placement, clusters, choices, coverage, dead_ends
-    )
+        reads, path, table, threaded.states, placement, clusters, choices, coverage, dead_ends,
+        unknown,
+    )  # fmt: skip
 
 
 def _hints(reads: RegionReads, origin: Region) -> np.ndarray:

@@ -63,10 +63,14 @@ class AlleleTable:
         int64 (n,): supporting fragments whose base the aligner had clipped off.
     cycles
         int64 (n,): distinct places in the read (strand and cycle) among the support.
+    ref_cycles
+        float64 (n,): distinct places among as many fragments that show the reference.
     end_distance
         float64 (n,): mean distance in bases to the nearer end of the read.
     near_end
         int64 (n,): supporting fragments within 10 bases of a read's end.
+    ref_near_end
+        int64 (n,): the same of the fragments that show the reference.
     agreed, denied
         int64 (n,): fragments whose mate shows the same allele there, or another.
     others
@@ -77,7 +81,11 @@ class AlleleTable:
         int64 (n,): length in bases of the homopolymer or tandem repeat (two copies or
         more) that the allele stands in or next to; 1 where there is none.
     depth_ratio
-        float64 (n,): depth here over the median depth of the region.
+        float64 (n,): depth on the deeper side over the depth that most of the region has.
+    depth_tells
+        bool (n,): whether that depth counts copies: not of amplicons.
+    crowd
+        int64 (n,): other alleles within 250 bases that a tenth of the fragments show.
     expected
         float64 (n,): fragments that errors of this kind let expect here.
     likelihood
@@ -131,14 +139,18 @@ class AlleleTable:
     mapped_nowhere_else: np.ndarray
     clipped: np.ndarray
     cycles: np.ndarray
+    ref_cycles: np.ndarray
     end_distance: np.ndarray
     near_end: np.ndarray
+    ref_near_end: np.ndarray
     agreed: np.ndarray
     denied: np.ndarray
     others: np.ndarray
     copies: np.ndarray
     run: np.ndarray
     depth_ratio: np.ndarray
+    depth_tells: np.ndarray
+    crowd: np.ndarray
     expected: np.ndarray
     likelihood: np.ndarray
     posterior: np.ndarray
@@ -197,13 +209,15 @@ class AlleleTable:
 _COLUMNS = tuple(f.name for f in fields(AlleleTable) if f.name != "contigs")
 _FLOATS = (
     "quality", "best_quality", "mapping_quality", "ref_mapping_quality", "end_distance",
-    "others", "depth_ratio", "expected", "likelihood", "genotype_likelihoods", "quality_score",
+    "others", "depth_ratio", "ref_cycles", "expected", "likelihood", "genotype_likelihoods",
+    "quality_score",
 )  # fmt: skip
 _TEXTS = ("ref", "alt", "genotype", "filters", "reasons", "origin", "arms")
 _DTYPES: dict[str, type] = {
     **dict.fromkeys(_FLOATS, np.float64),
     **dict.fromkeys(_TEXTS, object),
     "contig": np.int32,
+    "depth_tells": bool,
     "kind": np.uint8,
     "posterior": np.float32,
     "verdict": np.uint8,
@@ -219,6 +233,7 @@ _EMPTY: dict[str, float | str] = {
     "normal_depth": -1,
     "run": 1,
     "copies": 1,
+    "depth_tells": True,
 }
 
 

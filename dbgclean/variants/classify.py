@@ -33,10 +33,17 @@ from dbgclean.variants.genotype import (
     genotype_likelihoods,
     genotype_posteriors,
 )
+from dbgclean.variants.origins import with_origins
 from dbgclean.variants.phase import Phase, copies_shown, phase_alleles
-from dbgclean.variants.reasons import explain, explain_origins
-from dbgclean.variants.signs import FILTERS, Rules, Signs, find_signs, on_both_copies
-from dbgclean.variants.somatic import ORIGINS, judge_origins
+from dbgclean.variants.reasons import explain
+from dbgclean.variants.signs import (
+    FILTERS,
+    MOST_QUALITY,
+    Rules,
+    Signs,
+    find_signs,
+    on_both_copies,
+)
 
 __all__ = ["FILTERS", "Rules", "classify"]
 
@@ -53,9 +60,6 @@ _SURELY_NOT_REFERENCE = -2.0
 _LIKELIER = 0.5
 # log10 of P(no variant) that neither the corrector nor its ratio goes below.
 _LEAST_WRONG = -6.0
-# Where a sign that the corrector does not see speaks against it, the quality is at most
-# that of P(variant) one half, one tenth and one twentieth; otherwise it ends here.
-_MOST_QUALITY = {VARIANT: 999.0, UNDECIDED: 3.01, REPEAT: 0.46, ERROR: 0.22}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,7 +141,7 @@ def classify(
         filters=_filters(table, klass, calls.signs, rules),
     )
     table = replace(table, reasons=explain(table, calls.signs, shown, rules))
-    return _with_origins(table) if somatic else table
+    return with_origins(table, rules) if somatic else table
 
 
 def _call(table: AlleleTable, signs: Signs, shown: np.ndarray | None, rules: Rules) -> _Calls:
@@ -177,7 +181,11 @@ def _genotypes(
         shown,
     )
     best = best_genotype(likelihoods)
-    share = np.where(table.kind == _SNV, _SHARE_OF_BASE, _SHARE_OF_GAP)
+    # Reads with several differences are mapped and laid less readily, as those with gaps are;
+    # so are misplaced ones, which the corrector does not believe.
+    cluster = (table.others >= rules.others) & (table.verdict != verdicts.ERROR)
+    plain = (table.kind == _SNV) & ~cluster
+    share = np.where(plain, _SHARE_OF_BASE, _SHARE_OF_GAP)
     enough = fits_one_copy(alt, alt + other, share) >= rules.one_copy_risk
     log_reference = genotype_posteriors(likelihoods)[:, REFERENCE]
     of_a_copy = (best == HOMOZYGOUS) | ((best == HETEROZYGOUS) & enough)
@@ -190,16 +198,17 @@ def _classes(table: AlleleTable, signs: Signs, genotypes: _Genotypes, rules: Rul
     """See the module: what is believed is a variant unless signs speak against it.
 
     One sign of an artefact leaves a real verdict undecided, two outweigh it; without that
-    verdict one is enough. At the fraction of a copy, two signs of a repeat make one; at
-    others one does, for there the alleles of other copies are what is to be expected.
+    verdict one is enough. At the fraction of a copy, two signs of a repeat make one, if any
+    says that there is another place: a haplotype of several alleles is what a copy has. At
+    other fractions one does, for there the alleles of other copies are to be expected.
     """
     real = _real(table, signs, rules)
-    artefacts, repeats = signs.artefacts, signs.repeats
+    artefacts, places, repeats = signs.artefacts, signs.places, signs.repeats
     # A genotype overrules the corrector only where nothing else takes its side: no error
     # explains an allele that all fragments show, but noise piles up to that of one copy.
     one_copy = genotypes.of_a_copy & (genotypes.best == HETEROZYGOUS)
-    one_strand = np.minimum(table.alt_forward, table.alt_reverse) == 0
-    doubted = one_copy & ((artefacts + repeats == 1) | one_strand)
+    one_strand = (np.minimum(table.alt_forward, table.alt_reverse) == 0) & ~signs.one_way
+    doubted = one_copy & ((artefacts + places == 1) | one_strand)
     believed = real | (genotypes.of_a_copy & ~doubted)
     klass = np.full(len(table), ERROR, np.uint8)
     # Of gaps a verdict asks for more than P(real): what only lacks fragments is open.
@@ -211,12 +220,27 @@ def _classes(table: AlleleTable, signs: Signs, genotypes: _Genotypes, rules: Rul
     klass[believed & (few | (table.kind == _TIP))] = UNDECIDED
     klass[believed & (artefacts == 1) & real] = UNDECIDED
     klass[believed & (artefacts >= 1 + real)] = ERROR
-    # Amplicons are deep without being copies, and reads are longer than the k-mers that
+    # Places may be deep without being copies, and reads are longer than the k-mers that
     # stand twice: neither tells by itself.
     weak = (signs.too_deep ^ signs.several_copies) & (repeats == 1)
-    repeated = np.where(genotypes.of_a_copy, repeats > 1, (repeats > 0) & ~weak)
+    of_a_copy = (places > 0) & (places + signs.company > 1)
+    repeated = np.where(genotypes.of_a_copy, of_a_copy, (repeats > 0) & ~weak)
+    if rules.own_consensus:
+        repeated |= genotypes.of_a_copy & (genotypes.best == HOMOZYGOUS)
     klass[believed & repeated & (klass != ERROR)] = REPEAT
+    klass[(klass == ERROR) & _frequent(table, signs, rules)] = UNDECIDED
     return klass
+
+
+def _frequent(table: AlleleTable, signs: Signs, rules: Rules) -> np.ndarray:
+    """Is it shown by so many that no error explains it? bool (n,).
+
+    One that stands on one strand alone, where the other fragments are on both, may be.
+    """
+    many = table.alt_fragments >= rules.frequent_fraction * table.depth
+    alone = np.minimum(table.alt_forward, table.alt_reverse) == 0
+    on_both = np.minimum(table.ref_forward, table.ref_reverse) > 0
+    return many & (table.depth >= rules.frequent_depth) & ~(alone & on_both & signs.one_strand)
 
 
 def _real(table: AlleleTable, signs: Signs, rules: Rules) -> np.ndarray:
@@ -236,17 +260,19 @@ def _excess_ratio(table: AlleleTable, signs: Signs, rules: Rules) -> np.ndarray:
     Where the corrector does not deny, support on both strands is enough. Where it denies
     (it was trained on some hundred fragments and knows nothing of ten thousand), there has
     to be no sign of anything else: good bases, several places in the read, even strands.
+    Each is measured against the reference's fragments: those of amplicons begin at few
+    places and may all go one way.
     """
     n = table.alt_fragments
     both_strands = (table.alt_forward > 0) & (table.alt_reverse > 0)
-    several = both_strands & (n >= rules.several)
-    clean = several & (signs.artefacts + signs.repeats == 0) & ~signs.uneven_strands
+    many = n >= rules.several
+    clean = many & (signs.artefacts + signs.repeats == 0) & ~signs.uneven_strands
     # Errors are among the support, and their bases are poor: as many as are to be expected.
     poor = table.low_quality - np.nan_to_num(table.expected)
-    clean &= (table.cycles >= rules.several_places) & (poor <= rules.few_poor * n)
+    clean &= ~signs.few_places & (poor <= rules.few_poor * n)
     needed = np.full(len(table), np.inf)
-    needed[(table.verdict == verdicts.ERROR) & clean] = rules.beyond_doubt
-    needed[(table.verdict != verdicts.ERROR) & several] = rules.likelihood
+    needed[clean] = rules.beyond_doubt
+    needed[(table.verdict != verdicts.ERROR) & both_strands & many] = rules.likelihood
     return np.nan_to_num(table.likelihood, nan=-np.inf) - needed
 
 
@@ -319,8 +345,8 @@ def _quality_scores(table: AlleleTable, calls: _Calls, rules: Rules) -> np.ndarr
     wrong = np.minimum(wrong, np.maximum(by_ratio, _LEAST_WRONG))
     believed = genotypes.of_a_copy | _real(table, calls.signs, rules)
     believed |= (table.verdict != verdicts.REAL) & (table.posterior > _LIKELIER)
-    most = np.array([_MOST_QUALITY[k] for k in range(len(_MOST_QUALITY))])[calls.klass]
-    return np.clip(-10 * wrong, 0, np.where(believed, most, _MOST_QUALITY[VARIANT])) + 0.0
+    most = np.array([MOST_QUALITY[k] for k in range(len(MOST_QUALITY))])[calls.klass]
+    return np.clip(-10 * wrong, 0, np.where(believed, most, MOST_QUALITY[VARIANT])) + 0.0
 
 
 def _filters(table: AlleleTable, klass: np.ndarray, signs: Signs, rules: Rules) -> np.ndarray:
@@ -354,36 +380,3 @@ def _filters(table: AlleleTable, klass: np.ndarray, signs: Signs, rules: Rules) 
             known[flags] = tuple(name for name, flag in zip(FILTERS, flags, strict=True) if flag)
         result[row] = known[flags]
     return result
-
-
-def _with_origins(table: AlleleTable) -> AlleleTable:
-    """Somatic, germline, error or undecided.
-
-    Somatic is only what the tumour itself shows to be a variant. What is no more frequent
-    in the tumour than in the normal, and too rare there for an allele, is an error in both.
-    """
-    origins = judge_origins(
-        table.alt_fragments, table.depth, table.normal_alt, table.normal_depth, table.expected
-    )
-    words = explain_origins(table, origins)
-    origin = np.array(ORIGINS, object)[origins.origin]
-    doubted = (table.klass != VARIANT) & (origin != "germline")
-    origin[doubted] = np.where(table.klass[doubted] == ERROR, "error", "undecided")
-    recurring = (table.klass == VARIANT) & (origin == "error")
-    reasons, filters = table.reasons.copy(), table.filters.copy()
-    for row, word in enumerate(words):
-        reasons[row] = (*table.reasons[row], word)
-    for row in np.flatnonzero(recurring).tolist():
-        filters[row] = ("NotReal", "InNormal")
-    score = np.minimum(table.quality_score, _MOST_QUALITY[ERROR])
-    return replace(
-        table,
-        origin=origin,
-        reasons=reasons,
-        filters=filters,
-        klass=np.where(recurring, ERROR, table.klass).astype(np.uint8),
-        zygosity=np.where(recurring, 0, table.zygosity).astype(np.uint8),
-        genotype=np.where(recurring, "0/0", table.genotype),
-        phase_set=np.where(recurring, 0, table.phase_set),
-        quality_score=np.where(recurring, score, table.quality_score),
-    )

@@ -13,13 +13,13 @@ import numpy as np
 from dbgclean.graph.cleaning import classical_clean
 from dbgclean.graph.compaction import compact
 from dbgclean.spectrum.counting import count_codes
-from dbgclean.spectrum.kmers import canonical_kmers, decode
+from dbgclean.spectrum.kmers import canonical_kmers, decode, encode
 from dbgclean.variants.path_graph import reference_kmers
 
 if TYPE_CHECKING:
     from dbgclean.variants.region_reads import RegionReads
 
-__all__ = ["consensus"]
+__all__ = ["consensus", "nearest_contig"]
 
 _K = 31
 # k-mers below this share of the median (weighted by abundance) take no part.
@@ -67,6 +67,31 @@ def consensus(reads: RegionReads, *, k: int = _K, threads: int = 1) -> list[tupl
         found.append((place(canonical[[0, -1]]), decode(own)))
     found.sort()
     return [(f"bubble-contig-{i}", bases) for i, (_, bases) in enumerate(found, 1)]
+
+
+def nearest_contig(
+    reads: RegionReads, contigs: list[tuple[str, str]], *, k: int = _K
+) -> np.ndarray:
+    """The contig that most k-mers of each read stand on, int64 (n,).
+
+    Copies of a repeat are contigs of their own: laid along another's, their reads would
+    show all that the copies differ in. Reads without a k-mer of any go with the first.
+    """
+    found = [canonical_kmers(reference_kmers(encode(bases), k)[0], k) for _, bases in contigs]
+    owner = np.repeat(np.arange(len(contigs)), [len(kmers) for kmers in found])
+    keys, first, count = np.unique(np.concatenate(found), return_index=True, return_counts=True)
+    keys, owner = keys[count == 1], owner[first[count == 1]]
+    offsets = reads.batch.offsets
+    kmers, valid = reference_kmers(reads.batch.codes, k)
+    read = np.repeat(np.arange(len(reads)), np.diff(offsets))[: len(kmers)]
+    valid &= np.arange(len(kmers)) + k <= offsets[read + 1]
+    mine = canonical_kmers(kmers, k)
+    row = np.minimum(np.searchsorted(keys, mine), max(0, len(keys) - 1))
+    votes = np.zeros((len(reads), len(contigs)), np.int64)
+    if len(keys):
+        valid &= keys[row] == mine
+        np.add.at(votes, (read[valid], owner[row[valid]]), 1)
+    return votes.argmax(1)
 
 
 def _along_reference(reads: RegionReads) -> np.ndarray:

@@ -19,7 +19,7 @@ from dbgclean.variants.aligned_window import AlignedWindow, align_window, gaps_o
 from dbgclean.variants.allele_table import KINDS, AlleleTable
 from dbgclean.variants.consensus import consensus
 from dbgclean.variants.gap_observations import observe_gaps
-from dbgclean.variants.haplotypes import Allele
+from dbgclean.variants.haplotypes import Allele, rightmost
 from dbgclean.variants.judgement import judge_window
 from dbgclean.variants.observations import (
     ALT,
@@ -113,10 +113,11 @@ def gather_window(
         stays, however rare: see `dbgclean.variants.classify.Rules`.
     """
     window = align_window(reads, reference, origin, threads=threads)
+    named = window.named
     start, end = core.start - origin.start, core.end - origin.start
     alleles, events = _alleles(window, start, end)
     tips = frozenset(tip_alleles(window.dead_ends, start, end)) - set(alleles)
-    alleles = sorted([*alleles, *tips], key=lambda a: _spelled(window.reference, a))
+    alleles = sorted([*alleles, *tips], key=lambda a: _spelled(named, a))
     table = _count(window, alleles, events, origin, tips)
     keep = table.alt_fragments > 0
     table, alleles = table.select(keep), [alleles[i] for i in np.flatnonzero(keep)]
@@ -180,8 +181,24 @@ def _alleles(
     tried = {a for haplotype in window.clusters.alleles for a in haplotype}
     gaps = {a for a in tried if not a.alt or a.start == a.end} | set(events)
     alleles += [a for a in gaps if start <= _vcf_place(a) < end and a.start > 0]
-    spelled = {a: _spelled(window.reference, a) for a in alleles}
+    named = window.named
+    # Where the reference names no base there is nothing to differ from, for a gap nowhere
+    # that it may be moved to.
+    unknown = np.flatnonzero(window.unknown)
+    spelled = {
+        a: _spelled(named, a)
+        for a in alleles
+        if not len(unknown) or not _touches(window.reference, a, unknown)
+    }
+    alleles = list(spelled)
     return sorted(alleles, key=lambda a: spelled[a]), events
+
+
+def _touches(reference: np.ndarray, allele: Allele, places: np.ndarray) -> bool:
+    """Whether an allele lies on one of the sorted places, or a gap could be moved there."""
+    end = allele.end if allele.is_substitution else max(allele.end, rightmost(reference, allele))
+    first, last = np.searchsorted(places, [allele.start, end])
+    return bool(last > first)
 
 
 def _vcf_place(allele: Allele) -> int:
@@ -277,11 +294,13 @@ def _describe(
     tips: Collection[Allele],
 ) -> None:
     """Fill what an allele is and what the reference is like around it."""
-    reference = window.reference
+    reference = window.named
     runs = repeat_runs(reference)
     depth = fragment_depth(window.spans, window.reads.pairs, len(reference))
     median = float(np.median(depth[depth > 0])) if (depth > 0).any() else 1.0
     copies = _copies(window)
+    # What the depth of a region tells, a window by itself does not know.
+    table.depth_tells[:] = False
     for row, allele in enumerate(alleles):
         place, table.ref[row], table.alt[row] = _spelled(reference, allele)
         table.position[row] = origin.start + place

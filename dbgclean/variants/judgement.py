@@ -11,6 +11,7 @@ from dbgclean.correct.gap_verdicts import judge_gaps
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.correct.verdicts import Verdicts
 from dbgclean.evidence.alternatives import LOW_QUALITY, pool_edits
+from dbgclean.evidence.changes import DELETE, INSERT, OtherChanges, other_changes
 from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
 from dbgclean.evidence.gap_alternatives import (
     GapAlternatives,
@@ -18,7 +19,7 @@ from dbgclean.evidence.gap_alternatives import (
     describe_batch,
     gap_likelihood,
 )
-from dbgclean.evidence.gather import DELETE, INSERT, Evidence, OtherChanges, other_changes
+from dbgclean.evidence.gather import Evidence, second_look
 from dbgclean.evidence.sample import describe_sample
 from dbgclean.evidence.threading import (
     CLEAN,
@@ -154,13 +155,16 @@ def _gather(
         low_share=profile[:, :LOW_QUALITY].sum() / on_path,
         has_qualities=window.reads.batch.quals is not None,
     )
+    paired = any(batch.paired for batch in parts.batches)
+    pooled, explained = second_look(pooled, all_edits, parts.batches, context, length, paired)
     gaps = collector.pool(length / max(1.0, length - window.path.k + 1), peak, _COMMON)
     all_changes = OtherChanges.concatenate(changes)
     gaps, gap_of = _gaps_of_alleles(window, gaps, all_changes, table, alleles, events)
     reads = _read_states(states)
     return Evidence(
-        pooled, all_edits.without_windows(), all_changes, reads, context, gaps=gaps
-    ), gap_of
+        pooled, all_edits.without_windows(), all_changes, reads, context, gaps=gaps,
+        explained=explained,
+    ), gap_of  # fmt: skip
 
 
 def _read_states(states: np.ndarray) -> dict[str, int]:
@@ -221,7 +225,7 @@ def _carry_substitutions(
     chosen = order[np.unique(pairs[order, 0], return_index=True)[1]]
     rows = np.array([wanted[int(name)] for name in names[pairs[chosen, 0]]], np.int64)
     alternative = pairs[chosen, 1]
-    table.likelihood[rows] = pooled.likelihood[alternative]
+    table.likelihood[rows] = pooled.odds[alternative]
     table.expected[rows] = pooled.expected[alternative]
     table.posterior[rows] = verdicts.posterior[alternative]
     table.verdict[rows] = verdicts.verdict[alternative]

@@ -28,7 +28,7 @@ _GAPS = ("insertion", "deletion")
 _COLUMNS = (
     "kind", "alt_forward", "alt_reverse", "ref_forward", "ref_reverse", "depth", "quality",
     "low_quality", "mapping_quality", "ref_mapping_quality", "mapped_nowhere_else", "near_end",
-    "denied", "others", "copies", "run", "depth_ratio", "expected", "posterior", "klass",
+    "denied", "others", "copies", "run", "depth_ratio", "crowd", "expected", "posterior", "klass",
     "zygosity", "genotype", "alt_fragments",
     "verdict", "likelihood",
 )  # fmt: skip
@@ -159,6 +159,8 @@ def _repeats(c: _Lists, i: int) -> Iterator[str]:
         yield f"in a tandem repeat of {c['run'][i]} bases"
     if c["too_deep"][i]:
         yield f"depth {c['depth_ratio'][i]:.1f} times the region's"
+    if c["crowded_and_deep"][i]:
+        yield f"{c['crowd'][i]} other alleles within 250 bases"
     if c["many_others"][i]:
         yield f"the reads show {c['others'][i]:.1f} other alleles each"
 

@@ -19,6 +19,10 @@ from dbgclean.reads.compression import detect_compression, read_head
 
 __all__ = ["Reference"]
 
+# Of each letter that stands for several bases the first of them in the alphabet, as VCF 4.3
+# (1.6.1.4) has it; N stands for any, and is left.
+_FIRST = str.maketrans("URYSWKMBDHV", "TACCAGACAAA")
+
 logger = logging.getLogger(__name__)
 
 _BGZF_EXTRA = b"BC\x02\x00"
@@ -90,7 +94,9 @@ class Reference:
         return fai, gzi
 
     def fetch(self, contig: str, start: int, end: int) -> str:
-        """Bases of ``contig`` from ``start`` to ``end``, upper case.
+        """Bases of ``contig`` from ``start`` to ``end``: upper case, A, C, G, T and N.
+
+        A letter that stands for several bases is the first of them (VCF 4.3, 1.6.1.4).
 
         Parameters
         ----------
@@ -102,6 +108,17 @@ class Reference:
         InputError
             If there is no such contig, or the file is damaged there.
         """
+        return self._letters(contig, start, end).translate(_FIRST)
+
+    def count_unnamed(self, contig: str, start: int, end: int) -> tuple[int, int]:
+        """Letters from ``start`` to ``end`` that stand for several bases, and those for any."""
+        letters = self._letters(contig, start, end)
+        plain = sum(map(letters.count, "ACGTU"))
+        several = sum(map(letters.count, "RYSWKMBDHV"))
+        return several, len(letters) - plain - several
+
+    def _letters(self, contig: str, start: int, end: int) -> str:
+        """As the file has them, in upper case."""
         if contig not in self.lengths:
             raise self._missing(contig)
         start, end = max(0, start), min(end, self.lengths[contig])

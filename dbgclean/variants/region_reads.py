@@ -55,6 +55,9 @@ class RegionReads:
         clipped ends.
     clip_left, clip_right
         int32 (n,): soft-clipped bases at the left and right end, as the reference runs.
+    cut_left, cut_right
+        int32 (n,): clipped bases that were taken off (`dbgclean.variants.clipping`), which
+        ``clip_left`` and ``clip_right`` no longer count.
     pairs
         Whole pairs at the front.
     statistics
@@ -70,6 +73,8 @@ class RegionReads:
     end: np.ndarray
     clip_left: np.ndarray
     clip_right: np.ndarray
+    cut_left: np.ndarray
+    cut_right: np.ndarray
     pairs: int
     statistics: dict[str, int] = field(default_factory=dict)
 
@@ -96,6 +101,8 @@ _PER_READ = (
     "end",
     "clip_left",
     "clip_right",
+    "cut_left",
+    "cut_right",
 )
 
 
@@ -157,7 +164,7 @@ class _Sieve:
 
 def survey_region(
     alignments: Alignments, region: Region, *, min_mapping_quality: int = 0, bin_size: int = 100
-) -> tuple[dict[str, int], np.ndarray]:
+) -> tuple[dict[str, int], np.ndarray, float]:
     """Count the records of a region, and where its bases lie, without keeping any.
 
     Parameters
@@ -174,16 +181,24 @@ def survey_region(
     weights
         int64 (bins,): bases of the region under alignments of the kept reads, by bin;
         the last bin may be a short one.
+    spread
+        Distinct 5' ends of reads over those that as many reads at random would have: about
+        1 of sheared molecules, far below of amplicons, which begin at their primers.
     """
     sieve = _Sieve(alignments.path, min_mapping_quality)
     bins = -(-len(region) // bin_size)
     # Whole bins under an alignment as steps up and down, less what its ends leave open.
     steps, open_ends = np.zeros(bins + 1, np.int64), np.zeros(bins, np.int64)
+    begun = np.zeros((2, len(region)), np.int32)
     kept = 0
     records = sieve.kept(alignments.records(region))
     while chunk := list(islice(records, _CHUNK)):
         starts = np.array([record.reference_start for record in chunk], np.int64)
         ends = np.array([record.reference_end for record in chunk], np.int64)
+        turned = np.array([record.is_reverse for record in chunk], np.int64)
+        first_read = np.where(turned == 1, ends - 1, starts) - region.start
+        inside = (first_read >= 0) & (first_read < len(region))
+        np.add.at(begun, (turned[inside], first_read[inside]), 1)
         starts = np.maximum(starts - region.start, 0)
         ends = np.minimum(ends - region.start, len(region))
         first, last = starts // bin_size, (ends - 1) // bin_size
@@ -192,7 +207,11 @@ def survey_region(
         np.add.at(open_ends, first, starts - first * bin_size)
         np.add.at(open_ends, last, (last + 1) * bin_size - ends)
         kept += len(chunk)
-    return sieve.statistics(kept), np.cumsum(steps)[:-1] - open_ends
+    weights = np.cumsum(steps)[:-1] - open_ends
+    places = 2 * bin_size * max(1, int(np.count_nonzero(weights)))
+    expected = places * (1 - np.exp(-begun.sum() / places))
+    spread = float(np.count_nonzero(begun) / expected) if begun.any() else 1.0
+    return sieve.statistics(kept), weights, spread
 
 
 def fetch_reads(
@@ -241,6 +260,8 @@ def fetch_reads(
         end=found["end"],
         clip_left=found["clip_left"],
         clip_right=(np.diff(batch.offsets) - found["clip_end"]).astype(np.int32),
+        cut_left=np.zeros(len(fragment), np.int32),
+        cut_right=np.zeros(len(fragment), np.int32),
         pairs=0,
         statistics={**statistics, "pairs": pairs},
     )

@@ -6,7 +6,9 @@ person reads or writes them, as in samtools.
 
 from __future__ import annotations
 
+import logging
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +18,8 @@ from dbgclean.errors import InputError, UsageError
 from dbgclean.reads.compression import READ_ERRORS, open_bytes
 
 __all__ = ["Region", "Window", "cut_windows", "parse_regions"]
+
+logger = logging.getLogger(__name__)
 
 _SPAN = re.compile(r"(?P<first>[\d,]+)(?:(?P<dash>-)(?P<last>[\d,]+)?)?")
 _SKIPPED_BED = (b"#", b"track", b"browser")
@@ -66,7 +70,10 @@ class Window:
 
 
 def parse_regions(
-    texts: Sequence[str], bed: str | None, contigs: Mapping[str, int]
+    texts: Sequence[str],
+    bed: str | None,
+    contigs: Mapping[str, int],
+    counts: Counter[str] | None = None,
 ) -> list[Region]:
     """Regions from the command line and a BED file, in the order of the header.
 
@@ -79,23 +86,29 @@ def parse_regions(
         BED file, plain or compressed: contig, start and end, 0-based and half open.
     contigs
         Lengths by name, of the alignments' header.
+    counts
+        Filled with how many regions were ``clipped``, lay ``beyond_the_contig`` or were
+        ``of_no_length``.
 
     Returns
     -------
     list of Region
-        Sorted; what overlaps or touches is one region.
+        Sorted; what overlaps or touches is one region. What reaches past the end of its
+        contig is clipped, as samtools and bedtools do, what lies beyond it and lines of a
+        BED that hold no base are skipped; either is said.
 
     Raises
     ------
     UsageError
         If a text is no region.
     InputError
-        If a contig is unknown, a region leaves its contig, or the BED file is missing,
-        damaged, empty or no BED.
+        If a contig is unknown, no region is left, or the BED file is missing, damaged,
+        empty or no BED.
     """
-    regions = [_parse(text, contigs) for text in texts]
+    asked = [_parse(text, contigs) for text in texts]
     if bed is not None:
-        regions += _read_bed(bed, contigs)
+        asked += _read_bed(bed, contigs)
+    regions = _on_contigs(asked, contigs, Counter() if counts is None else counts)
     rank = {name: place for place, name in enumerate(contigs)}
     regions.sort(key=lambda region: (rank[region.contig], region.start, region.end))
     merged: list[Region] = []
@@ -129,7 +142,8 @@ def _parse(text: str, contigs: Mapping[str, int]) -> Region:
     if first < 1 or (match["last"] and last < first):
         msg = f"region {text!r}: positions count from 1, and FROM may not be above TO"
         raise UsageError(msg)
-    return _within(where, Region(name, first - 1, last), contigs)
+    # From a place beyond the end to the end there is nothing: what was asked for is named.
+    return Region(name, first - 1, max(last, first))
 
 
 def _number(digits: str) -> int:
@@ -145,16 +159,41 @@ def _unknown(where: str, name: str, contigs: Mapping[str, int]) -> InputError:
     )
 
 
-def _within(where: str, region: Region, contigs: Mapping[str, int]) -> Region:
-    """The region, if it lies on its contig."""
-    length = contigs[region.contig]
-    if region.start >= length or region.end > length:
+def _on_contigs(
+    asked: list[Region], contigs: Mapping[str, int], counts: Counter[str]
+) -> list[Region]:
+    """What of the regions lies on their contigs and holds a base; the rest is counted and said."""
+    known = {"of_no_length": "hold no base: skipped",
+             "beyond_the_contig": "lie beyond the end of their contig: skipped",
+             "clipped": "reach past the end of their contig: clipped"}  # fmt: skip
+    first: dict[str, Region] = {}
+    regions = []
+    for region in asked:
+        length = contigs[region.contig]
+        why = ""
+        if not len(region):
+            why = "of_no_length"
+        elif region.start >= length:
+            why = "beyond_the_contig"
+        elif region.end > length:
+            why = "clipped"
+        if why:
+            first.setdefault(why, region)
+            counts[why] += 1
+        if why in ("", "clipped"):
+            regions.append(Region(region.contig, region.start, min(region.end, length)))
+    if not regions and (lost := first.get("beyond_the_contig")) is not None:
         msg = (
-            f"{where}: beyond the end of {region.contig}, which has {length:,} bases; "
-            "give a region on it"
+            f"region {lost}: beyond the end of {lost.contig}, which has "
+            f"{contigs[lost.contig]:,} bases; give a region on it"
         )
         raise InputError(msg)
-    return region
+    for why, region in first.items():
+        logger.warning(
+            "%s of the regions %s (%s%s)", f"{counts[why]:,}", known[why], region,
+            f", of {contigs[region.contig]:,} bases" if why != "of_no_length" else "",
+        )  # fmt: skip
+    return regions
 
 
 def _read_bed(path: str, contigs: Mapping[str, int]) -> list[Region]:
@@ -169,7 +208,7 @@ def _read_bed(path: str, contigs: Mapping[str, int]) -> list[Region]:
         reason = getattr(error, "strerror", None) or f"damaged after line {number:,}"
         msg = f"{path}: the BED file cannot be read: {reason}; check the path and the file"
         raise InputError(msg) from error
-    if not regions:
+    if not any(map(len, regions)):
         msg = f"{path}: holds no region; give a BED with contig, start and end on each line"
         raise InputError(msg)
     return regions
@@ -184,12 +223,12 @@ def _bed_line(path: str, number: int, line: bytes, contigs: Mapping[str, int]) -
         text = line.strip()[:40].decode("ascii", "replace")
         msg = f"{where} is {text!r}, no BED region; give contig, start and end"
         raise InputError(msg) from None
-    if not 0 <= start < end:
-        msg = f"{where} goes from {start} to {end}; a BED region has 0 <= start < end"
+    if not 0 <= start <= end:
+        msg = f"{where} goes from {start} to {end}; a BED region has 0 <= start <= end"
         raise InputError(msg)
     if name not in contigs:
         raise _unknown(where, name, contigs)
-    return _within(where, Region(name, start, end), contigs)
+    return Region(name, start, end)
 
 
 def cut_windows(

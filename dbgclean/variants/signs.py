@@ -12,11 +12,18 @@ import numpy as np
 from scipy import stats
 
 from dbgclean.correct.verdicts import LIKELIHOOD_REAL
-from dbgclean.variants.allele_table import KINDS, AlleleTable
+from dbgclean.variants.allele_table import (
+    ERROR,
+    KINDS,
+    REPEAT,
+    UNDECIDED,
+    VARIANT,
+    AlleleTable,
+)
 from dbgclean.variants.phase import WRONG
 from dbgclean.variants.tables import strand_bias
 
-__all__ = ["FILTERS", "Rules", "Signs", "find_signs", "on_both_copies"]
+__all__ = ["FILTERS", "MOST_QUALITY", "Rules", "Signs", "find_signs", "on_both_copies"]
 
 FILTERS = {
     "NotReal": "The corrector takes it for a sequencing error",
@@ -37,6 +44,10 @@ FILTERS = {
 }
 """Names for a VCF's FILTER, and what they mean; a variant has none."""
 
+MOST_QUALITY = {VARIANT: 999.0, UNDECIDED: 3.01, REPEAT: 0.46, ERROR: 0.22}
+"""Greatest quality by class, where a sign that the corrector does not see speaks against it:
+that of P(variant) one half, one tenth and one twentieth."""
+
 # A sign that chance gives more often than this is none.
 _CHANCE = 0.01
 _INDELS = (KINDS.index("insertion"), KINDS.index("deletion"))
@@ -51,6 +62,9 @@ class Rules:
     ----------
     ploidy
         Copies of the genome in a cell, 1 or 2: which genotypes there are.
+    own_consensus
+        The reference is the same reads' consensus: what all of them show in its place is
+        no allele, but sequence that stands in more than one place.
     min_fraction
         Alleles credibly below this fraction (the upper end of the one-sided 95 % interval
         is) are left undecided; 0: no rule.
@@ -76,11 +90,20 @@ class Rules:
         Mean mapping quality by which the supporting reads fall behind those that show the
         reference, from which they come from somewhere else.
     depth_ratio
-        Depth over the region's median from which copies lie on top of one another: two
+        Depth over the region's usual from which copies lie on top of one another: two
         copies more than a diploid genome has give 2.
+    crowd
+        Other alleles nearby that copies on top of one another have: a few per cent of their
+        bases differ, of the copies of a human genome one in a thousand.
     others
-        Other alleles in the supporting reads, mean, from which the reads are of another
-        copy: in a human genome one is expected every ten reads of 100 bases.
+        Other alleles in the supporting reads, mean, from which the reads are of a third
+        haplotype where they are too few for one copy of two. At the fraction of a copy
+        they are a haplotype of this place.
+    explained
+        Other alleles in the supporting reads, mean, that explain by themselves why the
+        reads map less well, down to
+    elsewhere
+        this mean mapping quality, below which there is another place.
     several, sure
         A rare allele of fewer fragments than ``several`` needs this P(real).
     likelihood
@@ -89,9 +112,11 @@ class Rules:
     beyond_doubt
         that overrules it, if no sign speaks against the allele,
     several_places
-        its support lies at this many places of the read at least,
-    balance_risk
-        its strands are those of the reference (p of Fisher's exact test), and
+        its support lies at this many places of the read at least, or at half as many as
+        the reference's fragments would: amplicons begin at few,
+    balance_risk, balance_share
+        its strands are those of the reference (p of Fisher's exact test, or at least this
+        share of the support that the reference lets expect on the rarer strand), and
     few_poor
         no greater share of it is of low quality, errors that are to be expected left out.
     long_tandem
@@ -111,9 +136,13 @@ class Rules:
         low-frequency, and not heterozygous.
     contradiction
         Share of the overlapping mates that show something else.
+    frequent_fraction, frequent_depth
+        What this share of so many fragments shows is called no error, unless one strand
+        alone shows it where the others are on both.
     """
 
     ploidy: int = 2
+    own_consensus: bool = False
     min_fraction: float = 0.0
     min_fragments: int = 2
     strand_risk: float = 1e-3
@@ -124,14 +153,18 @@ class Rules:
     mapping_quality: float = 20.0
     unique: float = 0.5
     mapping_drop: float = 15.0
-    depth_ratio: float = 1.6
+    depth_ratio: float = 1.5
+    crowd: int = 2
     others: float = 2.0
+    explained: float = 1.0
+    elsewhere: float = 10.0
     several: int = 3
     sure: float = 0.9
     likelihood: float = 2 * LIKELIHOOD_REAL
     beyond_doubt: float = 50.0
     several_places: int = 5
     balance_risk: float = 0.01
+    balance_share: float = 0.25
     few_poor: float = 0.2
     long_tandem: int = 40
     long_run: int = 8
@@ -140,6 +173,8 @@ class Rules:
     slip_fraction: float = 0.3
     one_copy_risk: float = 1e-3
     contradiction: float = 0.5
+    frequent_fraction: float = 0.2
+    frequent_depth: int = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,12 +187,20 @@ class Signs:
         Artefacts of sequencing.
     uneven_strands
         One strand shows more of it than chance lets expect; no sign by itself.
+    one_way
+        The other fragments are on the same single strand: strands tell nothing here.
+    few_places
+        Fewer places in the read than the reference's fragments have; no sign by itself.
     both_copies
         The supporting fragments come from both copies, by what else they show.
-    poor_mapping
-        The reads may belong elsewhere.
-    worse_mapping, several_copies, too_deep, many_others, long_tandem
+    poor_mapping, worse_mapping
+        The reads may belong elsewhere; but
+    explained
+        reads with several differences map less well wherever they are from.
+    several_copies, too_deep, crowded_and_deep, long_tandem
         They do: see `Rules`.
+    many_others
+        A haplotype of several alleles: of this place, or of another copy.
     """
 
     one_strand: np.ndarray
@@ -167,13 +210,17 @@ class Signs:
     mates_deny: np.ndarray
     long_run: np.ndarray
     uneven_strands: np.ndarray
+    one_way: np.ndarray
+    few_places: np.ndarray
     both_copies: np.ndarray
     poor_mapping: np.ndarray
     worse_mapping: np.ndarray
     several_copies: np.ndarray
     too_deep: np.ndarray
+    crowded_and_deep: np.ndarray
     many_others: np.ndarray
     long_tandem: np.ndarray
+    explained: np.ndarray
 
     @property
     def artefacts(self) -> np.ndarray:
@@ -181,9 +228,21 @@ class Signs:
         return np.stack([getattr(self, name) for name in _ARTEFACTS]).sum(0)
 
     @property
+    def places(self) -> np.ndarray:
+        """How many signs that there is another place, int64 (n,)."""
+        mapping = (self.poor_mapping.astype(np.int64) + self.worse_mapping) * ~self.explained
+        return mapping + np.stack([getattr(self, name) for name in _PLACES]).sum(0)
+
+    @property
     def repeats(self) -> np.ndarray:
-        """How many signs of another copy, int64 (n,)."""
-        return np.stack([getattr(self, name) for name in _REPEATS]).sum(0)
+        """The same and haplotypes of several alleles, int64 (n,)."""
+        return self.places + self.many_others
+
+    @property
+    def company(self) -> np.ndarray:
+        """How many signs that a haplotype of this place has as well as another's, int64 (n,)."""
+        mapping = (self.poor_mapping.astype(np.int64) + self.worse_mapping) * self.explained
+        return mapping + self.many_others
 
     def select(self, rows: np.ndarray) -> Signs:
         """Some of the rows."""
@@ -194,10 +253,14 @@ _ARTEFACTS = (
     "one_strand", "poor_bases", "read_ends", "one_place", "mates_deny", "long_run",
     "both_copies",
 )  # fmt: skip
-_REPEATS = (
-    "poor_mapping", "worse_mapping", "several_copies", "too_deep", "many_others",
-    "long_tandem",
-)  # fmt: skip
+_PLACES = ("several_copies", "too_deep", "crowded_and_deep", "long_tandem")
+# Shares of the reference's fragments on one strand from which reads go one way there.
+_ONE_WAY = 0.95
+# Fragments of the reference that places are compared with: where all show the allele, it is
+# where the site's reads are.
+_COMPARED = 3
+# Mean distinct places of as many of the reference's fragments that make one place a sign.
+_SEVERAL = 1.9
 
 
 def find_signs(table: AlleleTable, rules: Rules) -> Signs:
@@ -206,29 +269,49 @@ def find_signs(table: AlleleTable, rules: Rules) -> Signs:
     some = np.maximum(n, 1)
     with np.errstate(invalid="ignore"):  # comparisons with NaN: not known
         poor = (table.low_quality > rules.low_quality * some) | (table.quality < 15)
-        worse = table.ref_mapping_quality - table.mapping_quality >= rules.mapping_drop
-        unmapped = table.mapping_quality < rules.mapping_quality
-        deep = table.depth_ratio >= rules.depth_ratio
+        deep = (table.depth_ratio >= rules.depth_ratio) & table.depth_tells
         # Of a haploid sample they are as well of another strain in the mixture.
         others = (table.others >= rules.others) & (rules.ploidy > 1)
-    unmapped |= table.mapped_nowhere_else < rules.unique * some
+        one_place = (table.cycles == 1) & (n > 1) & ~(table.ref_cycles < _SEVERAL)
+        one_place &= table.ref_fragments >= _COMPARED
+        few = (table.cycles < rules.several_places) & ~(2 * table.cycles >= table.ref_cycles)
+    poor_mapping, worse_mapping, explained = _mapping(table, rules)
     strand_risk = 10.0 ** (-strand_bias(table) / 10)
     return Signs(
         one_strand=_one_strand(table, strand_risk, rules),
         poor_bases=poor & (n > 0),
         read_ends=_read_ends(table, rules),
-        one_place=(table.cycles == 1) & (n > 1),
+        one_place=one_place,
         mates_deny=_mates_deny(table, rules),
         long_run=_long_run(table, rules),
-        uneven_strands=strand_risk < rules.balance_risk,
+        uneven_strands=_uneven_strands(table, strand_risk, rules),
+        one_way=_one_way(table),
+        few_places=few,
         both_copies=np.zeros(len(table), bool),
-        poor_mapping=unmapped & (n > 0),
-        worse_mapping=worse,
+        poor_mapping=poor_mapping,
+        worse_mapping=worse_mapping,
         several_copies=table.copies > 1,
         too_deep=deep,
+        crowded_and_deep=deep & (table.crowd >= rules.crowd),
         many_others=others,
         long_tandem=table.run >= rules.long_tandem,
+        explained=explained,
     )
+
+
+def _mapping(table: AlleleTable, rules: Rules) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Do the reads map poorly, worse than the reference's, and is that their differences' doing?
+
+    It is not where they map as well elsewhere, or where all reads of the place map poorly.
+    """
+    n = table.alt_fragments
+    with np.errstate(invalid="ignore"):
+        poor = table.mapping_quality < rules.mapping_quality
+        poor |= table.mapped_nowhere_else < rules.unique * np.maximum(n, 1)
+        worse = table.ref_mapping_quality - table.mapping_quality >= rules.mapping_drop
+        explained = (table.others >= rules.explained) & ~(table.mapping_quality < rules.elsewhere)
+        all_poor = table.ref_mapping_quality < rules.mapping_quality
+    return poor & (n > 0), worse, explained & ~all_poor
 
 
 def on_both_copies(shown: np.ndarray) -> np.ndarray:
@@ -249,10 +332,32 @@ def _one_strand(table: AlleleTable, risk: np.ndarray, rules: Rules) -> np.ndarra
     return (n > 1) & (most >= rules.strand_share * n) & (risk < rules.strand_risk)
 
 
+def _one_way(table: AlleleTable) -> np.ndarray:
+    """Are the other fragments on one strand, and it the allele's? As in amplicons."""
+    whole = np.maximum(table.ref_fragments, 1)
+    forward, reverse = table.ref_forward >= _ONE_WAY * whole, table.ref_reverse >= _ONE_WAY * whole
+    more = table.alt_forward - table.alt_reverse
+    return (table.ref_fragments > 0) & ((forward & (more > 0)) | (reverse & (more < 0)))
+
+
+def _uneven_strands(table: AlleleTable, risk: np.ndarray, rules: Rules) -> np.ndarray:
+    """Does chance not explain the strands, and is the rarer one far below the reference's share?
+
+    Fragments of one site are not independent: in deep amplicons chance alone explains little.
+    """
+    whole = np.maximum(table.ref_fragments, 1)
+    expected = np.stack([table.ref_forward, table.ref_reverse]) * (table.alt_fragments / whole)
+    shown = np.stack([table.alt_forward, table.alt_reverse])
+    return (risk < rules.balance_risk) & (shown < rules.balance_share * expected).any(0)
+
+
 def _read_ends(table: AlleleTable, rules: Rules) -> np.ndarray:
+    """Nearly all at ends of reads, more than chance or the reference's reads put there?"""
     n = table.alt_fragments
-    chance = stats.binom.sf(table.near_end - 1, n, rules.end_chance)
-    return (n > 1) & (table.near_end >= rules.near_end * n) & (chance < _CHANCE)
+    usual = table.ref_near_end / np.maximum(table.ref_fragments, 1)
+    chance = stats.binom.sf(table.near_end - 1, n, np.maximum(usual, rules.end_chance))
+    all_near = (n > 1) & (table.near_end >= rules.near_end * n) & (chance < _CHANCE)
+    return all_near & (table.ref_fragments >= _COMPARED)
 
 
 def _mates_deny(table: AlleleTable, rules: Rules) -> np.ndarray:

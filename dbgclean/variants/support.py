@@ -16,15 +16,26 @@ from dbgclean.variants.placement import Placement
 if TYPE_CHECKING:
     from dbgclean.variants.region_reads import RegionReads
 
-__all__ = ["count_others", "count_support", "fragment_depth", "kind_of", "repeat_runs", "showing"]
+__all__ = [
+    "count_crowd",
+    "count_others",
+    "count_support",
+    "fragment_depth",
+    "kind_of",
+    "repeat_runs",
+    "showing",
+]
 
 _NEAR_END = 10
 # From this mapping quality on the aligner knows no other place.
 _MAPPED = 20
 # What a read shows beside an allele counts if so many fragments show it: errors do not.
 _FEWEST, _COMMON = 3, 0.1
+# Bases on either side of an allele within which others are its company.
+_COMPANY = 250
 # Longest unit of a tandem repeat.
 _LONGEST_UNIT = 6
+_TIP = KINDS.index("tip")
 
 
 def kind_of(allele: Allele) -> int:
@@ -52,9 +63,12 @@ def count_support(
     start = placement.offsets[found.read]
     length = placement.offsets[found.read + 1] - start
     at = found.at - start
-    end_distance = np.minimum(at, length - 1 - at)
     outside = (at < reads.clip_left[found.read]) | (at >= length - reads.clip_right[found.read])
-    cycle = np.where(turned, length - 1 - at, at)
+    # Places in the read as it was sequenced, with what was taken off it.
+    at = at + reads.cut_left[found.read]
+    length = length + reads.cut_left[found.read] + reads.cut_right[found.read]
+    end_distance = np.minimum(at, length - 1 - at)
+    place = 2 * np.where(turned, length - 1 - at, at) + turned
 
     def count(mask: np.ndarray) -> np.ndarray:
         return np.bincount(found.allele[mask], minlength=n)[rows]
@@ -80,9 +94,11 @@ def count_support(
         "ref_mapping_quality": mean(mapping, ref),
         "mapped_nowhere_else": count(alt & (mapping >= _MAPPED)),
         "clipped": count(alt & outside),
-        "cycles": _distinct(found.allele[alt], (2 * cycle + turned)[alt], n)[rows],
+        "cycles": _distinct(found.allele[alt], place[alt], n)[rows],
+        "ref_cycles": _rarefied(found.allele, place, alt, ref, n)[rows],
         "end_distance": mean(end_distance, alt),
         "near_end": count(alt & (end_distance < _NEAR_END)),
+        "ref_near_end": count(ref & (end_distance < _NEAR_END)),
         "agreed": count(alt & (found.mate == AGREES)),
         "denied": count(alt & (found.mate == DENIES)),
     }
@@ -106,10 +122,41 @@ def count_others(table: AlleleTable, allele: np.ndarray, read: np.ndarray, n_rea
     table.others[:] = total / np.maximum(np.bincount(allele, minlength=len(table)), 1)
 
 
+def count_crowd(table: AlleleTable) -> None:
+    """Fill ``crowd``: other alleles within 250 bases that a tenth of the fragments show.
+
+    Rows of one contig stand together, sorted by position.
+    """
+    n = table.alt_fragments
+    common = (n >= _FEWEST) & (n >= _COMMON * table.depth) & (table.kind != _TIP)
+    # Contigs apart, so that one sorted array serves all of them.
+    place = table.contig.astype(np.int64) << 40 | table.position
+    known = place[common]
+    low = np.searchsorted(known, place - _COMPANY, side="left")
+    high = np.searchsorted(known, place + _COMPANY, side="right")
+    table.crowd[:] = high - low - common
+
+
 def _distinct(allele: np.ndarray, place: np.ndarray, n: int) -> np.ndarray:
     """Different values of ``place`` per allele."""
     pairs = np.unique(np.stack([allele.astype(np.int64), place.astype(np.int64)], 1), axis=0)
     return np.bincount(pairs[:, 0], minlength=n)
+
+
+def _rarefied(
+    allele: np.ndarray, place: np.ndarray, alt: np.ndarray, ref: np.ndarray, n: int
+) -> np.ndarray:
+    """Distinct places that as many fragments as show the allele have on average where they
+    show the reference, drawn with replacement: float64 (n,), NaN without both."""
+    drawn = np.bincount(allele[alt], minlength=n)
+    # Of a single fragment nobody asks, and most errors are shown by one.
+    take = ref & (drawn > 1)[allele]
+    key, count = np.unique(allele[take].astype(np.int64) << 32 | place[take], return_counts=True)
+    owner = key >> 32
+    total = np.bincount(owner, count, minlength=n)
+    missed = (1 - count / np.maximum(total[owner], 1)) ** drawn[owner]
+    expected = np.bincount(owner, 1 - missed, minlength=n)
+    return np.where(total > 0, expected, np.nan)
 
 
 def showing(

@@ -96,7 +96,7 @@ _INFO: tuple[_Info, ...] = (
      _column("copies")),
     ("DBG_RUN", "1", "Integer", "Length of the homopolymer or tandem repeat at the place",
      _column("run")),
-    ("DBG_DR", "1", "Float", "Depth over the median depth of the region",
+    ("DBG_DR", "1", "Float", "Depth over the depth that most of the region has",
      _column("depth_ratio")),
 )  # fmt: skip
 

@@ -1,0 +1,177 @@
+"""The second look at the reads of a site: who shows what, and which process explains it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from small_samples import batch_of, random_sequence, reverse_complement, table_of
+
+from benchmarks import simulate
+from benchmarks.family import FAMILIES
+from dbgclean.correct.verdicts import ERROR, UNDECIDED, Verdicts, likelihood_verdicts, spare_clear
+from dbgclean.evidence.alternatives import COLUMNS
+from dbgclean.evidence.edits import FLANK, WINDOW
+from dbgclean.evidence.gather import gather
+from dbgclean.evidence.sites import Sites
+from dbgclean.evidence.weigh_kernels import OUT
+from dbgclean.spectrum.histogram import fit_spectrum
+from dbgclean.spectrum.kmers import canonical_kmers, pack
+
+K = 25
+REAL = 9.0
+
+
+def key_of(text):
+    """Canonical 31-mer of a string."""
+    codes = np.array(["ACGT".index(c) for c in text], np.uint8)
+    return canonical_kmers(np.array([pack(codes, 0, WINDOW)], np.uint64), WINDOW)[0]
+
+
+def shown_by_hand(reads, keys):
+    """(site, read, place, base along the key, against) of every exact match but the middle."""
+    found = set()
+    for row, key in enumerate(keys):
+        text = "".join("ACGT"[(int(key) >> 2 * (WINDOW - 1 - i)) & 3] for i in range(WINDOW))
+        flanks = text[:FLANK], text[FLANK + 1 :]
+        for number, read in enumerate(reads):
+            for against, letters in enumerate((read, reverse_complement(read))):
+                for start in range(len(letters) - WINDOW + 1):
+                    window = letters[start : start + WINDOW]
+                    if (window[:FLANK], window[FLANK + 1 :]) != flanks or window[FLANK] == "N":
+                        continue
+                    at = start + FLANK
+                    at = len(read) - 1 - at if against else at
+                    found.add((row, number, at, "ACGT".index(window[FLANK]), against))
+    return found
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_reads_over_sites_are_those_that_show_them(paired):
+    rng = np.random.default_rng(3)
+    genome = random_sequence(300, 5)
+    reads = []
+    for _ in range(120):
+        start = int(rng.integers(0, 220))
+        read = list(genome[start : start + 80])
+        for place in rng.choice(80, 2):
+            read[place] = "ACGTN"[rng.integers(5)]
+        read = "".join(read)
+        reads.append(reverse_complement(read) if rng.random() < 0.5 else read)
+    keys = np.array([key_of(genome[i : i + WINDOW]) for i in (40, 90, 91, 200)], np.uint64)
+    sites = Sites(keys, np.full(len(keys), 30.0))
+    parts = [batch_of(reads[:60], paired=paired), batch_of(reads[60:], paired=paired)]
+    for threads in (1, 2):
+        seen = sites.read([(0, parts[0]), (60, parts[1])], threads)
+        found = set()
+        for row, site in enumerate(sites.of_key):
+            for i in range(seen.bounds[site], seen.bounds[site + 1]):
+                number = int(seen.fragment[i]) + int(seen.mate[i])
+                assert paired or seen.mate[i] == 0
+                place, base = int(seen.position[i]), int(seen.base[i])
+                found.add((row, number, place, base, int(seen.strand[i])))
+        assert found == shown_by_hand(reads, keys)
+
+
+def test_a_deep_site_is_told_by_a_share_of_its_fragments():
+    genome = random_sequence(80, 5)
+    batch = batch_of([genome] * 9000)
+    sites = Sites(np.array([key_of(genome[20 : 20 + WINDOW])]), np.array([9000.0]))
+    seen = sites.read([(0, batch)])
+    assert 1700 < len(seen.base) < 2300
+
+
+def sample_of(family, depth=200.0, length=12_000, seed=2):
+    """Evidence of a family's draw with the second look, and which alternatives are true."""
+    genome = simulate.random_genome(length, seed=9)
+    sample = FAMILIES[family].draw(seed, depth=depth, genome=genome)
+    batches = list(simulate.to_batches(sample))
+    table = table_of(*batches, k=K)
+    evidence = gather(batches, table, fit_spectrum(table, K), again=lambda: batches)
+    return evidence, np.isin(evidence.alternatives.key, sample.truth.kmers)
+
+
+def kept(ratio, true):
+    """How many true and how many false alternatives pass."""
+    return np.count_nonzero((ratio > REAL) & true), np.count_nonzero((ratio > REAL) & ~true)
+
+
+def test_where_errors_are_independent_it_is_the_plain_ratio():
+    evidence, _ = sample_of("independent")
+    a = evidence.alternatives
+    assert evidence.explained is not None
+    rows = evidence.explained.rows
+    apart = evidence.explained.figures[:, OUT.index("per_fragment")] == 1
+    real = evidence.explained.figures[apart, OUT.index("real")]
+    assert real == pytest.approx(a.likelihood[rows[apart]], abs=1e-9)
+    assert np.array_equal(a.odds > REAL, a.likelihood > REAL)
+
+
+@pytest.mark.parametrize(("family", "least"), [("strand", 0.5), ("oxidation", 0.7)])
+def test_errors_that_recur_are_explained(family, least):
+    evidence, true = sample_of(family, length=40_000)
+    a = evidence.alternatives
+    plain, known = kept(a.likelihood, true), kept(a.odds, true)
+    assert plain[1] >= 6
+    assert known[1] <= (1 - least) * plain[1]
+    assert known[0] >= 0.9 * plain[0]
+
+
+def test_copies_of_one_molecule_are_one():
+    evidence, true = sample_of("duplicates", length=40_000)
+    a = evidence.alternatives
+    assert evidence.explained is not None
+    figures = evidence.explained.figures
+    fragments = a.fragments[evidence.explained.rows]
+    molecules = figures[:, OUT.index("molecules")]
+    assert (molecules <= fragments).all()
+    assert 0.2 < figures[:, OUT.index("per_fragment")].mean() < 0.35
+    plain, known = kept(a.likelihood, true), kept(a.odds, true)
+    assert known[1] < 0.35 * plain[1]
+    assert known[0] >= 0.75 * plain[0]
+
+
+def test_one_end_for_all_is_an_amplicon_and_tells_nothing():
+    evidence, _ = sample_of("amplicons")
+    assert evidence.explained is not None
+    assert not evidence.explained.figures[:, OUT.index("told")].any()
+    rows = evidence.explained.rows
+    a = evidence.alternatives
+    assert a.odds[rows] == pytest.approx(a.likelihood[rows], abs=1e-9)
+
+
+def test_batches_and_threads_make_no_difference():
+    genome = simulate.random_genome(6000, seed=9)
+    sample = FAMILIES["strand"].draw(4, depth=100.0, genome=genome)
+    whole = list(simulate.to_batches(sample))
+    parts = list(simulate.to_batches(sample, 300))
+    table = table_of(*whole, k=K)
+    one, two = (
+        gather(batches, table, fit_spectrum(table, K), threads, again=lambda b=batches: b)
+        for batches, threads in ((whole, 1), (parts, 2))
+    )
+    assert np.array_equal(one.alternatives.odds, two.alternatives.odds)
+
+
+def test_no_verdict_falls_when_a_fragment_more_shows_it():
+    """The plain ratio at equal quality grows with support, and so does the posterior."""
+    evidence, _ = sample_of("independent")
+    a = evidence.alternatives
+    posterior = likelihood_verdicts(a, ratio=a.odds).posterior
+    order = np.argsort(a.odds)
+    assert (np.diff(posterior[order]) >= 0).all()
+
+
+def test_what_a_fifth_of_twenty_shows_is_no_error_but_from_one_side():
+    evidence, _ = sample_of("independent")
+    rows = np.zeros(4, np.int64)
+    a = evidence.alternatives
+    support = a.support[rows].copy()
+    for name, values in (
+        ("fragments", [5, 5, 5, 4]), ("reverse", [2, 0, 2, 2]), ("second", [2, 2, 0, 2])
+    ):  # fmt: skip
+        support[:, COLUMNS.index(name)] = values
+    per_row = {f: getattr(a, f)[rows] for f in a.__slots__ if f not in ("of_edit", "rates")}
+    per_row |= {"support": support, "depth": np.full((4, 2), 10.0)}
+    few = replace(a, **per_row)
+    all_wrong = Verdicts(np.full(4, ERROR, np.uint8), np.zeros(4, np.float32))
+    assert spare_clear(few, all_wrong).verdict.tolist() == [UNDECIDED, ERROR, ERROR, ERROR]
