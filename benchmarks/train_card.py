@@ -84,8 +84,8 @@ two SNVs of one haplotype make such.
 """
 _BETTER = (
     "- On families that it has not seen it leaves fewer false alternatives than the anchor alone\n"
-    "  at the ratio's alleles ({network} against {anchor}, all families), but not on each: see the\n"
-    "  table."
+    "  at the ratio's alleles ({network} against {anchor}, all families), but not on each: see\n"
+    "  the table."
 )
 _WORSE = (
     "- On families that it has not seen it does not beat the anchor alone: {network} false\n"

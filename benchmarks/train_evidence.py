@@ -1,7 +1,7 @@
 """What the package finds in simulated samples, with their truth, kept on disk.
 
 A sample goes through the passes of a run, so that a network is trained on what it will be
-fed. What is kept of it are the alternatives that may be real (`candidates`): the rest are
+fed. What is kept of it are the alternatives that may be real (`in_question`): the rest are
 errors, whoever judges.
 """
 
@@ -24,10 +24,11 @@ from benchmarks.train_families import draw_sample, single
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.cutoffs import CORRECTION_K
 from dbgclean.evidence.edits import Edits
-from dbgclean.evidence.explanations import Explained, candidates
+from dbgclean.evidence.explanations import Explained
 from dbgclean.evidence.gather import Evidence, OtherChanges, gather
 from dbgclean.evidence.neighbours import neighbour_alternatives
 from dbgclean.evidence.sample import SampleContext
+from dbgclean.evidence.second_look import in_question
 from dbgclean.log import Progress
 from dbgclean.pipeline.passes import Options, count, judge, open_run
 from dbgclean.reads import ReadBatch
@@ -68,7 +69,7 @@ class Judged:
     Attributes
     ----------
     alternatives
-        Those of `candidates`, in their order; ``of_edit`` holds the edits of these alone.
+        Those of `in_question`, in their order; ``of_edit`` holds the edits of these alone.
     explained
         As the package has it, its rows those of ``alternatives``; None without reads.
     context
@@ -79,7 +80,7 @@ class Judged:
     group
         str (n,): fraction of the allele that has it in its middle, or empty.
     rest
-        True and false alternatives below `candidates`: errors, whoever judges.
+        True and false alternatives below `in_question`: errors, whoever judges.
     """
 
     case: Case
@@ -153,7 +154,7 @@ def judged(case: Case, data: Path) -> Judged:
 
 def _of(case: Case, evidence: Evidence, sample: FamilySample) -> Judged:
     a = evidence.alternatives
-    rows = candidates(a)
+    rows = in_question(a)
     real = np.isin(a.key, sample.truth.kmers)
     place = np.full(len(a), -1, np.int64)
     place[rows] = np.arange(len(rows))
@@ -165,7 +166,7 @@ def _of(case: Case, evidence: Evidence, sample: FamilySample) -> Judged:
     explained = evidence.explained
     if explained is not None:
         where = place[explained.rows]
-        explained = Explained(where, explained.figures, explained.frequency)
+        explained = replace(explained, rows=where)
     fragment = evidence.edits.fragment[chosen] if len(chosen) else np.zeros(0, np.int64)
     middle = sample.truth.alleles[:, K // 2]
     order = np.argsort(middle)

@@ -181,7 +181,8 @@ class AutoencoderCorrector(Corrector):
         from dbgclean.model.autoencoder import best_device
 
         model, error, real = self._load(sample.model)
-        return network_verdicts(evidence, model.to(best_device()), error, real, sample.threads)
+        judged = network_verdicts(evidence, model.to(best_device()), error, real, sample.threads)
+        return spare_clear(evidence.alternatives, judged)
 
     def _load(self, folder_name: str | None) -> tuple[Autoencoder, float, float]:
         """The network and the thresholds of its card."""

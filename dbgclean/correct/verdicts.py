@@ -13,9 +13,8 @@ import numpy as np
 
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK
-from dbgclean.evidence.explanations import candidates
 from dbgclean.evidence.gather import Evidence
-from dbgclean.evidence.second_look import second_look
+from dbgclean.evidence.second_look import in_question, second_look
 from dbgclean.evidence.windows import build_windows, strand_bias
 from dbgclean.reads.prefetch import map_in_order
 
@@ -171,8 +170,8 @@ def network_verdicts(
 ) -> Verdicts:
     """Judge by what the autoencoder gives back: P(real) is the posterior of the k-mer's own base.
 
-    It is asked about what may be real at all (`dbgclean.evidence.explanations.candidates`);
-    of the rest, which is far more, the ratio says how little it is.
+    It is asked about what is `dbgclean.evidence.second_look.in_question`; of the rest the
+    ratio says how little it is.
 
     Parameters
     ----------
@@ -186,7 +185,7 @@ def network_verdicts(
     from dbgclean.model import predict
 
     alternatives = evidence.alternatives
-    rows = candidates(alternatives)
+    rows = in_question(alternatives)
     posterior = likelihood_verdicts(alternatives, ratio=alternatives.odds).posterior
     signs = second_look(evidence) if signs is None else signs
     parts = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]

@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from dbgclean.evidence.alternatives import Alternatives
-from dbgclean.evidence.explanations import Explained, candidates
+from dbgclean.evidence.explanations import LEAST_RATIO, Explained
 from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.weigh_kernels import OUT
 
-__all__ = ["SIGNS", "allele_odds", "anchor", "second_look"]
+__all__ = ["SIGNS", "allele_odds", "anchor", "in_question", "second_look"]
 
 # Columns of `second_look`, each about -1 to 2; 0 is neutral.
 SIGNS = (
@@ -40,6 +40,14 @@ _FREQUENT, _HALF, _MOST = -8.0, 0.5, 1.5
 _SHRINK = 5.0
 
 
+def in_question(a: Alternatives) -> np.ndarray:
+    """Rows of the alternatives that the network is asked about: int64.
+
+    The rest is far more, and errors by the ratio alone.
+    """
+    return np.flatnonzero(np.maximum(a.likelihood, a.odds) >= LEAST_RATIO)
+
+
 def second_look(evidence: Evidence) -> np.ndarray:
     """One row per alternative with the columns of `SIGNS`: float64 (n, len(SIGNS)).
 
@@ -47,7 +55,7 @@ def second_look(evidence: Evidence) -> np.ndarray:
     """
     a = evidence.alternatives
     columns = {name: np.zeros(len(a)) for name in SIGNS}
-    rows = candidates(a)
+    rows = in_question(a)
     if len(rows):
         columns["substitution_excess"][:] = _substitution_excess(a, rows)
     if evidence.explained is not None:
@@ -66,7 +74,7 @@ def allele_odds(a: Alternatives, genome_size: float) -> float:
 
     Expectation and maximisation over `Alternatives.odds`, taken for likelihood ratios.
     """
-    odds = np.clip(a.odds[candidates(a)], -50, 50)
+    odds = np.clip(a.odds[in_question(a)], -50, 50)
     places = 3 * max(genome_size, 1.0)
     prior = np.log(0.5 / places)
     for _ in range(_ROUNDS):
