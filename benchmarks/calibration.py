@@ -135,7 +135,7 @@ def judge(gathered: Gathered, model: Any, threads: int = 1) -> dict[str, np.ndar
     """Score of every alternative by each of `SCORES`; those of `CHANCES` are P(real)."""
     a = gathered.alternatives
     quality, bias = quality_score(a, gathered.profile), strand_bias(a, gathered.profile)
-    network = network_verdicts(a, gathered.context, model, 0.5, 0.5, threads)
+    network = network_verdicts(gathered.evidence, model, 0.5, 0.5, threads, gathered.signs)
     ratio = likelihood_verdicts(a, gathered.context.prior)
     return {
         "network": network.posterior.astype(float),

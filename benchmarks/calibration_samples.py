@@ -19,10 +19,12 @@ import numpy as np
 from benchmarks import simulate
 from benchmarks.accuracy_samples import art, dwgsim
 from benchmarks.simulate import INDEL, SimulatedReads, Sites, Systematic
-from benchmarks.train_data import evidence_of
+from benchmarks.train_evidence import bare_evidence, evidence_of
 from dbgclean.evidence.alternatives import COLUMNS, Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
+from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.sample import SampleContext
+from dbgclean.evidence.second_look import SIGNS, second_look
 
 __all__ = [
     "FRACTIONS",
@@ -82,6 +84,8 @@ class Gathered:
     ----------
     alternatives, context
         As `dbgclean.evidence.gather.gather` leaves them (without ``of_edit``).
+    signs
+        `dbgclean.evidence.second_look.second_look` of them.
     profile
         int64 (4, 94): bases read by base and quality.
     real
@@ -95,10 +99,16 @@ class Gathered:
 
     alternatives: Alternatives
     context: SampleContext
+    signs: np.ndarray
     profile: np.ndarray
     real: np.ndarray
     fraction: np.ndarray
     facts: dict
+
+    @property
+    def evidence(self) -> Evidence:
+        """As judges take it; what came of a second look is in ``signs`` alone."""
+        return bare_evidence(self.alternatives, self.context)
 
 
 def draw_mixture(
@@ -179,7 +189,8 @@ def gather_mixture(reads: SimulatedReads, mixture: Mixture, facts: dict) -> Gath
     profile = np.bincount(cell[reads.codes < 4].ravel(), minlength=4 * 94).reshape(4, 94)
     alternatives = replace(evidence.alternatives, of_edit=np.zeros(0, np.int64))
     real, fraction = label(alternatives, mixture.true_kmers, mixture.genome, mixture.sites)
-    return Gathered(alternatives, evidence.context, profile, real, fraction, facts)
+    signs = second_look(evidence)
+    return Gathered(alternatives, evidence.context, signs, profile, real, fraction, facts)
 
 
 def save_gathered(path: Path, gathered: Gathered) -> None:
@@ -187,11 +198,12 @@ def save_gathered(path: Path, gathered: Gathered) -> None:
     arrays = {f"a.{f}": getattr(gathered.alternatives, f) for f in Alternatives.__slots__}
     context = asdict(gathered.context)
     arrays["motifs"] = context.pop("motifs")
-    head = {"facts": gathered.facts, "context": context, "columns": COLUMNS}
+    head = {"facts": gathered.facts, "context": context, "columns": (*COLUMNS, *SIGNS)}
     partial_path = path.with_name(path.name + ".part.npz")
     np.savez(
         partial_path,
         **arrays,
+        signs=gathered.signs,
         profile=gathered.profile,
         real=gathered.real,
         fraction=gathered.fraction,
@@ -206,7 +218,7 @@ def load_gathered(path: Path) -> Gathered | None:
         head = json.loads(str(stored["head"]))
         names = {f"a.{f}" for f in Alternatives.__slots__}
         known = {field.name for field in fields(SampleContext)} - {"motifs"}
-        same = tuple(head["columns"]) == COLUMNS and set(head["context"]) == known
+        same = tuple(head["columns"]) == (*COLUMNS, *SIGNS) and set(head["context"]) == known
         if not same or not names <= set(stored.files):
             return None
         alternatives = Alternatives(*(stored[f"a.{f}"] for f in Alternatives.__slots__))
@@ -214,6 +226,7 @@ def load_gathered(path: Path) -> Gathered | None:
         return Gathered(
             alternatives,
             context,
+            stored["signs"],
             stored["profile"],
             stored["real"],
             stored["fraction"],

@@ -20,7 +20,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import simulate
-from benchmarks.train_data import evidence_of
+from benchmarks.train_evidence import evidence_of
 from dbgclean.correct.correctors import PRETRAINED
 from dbgclean.correct.verdicts import network_verdicts
 from dbgclean.evidence.edits import FLANK, WINDOW
@@ -115,7 +115,7 @@ def one(args: argparse.Namespace, seed: int) -> dict:
     model = load_model(
         PRETRAINED, positions=WINDOW, channels=CHANNELS, globals_=len(GLOBALS), scheme=SCHEME
     )
-    network = network_verdicts(evidence.alternatives, evidence.context, model, 0.3, 0.5, 2)
+    network = network_verdicts(evidence, model, 0.3, 0.5, 2)
     scores = {
         "true rates": true_ratio(evidence, profile, reads.error_probability),
         "likelihood": evidence.alternatives.likelihood,

@@ -461,6 +461,10 @@ def config(**changes):
 WRONG_MODELS = {
     "of another k": ({"positions": 21}, "positions 21, the evidence has positions 31"),
     "of another scheme": ({"scheme": "old-3"}, "scheme old-3, the evidence has scheme "),
+    "of 0.3.0": (
+        {"scheme": "pooled-2", "globals_": 44, "bound": 0.0},
+        "scheme pooled-2, the evidence has scheme pooled-3",
+    ),
     "of other channels": ({"channels": 45}, "channels 45"),
     "without thresholds": ({}, "gives no error_threshold and real_threshold"),
 }

@@ -29,7 +29,7 @@ def sample(tmp_path_factory):
     reads, _, _ = mixture(length=40_000, depth=30, spacing=1000, fractions=(0.5, 0.1), seed=41)
     simulate.write_fastq(reads, folder / "r1.fq", folder / "r2.fq")
     config = AutoencoderConfig(
-        WINDOW, CHANNELS, len(GLOBALS), hidden=(16,), latent=8, scheme=SCHEME
+        WINDOW, CHANNELS, len(GLOBALS), hidden=(16,), latent=8, scheme=SCHEME, bound=1.5
     )
     card = {"name": "blank", "real_threshold": 0.5, "error_threshold": 0.4}
     save_model(folder / "blank", Autoencoder(config), card)

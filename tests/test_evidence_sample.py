@@ -60,7 +60,8 @@ def test_systematic_errors_are_told_by_the_sample(plain, systematic):
 def test_reads_and_their_other_strands_say_the_same(systematic):
     other = gathered(systematic="GGC", reverse=True)
     one, two = (
-        build_windows(evidence.alternatives, evidence.context) for evidence in (systematic, other)
+        build_windows(evidence, np.arange(len(evidence.alternatives)))
+        for evidence in (systematic, other)
     )
     np.testing.assert_array_equal(one.observed, two.observed)
     np.testing.assert_allclose(one.globals_, two.globals_, atol=1e-6)
@@ -101,15 +102,16 @@ def test_what_is_not_known_is_zero_and_said_to_be(plain):
     support[:, 2:] = np.nan
     bare = replace(alternatives, support=support)
     context = describe_sample(bare, peak=90, error_rate=0.004, genome_size=3e4)
-    windows = build_windows(bare, context)
+    every = np.arange(len(bare))
+    windows = build_windows(replace(plain, alternatives=bare, context=context), every)
     assert np.isfinite(windows.globals_).all()
     named = dict(zip(GLOBALS, windows.globals_.T, strict=True))
     assert not named["known_reads"].any()
     assert not named["known_qualities"].any()
-    assert not named["quality"].any()
-    assert not named["strand_bias"].any()
-    assert (named["fragments"] > 0).all()
-    whole = build_windows(alternatives, plain.context)
+    assert not named["high_quality"].any()
+    assert not named["rarer_strand"].any()
+    assert (named["anchor"] >= bare.odds.astype(np.float32)).all()
+    whole = build_windows(plain, every)
     assert (whole.globals_[:, GLOBALS.index("known_reads")] == 1).all()
 
 

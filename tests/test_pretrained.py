@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import simulate
-from benchmarks.train_data import evidence_of
+from benchmarks.train_evidence import evidence_of
 from dbgclean.correct.correctors import PRETRAINED
 from dbgclean.correct.verdicts import ERROR, REAL, network_verdicts
 from dbgclean.evidence.edits import WINDOW
@@ -40,13 +40,7 @@ def mixture():
 @pytest.fixture(scope="module")
 def verdicts(model, card, mixture):
     evidence, _ = mixture
-    return network_verdicts(
-        evidence.alternatives,
-        evidence.context,
-        model,
-        card["error_threshold"],
-        card["real_threshold"],
-    )
+    return network_verdicts(evidence, model, card["error_threshold"], card["real_threshold"])
 
 
 def test_card_gives_the_thresholds(card):
@@ -87,12 +81,6 @@ def test_few_errors_are_kept(mixture, verdicts):
 
 def test_posteriors_do_not_depend_on_threads(model, card, mixture, verdicts):
     evidence, _ = mixture
-    again = network_verdicts(
-        evidence.alternatives,
-        evidence.context,
-        model,
-        card["error_threshold"],
-        card["real_threshold"],
-        threads=2,
-    )
+    cuts = card["error_threshold"], card["real_threshold"]
+    again = network_verdicts(evidence, model, *cuts, threads=2)
     np.testing.assert_array_equal(again.posterior, verdicts.posterior)

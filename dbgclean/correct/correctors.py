@@ -170,7 +170,7 @@ class LikelihoodCorrector(Corrector):
 
 
 class AutoencoderCorrector(Corrector):
-    """Judges each alternative by what the network makes of its pooled window."""
+    """Judges each alternative by its likelihood ratio, which the network corrects within bounds."""
 
     def check(self, model: str | None) -> None:
         """The weights are there and take our windows."""
@@ -181,14 +181,8 @@ class AutoencoderCorrector(Corrector):
         from dbgclean.model.autoencoder import best_device
 
         model, error, real = self._load(sample.model)
-        return network_verdicts(
-            evidence.alternatives,
-            evidence.context,
-            model.to(best_device()),
-            error,
-            real,
-            sample.threads,
-        )
+        judged = network_verdicts(evidence, model.to(best_device()), error, real, sample.threads)
+        return spare_clear(evidence.alternatives, judged)
 
     def _load(self, folder_name: str | None) -> tuple[Autoencoder, float, float]:
         """The network and the thresholds of its card."""

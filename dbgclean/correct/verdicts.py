@@ -13,7 +13,8 @@ import numpy as np
 
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK
-from dbgclean.evidence.sample import SampleContext
+from dbgclean.evidence.gather import Evidence
+from dbgclean.evidence.second_look import in_question, second_look
 from dbgclean.evidence.windows import build_windows, strand_bias
 from dbgclean.reads.prefetch import map_in_order
 
@@ -160,14 +161,17 @@ def spare_clear(alternatives: Alternatives, judged: Verdicts) -> Verdicts:
 
 
 def network_verdicts(
-    alternatives: Alternatives,
-    context: SampleContext,
+    evidence: Evidence,
     model: object,
     error: float,
     real: float,
     threads: int = 1,
+    signs: np.ndarray | None = None,
 ) -> Verdicts:
     """Judge by what the autoencoder gives back: P(real) is the posterior of the k-mer's own base.
+
+    It is asked about what is `dbgclean.evidence.second_look.in_question`; of the rest the
+    ratio says how little it is.
 
     Parameters
     ----------
@@ -175,13 +179,18 @@ def network_verdicts(
         `dbgclean.model.Autoencoder` for the scheme of `dbgclean.evidence.windows`.
     error, real
         Posteriors at which an alternative is an error, or real.
+    signs
+        `second_look` of the evidence, where it is at hand.
     """
     from dbgclean.model import predict
 
-    posterior = np.zeros(len(alternatives), np.float32)
-    parts = [slice(start, start + _CHUNK) for start in range(0, len(alternatives), _CHUNK)]
+    alternatives = evidence.alternatives
+    rows = in_question(alternatives)
+    posterior = likelihood_verdicts(alternatives, ratio=alternatives.odds).posterior
+    signs = second_look(evidence) if signs is None else signs
+    parts = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
     # The next windows are built while the network looks at these.
-    ahead = map_in_order(lambda part: build_windows(alternatives, context, part), parts, 1)
+    ahead = map_in_order(lambda part: build_windows(evidence, part, signs), parts, 1)
     for part, windows in zip(parts, ahead, strict=True):
         given_back = predict(
             model,  # type: ignore[arg-type]
@@ -190,6 +199,6 @@ def network_verdicts(
             windows.observed,
             threads=threads,
         )
-        rows = np.arange(len(given_back))
-        posterior[part] = given_back[rows, FLANK, windows.observed[:, FLANK]]
+        own = windows.observed[:, FLANK]
+        posterior[part] = given_back[np.arange(len(part)), FLANK, own]
     return Verdicts(between(posterior, error, real), posterior)

@@ -125,7 +125,7 @@ class Alternatives:
     def __len__(self) -> int:
         return len(self.key)
 
-    def part(self, rows: slice) -> Alternatives:
+    def part(self, rows: slice | np.ndarray) -> Alternatives:
         """Some of the rows; ``of_edit`` and ``rates`` stay those of the whole."""
         whole = ("of_edit", "rates")
         return Alternatives(

@@ -6,6 +6,11 @@ cleaned: to overrule a base at 10 % noise the odds must be 27:1, and nothing ins
 one k-mer carries such odds. So each position also carries evidence from the other
 k-mers of the same data set, and the network weighs evidence instead of
 remembering sequence.
+
+Where a likelihood ratio is at hand, the network corrects it and no more: the log odds of the
+k-mer's own middle base are a rising line in that ratio (the *anchor*; Platt 1999) plus what the
+funnel adds, which is bounded. So what the ratio holds certain stays certain, whatever the
+network has learned, and P(real) never falls where the ratio rises and all else is equal.
 """
 
 from collections.abc import Iterator
@@ -27,6 +32,11 @@ _ROWS = {"cpu": 1024, "cuda": 16384}
 
 # Logit of the observed base in an untrained network: a copy with posterior 0.87.
 _COPY_LOGIT = 3.0
+# Nats that an anchor has to outweigh before anything is learned: the odds of an allele, one in
+# some thousands of the other bases.
+_ALLELE_ODDS = 9.0
+# The line in the anchor rises at least this much per nat.
+_LEAST_SLOPE = 0.25
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,9 @@ class AutoencoderConfig:
     temperature : float
         Divides the logits in :func:`predict` (Guo et al. 2017, arXiv:1706.04599);
         1 leaves them alone.
+    bound : float
+        Nats by which the funnel may move the log odds of the k-mer's own middle base
+        from the anchor's, which is the last of the globals. 0: there is no anchor.
     """
 
     positions: int
@@ -67,6 +80,7 @@ class AutoencoderConfig:
     seed: int = 1
     uint8_scale: float = 1.0 / 255.0
     temperature: float = 1.0
+    bound: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
@@ -74,6 +88,17 @@ class AutoencoderConfig:
         if not self.hidden or min(sizes) < 1 or self.globals_ < 0 or self.temperature <= 0:
             msg = f"sizes and temperature of an autoencoder must be positive, found {self}"
             raise ValueError(msg)
+        if self.bound < 0 or (self.bound and not self.globals_):
+            msg = f"a bound is positive and needs a global to be the anchor, found {self}"
+            raise ValueError(msg)
+        if self.bound and self.temperature != 1:
+            msg = f"an anchored network has no temperature but 1, found {self.temperature}"
+            raise ValueError(msg)
+
+    @property
+    def free_globals(self) -> int:
+        """Globals that the funnel sees: all but the anchor."""
+        return self.globals_ - bool(self.bound)
 
     @property
     def latent_size(self) -> int:
@@ -93,7 +118,9 @@ class Autoencoder(nn.Module):
     logits (one set of weights for all positions), plus a logit for the observed
     base, of which the funnel says how large it is. The last layers and the linear skip
     start at zero, so that the untrained network copies its input and training only ever
-    has to learn when not to.
+    has to learn when not to. With a ``bound`` the middle position's own base has the log
+    odds ``slope * (anchor - 9) + offset + bound * tanh(r)`` against the other three together, ``r``
+    being the funnel's.
 
     Parameters
     ----------
@@ -104,7 +131,7 @@ class Autoencoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.config = config
-        inputs = config.positions * config.channels + config.globals_
+        inputs = config.positions * config.channels + config.free_globals
         outputs = config.positions * 4
         # The caller's random state is none of our business: seed a fork of it.
         with torch.random.fork_rng(devices=[]):
@@ -120,6 +147,9 @@ class Autoencoder(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         self.identity = nn.Parameter(torch.full((config.positions,), _COPY_LOGIT))
+        if config.bound:
+            # Slope and offset.
+            self.line = nn.Parameter(torch.tensor([1.0, 0.0]))
 
     def forward(self, windows: Tensor, globals_: Tensor, observed: Tensor) -> Tensor:
         """Logits of the four bases at each position.
@@ -140,13 +170,33 @@ class Autoencoder(nn.Module):
         """
         windows = self._as_float(windows)
         flat = windows.flatten(1)
-        if self.config.globals_:
-            flat = torch.cat([flat, self._as_float(globals_)], dim=1)
+        if self.config.free_globals:
+            free = self._as_float(globals_)[:, : self.config.free_globals]
+            flat = torch.cat([flat, free], dim=1)
         hidden = self.decoder(self.encoder(flat))
         logits = self.head(hidden).view(-1, self.config.positions, 4) + self.skip(windows)
         # Five columns so that code 4 has one, which is then dropped: no base, no bonus.
         copy = nn.functional.one_hot(observed.long(), 5)[..., :4]
-        return logits + copy * (self.identity + self.gate(hidden))[:, :, None]
+        gate = self.gate(hidden)
+        logits = logits + copy * (self.identity + gate)[:, :, None]
+        if not self.config.bound:
+            return logits
+        middle = self.config.positions // 2
+        moved = self.config.bound * torch.tanh(gate[:, middle])
+        slope, offset = self.line[0].clamp_min(_LEAST_SLOPE), self.line[1]
+        odds = slope * (globals_[:, -1].float() - _ALLELE_ODDS) + offset + moved
+        own = copy[:, middle].bool()
+        others = logits[:, middle].masked_fill(own, -torch.inf).logsumexp(dim=1)
+        bases = torch.where(own, (odds + others)[:, None], logits[:, middle])
+        return torch.cat([logits[:, :middle], bases[:, None], logits[:, middle + 1 :]], dim=1)
+
+    def move_own(self, nats: float) -> None:
+        """Raise the log odds of the k-mer's own middle base, in every window alike."""
+        with torch.no_grad():
+            if self.config.bound:
+                self.line[1] += nats
+            else:
+                self.identity[self.config.positions // 2] += nats * self.config.temperature
 
     def _as_float(self, values: Tensor) -> Tensor:
         if values.dtype == torch.uint8:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from dbgclean.model.autoencoder import Autoencoder
 from dbgclean.model.calibration import (
@@ -163,13 +162,23 @@ class Pair:
 
 
 def _calibrate(pair: Pair, stays_from: float) -> None:
-    """Set the temperature, then how much the k-mer's own base is worth.
+    """Set the temperature (an anchored network has none), then how much the k-mer's own
+    base is worth.
 
     How many alleles were injected says nothing of how many the sample has, and a network
     that has seen more of them calls more real. So the logit of the own base is moved until
     as much of the sample as it came stays in the reads as did before: what fine-tuning may
     change is which alternatives stay, not how many. Thresholds then remain what they were.
     """
+    if not pair.after.config.bound:
+        _set_temperature(pair)
+    own = np.flatnonzero(pair.rows.as_it_came)
+    now, weight = pair.chance_after(own), pair.rows.weight[own].astype(float)
+    stayed = float(weight[pair.chance_before[own] > stays_from].sum())
+    pair.after.move_own(_shift(now, weight, stayed, stays_from))
+
+
+def _set_temperature(pair: Pair) -> None:
     held = pair.part(STOP)
     rows = pair.rows.take(held)
     # The temperature it came with is in the weights by now.
@@ -178,13 +187,6 @@ def _calibrate(pair: Pair, stays_from: float) -> None:
         pair.after, rows.windows, rows.globals_, rows.observed, pair.threads
     )
     with_temperature(pair.after, best_temperature(posteriors, pair.truth[held], rows.weight, grid))
-    own = np.flatnonzero(pair.rows.as_it_came)
-    now, weight = pair.chance_after(own), pair.rows.weight[own].astype(float)
-    stayed = float(weight[pair.chance_before[own] > stays_from].sum())
-    shift = _shift(now, weight, stayed, stays_from)
-    with torch.no_grad():
-        middle = pair.after.config.positions // 2
-        pair.after.identity[middle] += shift * pair.after.config.temperature
 
 
 def _shift(chance: np.ndarray, weight: np.ndarray, stayed: float, stays_from: float) -> float:

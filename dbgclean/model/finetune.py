@@ -40,6 +40,7 @@ __all__ = [
     "deterministic",
     "fine_tune",
     "fold",
+    "moments",
     "turned_batches",
     "unfold",
 ]
@@ -81,18 +82,30 @@ def _first_layer(model: Autoencoder) -> nn.Linear:
     return first
 
 
+def moments(model: Autoencoder, globals_: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What training subtracts from each global and then divides by: float64 (globals,).
+
+    The anchor is left as it is.
+    """
+    mean = globals_.mean(axis=0, dtype=np.float64)
+    scale = np.maximum(globals_.std(axis=0, dtype=np.float64), 1e-3)
+    mean[model.config.free_globals :] = 0
+    scale[model.config.free_globals :] = 1
+    return mean, scale
+
+
 def unfold(model: Autoencoder, mean: np.ndarray, scale: np.ndarray) -> None:
     """Make the network take globals of mean 0 and deviation 1 instead of as they are.
 
     Training is much better conditioned on such. The inverse of `fold`.
     """
     first = _first_layer(model)
-    size = len(mean)
+    size = model.config.free_globals
     with torch.no_grad():
         weights = first.weight[:, -size:]
-        offset = torch.as_tensor(mean, dtype=torch.float32, device=weights.device)
+        offset = torch.as_tensor(mean[:size], dtype=torch.float32, device=weights.device)
         first.bias.add_(weights @ offset)
-        weights *= torch.as_tensor(scale, dtype=torch.float32, device=weights.device)
+        weights *= torch.as_tensor(scale[:size], dtype=torch.float32, device=weights.device)
 
 
 def fold(
@@ -109,14 +122,14 @@ def fold(
         bool (positions, channels): what was set to zero for the encoder.
     """
     first = _first_layer(model)
-    size = len(mean)
+    size = model.config.free_globals
     with torch.no_grad():
         if blind is not None:
             hidden = torch.as_tensor(blind.ravel(), device=first.weight.device)
             first.weight[:, :-size][:, hidden] = 0
         weights = first.weight[:, -size:]
-        weights /= torch.as_tensor(scale, dtype=torch.float32, device=weights.device)
-        offset = torch.as_tensor(mean, dtype=torch.float32, device=weights.device)
+        weights /= torch.as_tensor(scale[:size], dtype=torch.float32, device=weights.device)
+        offset = torch.as_tensor(mean[:size], dtype=torch.float32, device=weights.device)
         first.bias.sub_(weights @ offset)
 
 
@@ -218,8 +231,7 @@ def _train(
 ) -> History:
     """Train in place on the rows that are there to train on."""
     training = np.flatnonzero(rows.part == TRAIN)
-    globals_ = rows.globals_[training].astype(np.float64)
-    mean, scale = globals_.mean(axis=0), np.maximum(globals_.std(axis=0), 1e-3)
+    mean, scale = moments(tuned, rows.globals_[training])
     unfold(tuned, mean, scale)
     keep_blind = _keep_blind(tuned)
     history = train(

@@ -126,7 +126,8 @@ def load_model(
         If a file is missing or damaged, or the model was made for other evidence.
     """
     config, _, sha256 = read_card(folder)
-    wanted = {"positions": positions, "channels": channels, "globals_": globals_, "scheme": scheme}
+    # What a scheme's name stands for says more than the sizes that follow from it.
+    wanted = {"scheme": scheme, "positions": positions, "channels": channels, "globals_": globals_}
     for name, value in wanted.items():
         found = getattr(config, name)
         if value is not None and found != value:

@@ -108,7 +108,13 @@ def _look_at(run: Run) -> _Sample:
             finder.add(batch)
             yield batch
 
-    evidence = gather(looked_at(), table, spectrum, run.options.threads)
+    evidence = gather(
+        looked_at(),
+        table,
+        spectrum,
+        run.options.threads,
+        again=lambda: (batch for _, _, batch in run.batches("Comparing")),
+    )
     places = finder.finish(evidence.alternatives)
     if len(places) < _FEWEST_PLACES:
         files = ", ".join(path for group in run.groups for path in group.paths)
@@ -179,11 +185,18 @@ def _round(sample: _Sample, number: int, label: str) -> LabelledWindows:
         after.add(with_them, changed)
     tally = injector.tally.copy()
     table = sample.table.combine(before.finish(), -1).combine(after.finish())
-    injected = (
-        injector.inject(batch, first, options.threads)[0]
-        for _, first, batch in sample.run.batches(f"Threading, {label},")
+
+    def injected(what: str) -> Iterator[ReadBatch]:
+        for _, first, batch in sample.run.batches(f"{what}, {label},"):
+            yield injector.inject(batch, first, options.threads)[0]
+
+    evidence = gather(
+        injected("Threading"),
+        table,
+        sample.spectrum,
+        options.threads,
+        again=lambda: injected("Comparing"),
     )
-    evidence = gather(injected, table, sample.spectrum, options.threads)
     shown, alleles, places = tally > 0, injection.is_allele, injection.places
     # Where the place's own base is judged, against an allele that became solid, it is real.
     real = np.concatenate([injection.key[alleles & shown], places.alternatives(places.base)])
@@ -247,11 +260,11 @@ def _labelled(
     usable = np.ones(len(a), bool) if own is None else lone | np.isin(a.key, own)
     weight = _thinned(a, put_in, usable, rng)
     rows = np.flatnonzero(weight)
-    windows = _windows(a, evidence, rows)
+    built = build_windows(evidence, rows)
     return LabelledWindows(
-        windows[0],
-        windows[1],
-        windows[2],
+        built.windows,
+        built.globals_,
+        built.observed,
         a.to[rows],
         label[rows],
         weight[rows].astype(np.float32),
@@ -273,20 +286,6 @@ def _thinned(
     share[put_in] = 1.0
     taken = rng.random(len(a)) < share
     return np.where(taken, 1 / np.maximum(share, 1e-12), 0.0)
-
-
-def _windows(
-    a: Alternatives, evidence: Evidence, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Windows, globals and observed bases of the chosen rows, built piece by piece."""
-    pieces = []
-    for begin in range(0, max(len(a), 1), _MOST_ROWS):
-        part = slice(begin, begin + _MOST_ROWS)
-        built = build_windows(a, evidence.context, part)
-        mine = rows[(rows >= begin) & (rows < begin + _MOST_ROWS)] - begin
-        pieces.append((built.windows[mine], built.globals_[mine], built.observed[mine]))
-    first, second, third = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
-    return first, second, third
 
 
 def part_of(keys: np.ndarray, seed: int) -> np.ndarray:
