@@ -53,6 +53,7 @@ def main(args: argparse.Namespace) -> None:
     """Correct and say what was done."""
     from dbgclean.log import Progress
     from dbgclean.pipeline.passes import correct_reads
+    from dbgclean.report.words import expected_loss_sentence
 
     with Progress(quiet=args.quiet) as progress:
         run = correct_reads(args.reads, args.output, options_of(args), progress, args.corrections)
@@ -80,3 +81,7 @@ def main(args: argparse.Namespace) -> None:
             "alternatives: %s errors, %s real, %s undecided",
             *(f"{counts[name]:,}" for name in ("error", "real", "undecided")),
         )
+    if run.chosen.took:
+        logger.info("judge: %s", run.chosen.took)
+    if sentence := expected_loss_sentence(run.chosen.expected_loss):
+        logger.info("%s", sentence)

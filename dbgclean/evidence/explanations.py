@@ -22,7 +22,7 @@ from dbgclean.evidence.rates import MOST_WEIGHT, error_weights, evidence_weights
 from dbgclean.evidence.sites import SiteReads, Sites
 from dbgclean.evidence.weigh_kernels import OUT, Beside, Support, weigh
 
-__all__ = ["Explained", "candidates", "explain"]
+__all__ = ["Explained", "beside_of", "candidates", "explain", "places_of_starts"]
 
 # Alternatives below this ratio (nats) are errors whatever else is known.
 LEAST_RATIO = 3.0
@@ -59,11 +59,17 @@ class Explained:
     frequency
         float64 (2, 16): places that err on one strand, and in one orientation, per
         place, by substitution (4 x molecule's base + read's base).
+    real
+        Log odds that a base at a place is an allele.
+    by_ends
+        Whether the ends of the sample's fragments tell its molecules.
     """
 
     rows: np.ndarray
     figures: np.ndarray
     frequency: np.ndarray
+    real: float
+    by_ends: bool
 
 
 def candidates(alternatives: Alternatives) -> np.ndarray:
@@ -81,6 +87,7 @@ def explain(
     genome_size: float,
     read_length: float,
     paired: bool,
+    sample: Explained | None = None,
 ) -> tuple[Alternatives, Explained]:
     """The alternatives with ``odds`` that know of other explanations.
 
@@ -90,15 +97,21 @@ def explain(
         From `candidates`.
     sites, reads
         `Sites` of those rows, and what `Sites.read` found.
+    sample
+        What is known of the sample already; by default these alternatives tell it.
     """
     support = _support(alternatives, edits, rows)
     figures = np.zeros((len(rows), len(OUT)))
-    starts = 2 * max(read_length - 30, 1) * (_INSERTS if paired else 1.0)
-    beside = Beside(*(getattr(reads, name) for name in SiteReads.__slots__))
+    starts = places_of_starts(read_length, paired)
+    beside = beside_of(reads)
     base, depth = alternatives.base[rows], alternatives.depth[rows]
     cap = np.log(MOST_WEIGHT)
     weigh(support, sites.of_key, base, depth, beside, starts, cap, True, figures)
-    if figures[:, OUT.index("told")].mean() < _MOSTLY_TOLD:
+    if sample is not None:
+        by_ends = sample.by_ends
+    else:
+        by_ends = not len(rows) or bool(figures[:, OUT.index("told")].mean() >= _MOSTLY_TOLD)
+    if not by_ends:
         # Amplicons: at a site of few reads their ends look like those of copies, and where
         # two overlap the primer of one hides an allele from the reads of its strand.
         weigh(support, sites.of_key, base, depth, beside, starts, cap, False, figures)
@@ -106,7 +119,10 @@ def explain(
     if not paired:
         figures[:, _ORIENTATION] = _IMPOSSIBLE
     kind = _kinds(alternatives, rows)
-    frequency, real = _frequencies(figures, kind, genome_size)
+    if sample is not None:
+        frequency, real = sample.frequency, sample.real
+    else:
+        frequency, real = _frequencies(figures, kind, genome_size)
     # Both sides of a comparison are averages; against independent errors it is the ratio.
     other = figures[:, _OTHERS] + np.log(frequency[_WHICH, kind]) + figures[:, 1:2]
     # A ratio has to outweigh the odds of an allele, and is judged as if these were the
@@ -116,7 +132,18 @@ def explain(
     odds[rows] = figures[:, 0] - np.logaddexp.reduce(
         np.column_stack([np.zeros(len(rows)), other]), axis=1
     )
-    return replace(alternatives, odds=odds), Explained(rows, figures, frequency)
+    found = Explained(rows, figures, frequency, float(real), by_ends)
+    return replace(alternatives, odds=odds), found
+
+
+def places_of_starts(read_length: float, paired: bool) -> float:
+    """Places where a fragment over a site can begin or, with its mate, begin and end."""
+    return 2 * max(read_length - 30, 1) * (_INSERTS if paired else 1.0)
+
+
+def beside_of(reads: SiteReads) -> Beside:
+    """The reads over the sites as kernels take them."""
+    return Beside(*(getattr(reads, name) for name in SiteReads.__slots__))
 
 
 def _support(a: Alternatives, edits: Edits, rows: np.ndarray) -> Support:

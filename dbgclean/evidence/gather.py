@@ -28,6 +28,7 @@ from dbgclean.evidence.poly_g import leave_out_tails
 from dbgclean.evidence.sample import SampleContext, describe_sample
 from dbgclean.evidence.sites import Sites
 from dbgclean.evidence.solid import SolidGraph
+from dbgclean.evidence.spikes import Drawn, Facts, Planter, Spikes
 from dbgclean.evidence.threading import (
     CLEAN,
     FOREIGN,
@@ -135,6 +136,8 @@ class Evidence:
     explained
         What was found beside the alternatives that may be real; None where the reads
         could not be looked at again.
+    spikes
+        Alleles planted in these reads; None where none were.
     """
 
     alternatives: Alternatives
@@ -144,6 +147,16 @@ class Evidence:
     context: SampleContext
     gaps: GapAlternatives | None = field(default=None, kw_only=True)
     explained: Explained | None = field(default=None, kw_only=True)
+    spikes: Spikes | None = field(default=None, kw_only=True)
+
+    def planted(self) -> Evidence:
+        """What the same reads say of the planted alleles alone, for a judge to judge."""
+        assert self.spikes is not None
+        found = self.spikes
+        return Evidence(
+            found.alternatives, found.edits, OtherChanges.concatenate([]), {}, self.context,
+            explained=found.explained,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,11 +284,13 @@ def gather_along(
     *,
     poly_g: bool = False,
     again: Callable[[], Iterable[ReadBatch]] | None = None,
+    seed: int | None = None,
 ) -> Evidence:
     """As `gather`, where the graph is there and its table may be gone.
 
     With ``poly_g`` tails of G that the graph does not hold are masked; it has to be built
-    without their k-mers (`dbgclean.evidence.poly_g.TailCounter`).
+    without their k-mers (`dbgclean.evidence.poly_g.TailCounter`). With a ``seed`` alleles
+    are planted in the reads when they are looked at ``again``.
     """
     found = _Gathered()
     parts = map_in_order(lambda b: _look_at(b[1], graph, b[0], poly_g), _numbered(batches), threads)
@@ -303,9 +318,14 @@ def gather_along(
         has_qualities=found.has_qualities,
     )
     explained = None
+    planter: Planter | None = None
     if again is not None:
+        if seed is not None:
+            facts = Facts(found.profile, mean_length, peak, scale, float(size), found.paired)
+            planter = Planter(graph, alternatives, facts, seed)
+            planter = planter if len(planter) else None
         alternatives, explained = second_look(
-            alternatives, edits, again(), context, mean_length, found.paired, threads
+            alternatives, edits, again(), context, mean_length, found.paired, threads, planter
         )
     return Evidence(
         alternatives,
@@ -315,6 +335,7 @@ def gather_along(
         context,
         gaps=found.gaps.pool(scale, peak),
         explained=explained,
+        spikes=None if planter is None else planter.spikes,
     )
 
 
@@ -326,6 +347,7 @@ def second_look(
     mean_length: float,
     paired: bool,
     threads: int = 1,
+    planter: Planter | None = None,
 ) -> tuple[Alternatives, Explained | None]:
     """See `dbgclean.evidence.explanations.explain`; nothing is read where nothing is in doubt.
 
@@ -333,21 +355,38 @@ def second_look(
     ----------
     batches
         The reads that ``edits`` are of, once more.
+    planter
+        Plants alleles in them meanwhile.
     """
     rows = candidates(alternatives)
-    if not len(rows):
+    keys, depth = alternatives.key[rows], alternatives.depth[rows].sum(1)
+    if planter is not None:
+        keys, depth = np.append(keys, planter.keys), np.append(depth, planter.depth)
+    if not len(keys):
         return alternatives, None
-    sites = Sites(alternatives.key[rows], alternatives.depth[rows].sum(1))
-    return explain(
+    sites = Sites(keys, depth)
+
+    def look(item: tuple[int, ReadBatch]) -> tuple[tuple[np.ndarray, ...], Drawn | None]:
+        first, batch = item
+        return sites.look(batch, first), None if planter is None else planter.look(batch, first)
+
+    parts = list(map_in_order(look, _numbered(batches), threads))
+    reads = sites.collect([part[0] for part in parts])
+    alternatives, explained = explain(
         alternatives,
         edits,
         rows,
-        sites,
-        sites.read(_numbered(batches), threads),
+        sites.of(sites.of_key[: len(rows)]),
+        reads,
         genome_size=context.genome_size,
         read_length=mean_length,
         paired=paired,
     )
+    if planter is not None:
+        drawn = [part[1] for part in parts if part[1] is not None]
+        own = sites.of(sites.of_key[len(rows) :])
+        planter.finish(drawn, own, reads, alternatives, explained, threads)
+    return alternatives, explained
 
 
 def other_changes(batch: ReadBatch, threads: Threads, first_read: int) -> OtherChanges:

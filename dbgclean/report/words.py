@@ -16,6 +16,7 @@ __all__ = [
     "Row",
     "chosen_column",
     "compact",
+    "expected_loss_sentence",
     "full",
     "headlines",
     "humanise",
@@ -48,6 +49,8 @@ COST_ROWS = (
     ("undecided", "branches undecided"),
 )
 _TRUTH_COSTS = ("true_kmers_lost", "false_kmers_left", "real_bubbles_closed")
+# Allele fraction whose expected loss stands among the headlines.
+_TOLD = 0.05
 _LABELS = dict(WENT_ROWS + COST_ROWS)
 
 
@@ -199,7 +202,30 @@ def headlines(report: Report) -> tuple[list[Headline], list[Headline]]:
             )
             if alleles.get(key) is not None
         ]
-    return went, cost
+    return went, cost + _expected_headline(report)
+
+
+def _planted(report: Report) -> list[tuple[float, int, int]]:
+    """Fraction, planted alleles shown and kept, from the most frequent down."""
+    found = [
+        (float(fraction), counts["shown"], counts["kept"])
+        for fraction, counts in (report.get("expected_loss") or {}).items()
+        if counts["shown"]
+    ]
+    return sorted(found, reverse=True)
+
+
+def _expected_headline(report: Report) -> list[Headline]:
+    """Expected loss at the fraction that says most: the one nearest to 5 %."""
+    nearest = sorted(_planted(report), key=lambda row: abs(row[0] - _TOLD))[:1]
+    return [
+        Headline(
+            f"expected loss at {100 * fraction:g} %",
+            f"{100 * (1 - kept / shown):.3g} %",
+            f"{full(kept)} of {full(shown)} planted alleles kept",
+        )
+        for fraction, shown, kept in nearest
+    ]
 
 
 def _cost_note(report: Report, key: str, raw: Mapping[str, Any]) -> str:
@@ -217,6 +243,7 @@ def sentences(report: Report) -> list[str]:
     """A few plain sentences: what went, what it cost, was the network worth it."""
     found = [
         _went_sentence(report), _cost_sentence(report), _poly_g_sentence(report),
+        _judge_sentence(report), expected_loss_sentence(report.get("expected_loss")),
         _network_sentence(report),
     ]  # fmt: skip
     return [sentence for sentence in found if sentence]
@@ -267,6 +294,27 @@ def _poly_g_sentence(report: Report) -> str:
         f"{full(found['reads_masked'])} reads end in G without a signal, as two-colour machines "
         f"call it: {full(found['bases_masked'])} bases were masked with N."
     )
+
+
+def _judge_sentence(report: Report) -> str:
+    judge = (report.get("corrections") or {}).get("judge")
+    return f"Judge: {printable(judge)}." if judge else ""
+
+
+def expected_loss_sentence(expected: Mapping[str, Mapping[str, int]] | None) -> str:
+    """What became of the alleles that were planted in the sample's own reads.
+
+    Examples
+    --------
+    >>> expected_loss_sentence({"0.05": {"shown": 97, "kept": 96}})
+    'Of the alleles planted in these reads and shown by three of them it keeps 96 of 97 at 5 %.'
+    """
+    parts = [f"{full(kept)} of {full(shown)} at {100 * f:g} %" for f, shown, kept in
+             _planted({"expected_loss": expected})]  # fmt: skip
+    if not parts:
+        return ""
+    keeps = ", ".join(parts[:-1]) + (" and " if parts[1:] else "") + parts[-1]
+    return f"Of the alleles planted in these reads and shown by three of them it keeps {keeps}."
 
 
 def _unknown_cost(report: Report) -> str:
