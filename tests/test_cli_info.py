@@ -23,7 +23,7 @@ def test_own_correctors_are_registered(capsys):
     assert main(["info", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     own = {one["name"] for one in facts["correctors"] if one["package"] == "dbgclean"}
-    assert own == {"none", "cutoff", "nearest", "likelihood", "autoencoder"}
+    assert own == {"none", "cutoff", "nearest", "likelihood", "autoencoder", "auto"}
     assert facts["dbgclean"] == __version__
     assert facts["threads"] >= 1
 

@@ -385,7 +385,7 @@ def second_look(
     if planter is not None:
         drawn = [part[1] for part in parts if part[1] is not None]
         own = sites.of(sites.of_key[len(rows) :])
-        planter.finish(drawn, own, reads, alternatives, explained, threads)
+        planter.finish(drawn, own, reads, alternatives, edits, explained, threads)
     return alternatives, explained
 
 

@@ -28,7 +28,8 @@ FILTER = 21
 # First bases of the mate that tell one fragment of the same start from the next: few, so
 # that errors in them, which would part the copies of a molecule, are rare.
 _PREFIX = 7
-_EVEN = 0.5
+# Abundance of the rarest k-mer over a place, to that of the most frequent.
+_EVEN = 0.25
 _MIDDLE = np.uint64(3 << (2 * FLANK))
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 

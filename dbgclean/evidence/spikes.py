@@ -174,6 +174,7 @@ class Planter:
         many = places.take(place)
         self.keys = many.alternatives(self._to)
         self.depth = depth[place] * facts.scale
+        self._by_key = np.argsort(self.keys, kind="stable")
         self._fraction, self._place = fraction, place
         self.spikes: Spikes | None = None
         self._ground = self._make_ground(places, mixed ^ turn.astype(np.uint64))
@@ -237,6 +238,7 @@ class Planter:
         sites: Sites,
         reads: SiteReads,
         alternatives: Alternatives,
+        errors: Edits,
         explained: Explained,
         threads: int = 1,
     ) -> None:
@@ -248,8 +250,8 @@ class Planter:
             From `look`, in the order of the reads.
         sites, reads
             Of ``keys``, and what the reads over them show as they came.
-        alternatives, explained
-            Of the sample.
+        alternatives, errors, explained
+            Of the sample: its alternatives, their edits, and what explains them.
         """
         facts = self._facts
         beside = beside_of(reads)
@@ -267,15 +269,22 @@ class Planter:
         proposed = np.zeros(len(planted.at), bool)
         proposed[edits.read[at]] = True
         own = np.flatnonzero(at & (edits.key == self.keys[planted.allele[edits.read]]))
-        edits = Edits(*(getattr(edits, name)[own] for name in Edits.__slots__))
-        allele = planted.allele[edits.read]
+        edits = edits.select(own)
         edits.fragment[:] = planted.fragment[edits.read]
         edits.read[:] = planted.number[edits.read]
+        # Some reads of the other molecules show an allele's base by error, as of any other.
+        wrong = errors.select(np.isin(alternatives.key, self.keys)[alternatives.of_edit])
+        edits = Edits.concatenate([edits, wrong])
+        edits = edits.select(np.argsort(edits.read, kind="stable"))
+        allele = self._by_key[np.searchsorted(self.keys, edits.key, sorter=self._by_key)]
         pooled = self._pool(edits, allele, self._shares(drawn), alternatives, threads)
         row = np.full(len(self), -1, np.int64)
         row[allele] = pooled.of_edit
         pooled, found = self._explain(pooled, edits, row, drawn, sites, reads, explained)
         counts = np.bincount(planted.allele[planted.whole], minlength=len(self))
+        of_wrong = self._by_key[np.searchsorted(self.keys, wrong.key, sorter=self._by_key)]
+        whole = (wrong.end_distance >= FLANK) & (wrong.co_edits == 0)
+        counts += np.bincount(of_wrong[whole], minlength=len(self))
         free = planted.whole & ~proposed & ~masked
         untouched = np.bincount(planted.allele[free], minlength=len(self)) > 0
         self.spikes = Spikes(
@@ -311,8 +320,9 @@ class Planter:
             edits, facts.profile, graph, facts.mean_length, graph.lower, facts.peak, depths,
             threads, rates=sample.rates,
         )  # fmt: skip
-        beside = np.concatenate([pooled.key, sample.key])
-        fragments = np.concatenate([np.zeros(len(pooled)), sample.column("fragments")])
+        others = np.flatnonzero(~np.isin(sample.key, pooled.key))
+        beside = np.append(pooled.key, sample.key[others])
+        fragments = np.append(np.zeros(len(pooled)), sample.column("fragments")[others])
         return replace(pooled, siblings=sibling_fragments(beside, fragments)[: len(pooled)])
 
     def _explain(
