@@ -18,12 +18,15 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.family import FAMILIES
 from benchmarks.family.sample import k12
 from benchmarks.variants_run import correct_by_ours
-from benchmarks.variants_score import allele_rows
+from benchmarks.variants_score import Truth, allele_rows
+from dbgclean.pipeline.passes import Run
 
 FRACTIONS = (0.1, 0.05, 0.02)
 # The rarer, the fewer are shown.
@@ -71,8 +74,19 @@ def one(name: str, depth: float, seed: int, args: argparse.Namespace) -> dict:
             }
             for fraction in FRACTIONS
         }
-    took = run.columns["auto"].took
-    return {"family": name, "depth": depth, "seed": seed, "took": took, "judges": judges}
+    head = {"family": name, "depth": depth, "seed": seed, "took": run.columns["auto"].took}
+    return head | {"false_kept": _false_kept(run, sample.truth), "judges": judges}
+
+
+def _false_kept(run: Run, truth: Truth) -> dict[str, int]:
+    """Alternatives that each judge keeps although they are not true."""
+    assert run.evidence is not None
+    false = ~np.isin(run.evidence.alternatives.key, truth.kmers)
+    return {
+        name: int(np.count_nonzero(column.verdicts.kept & false))
+        for name, column in run.columns.items()
+        if column.verdicts is not None
+    }
 
 
 def summary(runs: list[dict]) -> list[dict]:
@@ -119,6 +133,7 @@ def main(argv: list[str] | None = None) -> int:
             for seed in args.seeds:
                 runs.append(one(name, depth, seed, args))
                 print(name, f"{depth:g}x", "seed", seed, runs[-1]["took"], flush=True)
+                print("false alternatives kept:", runs[-1]["false_kept"], flush=True)
             own = [r for r in summary(runs) if (r["family"], r["depth"]) == (name, depth)]
             print(show(own), flush=True)
         if args.json:

@@ -53,7 +53,7 @@ def main(args: argparse.Namespace) -> None:
     """Correct and say what was done."""
     from dbgclean.log import Progress
     from dbgclean.pipeline.passes import correct_reads
-    from dbgclean.report.words import expected_loss_sentence
+    from dbgclean.report.planted import expected_loss_sentence
 
     with Progress(quiet=args.quiet) as progress:
         run = correct_reads(args.reads, args.output, options_of(args), progress, args.corrections)

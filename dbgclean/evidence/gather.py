@@ -5,7 +5,7 @@ What the pass leaves behind is proportional to what would change, not to the rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from dbgclean._memory import give_memory_back
 from dbgclean.evidence.alternatives import LOW_QUALITY, Alternatives, pool_edits
 from dbgclean.evidence.cutoffs import choose_cutoffs, enough_depth, median_depth
 from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
-from dbgclean.evidence.explanations import Explained, candidates, explain
+from dbgclean.evidence.explanations import Explained
 from dbgclean.evidence.gap_alternatives import (
     GapAlternatives,
     GapCollector,
@@ -24,11 +24,12 @@ from dbgclean.evidence.gap_alternatives import (
     describe_batch,
 )
 from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH
+from dbgclean.evidence.planting import Facts, Planter
 from dbgclean.evidence.poly_g import leave_out_tails
 from dbgclean.evidence.sample import SampleContext, describe_sample
-from dbgclean.evidence.sites import Sites
+from dbgclean.evidence.second_look import numbered, second_look
 from dbgclean.evidence.solid import SolidGraph
-from dbgclean.evidence.spikes import Drawn, Facts, Planter, Spikes
+from dbgclean.evidence.spikes import Spikes
 from dbgclean.evidence.threading import (
     CLEAN,
     FOREIGN,
@@ -229,14 +230,6 @@ class _Gathered:
         }
 
 
-def _numbered(batches: Iterable[ReadBatch]) -> Iterator[tuple[int, ReadBatch]]:
-    """Each batch with the number of its first read in the run."""
-    first = 0
-    for batch in batches:
-        yield first, batch
-        first += len(batch)
-
-
 def gather(
     batches: Iterable[ReadBatch],
     table: KmerTable,
@@ -293,7 +286,7 @@ def gather_along(
     are planted in the reads when they are looked at ``again``.
     """
     found = _Gathered()
-    parts = map_in_order(lambda b: _look_at(b[1], graph, b[0], poly_g), _numbered(batches), threads)
+    parts = map_in_order(lambda b: _look_at(b[1], graph, b[0], poly_g), numbered(batches), threads)
     for part in parts:
         found.add(part)
     edits = Edits.concatenate(found.edits)
@@ -337,56 +330,6 @@ def gather_along(
         explained=explained,
         spikes=None if planter is None else planter.spikes,
     )
-
-
-def second_look(
-    alternatives: Alternatives,
-    edits: Edits,
-    batches: Iterable[ReadBatch],
-    context: SampleContext,
-    mean_length: float,
-    paired: bool,
-    threads: int = 1,
-    planter: Planter | None = None,
-) -> tuple[Alternatives, Explained | None]:
-    """See `dbgclean.evidence.explanations.explain`; nothing is read where nothing is in doubt.
-
-    Parameters
-    ----------
-    batches
-        The reads that ``edits`` are of, once more.
-    planter
-        Plants alleles in them meanwhile.
-    """
-    rows = candidates(alternatives)
-    keys, depth = alternatives.key[rows], alternatives.depth[rows].sum(1)
-    if planter is not None:
-        keys, depth = np.append(keys, planter.keys), np.append(depth, planter.depth)
-    if not len(keys):
-        return alternatives, None
-    sites = Sites(keys, depth)
-
-    def look(item: tuple[int, ReadBatch]) -> tuple[tuple[np.ndarray, ...], Drawn | None]:
-        first, batch = item
-        return sites.look(batch, first), None if planter is None else planter.look(batch, first)
-
-    parts = list(map_in_order(look, _numbered(batches), threads))
-    reads = sites.collect([part[0] for part in parts])
-    alternatives, explained = explain(
-        alternatives,
-        edits,
-        rows,
-        sites.of(sites.of_key[: len(rows)]),
-        reads,
-        genome_size=context.genome_size,
-        read_length=mean_length,
-        paired=paired,
-    )
-    if planter is not None:
-        drawn = [part[1] for part in parts if part[1] is not None]
-        own = sites.of(sites.of_key[len(rows) :])
-        planter.finish(drawn, own, reads, alternatives, edits, explained, threads)
-    return alternatives, explained
 
 
 def other_changes(batch: ReadBatch, threads: Threads, first_read: int) -> OtherChanges:

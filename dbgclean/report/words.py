@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dbgclean.report.planted import expected_loss_sentence, planted_alleles
+
 __all__ = [
     "COST_ROWS",
     "WENT_ROWS",
@@ -16,7 +18,6 @@ __all__ = [
     "Row",
     "chosen_column",
     "compact",
-    "expected_loss_sentence",
     "full",
     "headlines",
     "humanise",
@@ -205,19 +206,11 @@ def headlines(report: Report) -> tuple[list[Headline], list[Headline]]:
     return went, cost + _expected_headline(report)
 
 
-def _planted(report: Report) -> list[tuple[float, int, int]]:
-    """Fraction, planted alleles shown and kept, from the most frequent down."""
-    found = [
-        (float(fraction), counts["shown"], counts["kept"])
-        for fraction, counts in (report.get("expected_loss") or {}).items()
-        if counts["shown"]
-    ]
-    return sorted(found, reverse=True)
-
-
 def _expected_headline(report: Report) -> list[Headline]:
     """Expected loss at the fraction that says most: the one nearest to 5 %."""
-    nearest = sorted(_planted(report), key=lambda row: abs(row[0] - _TOLD))[:1]
+    nearest = sorted(
+        planted_alleles(report.get("expected_loss")), key=lambda row: abs(row[0] - _TOLD)
+    )[:1]
     return [
         Headline(
             f"expected loss at {100 * fraction:g} %",
@@ -299,22 +292,6 @@ def _poly_g_sentence(report: Report) -> str:
 def _judge_sentence(report: Report) -> str:
     judge = (report.get("corrections") or {}).get("judge")
     return f"Judge: {printable(judge)}." if judge else ""
-
-
-def expected_loss_sentence(expected: Mapping[str, Mapping[str, int]] | None) -> str:
-    """What became of the alleles that were planted in the sample's own reads.
-
-    Examples
-    --------
-    >>> expected_loss_sentence({"0.05": {"shown": 97, "kept": 96}})
-    'Of the alleles planted in these reads and shown by three of them it keeps 96 of 97 at 5 %.'
-    """
-    parts = [f"{full(kept)} of {full(shown)} at {100 * f:g} %" for f, shown, kept in
-             _planted({"expected_loss": expected})]  # fmt: skip
-    if not parts:
-        return ""
-    keeps = ", ".join(parts[:-1]) + (" and " if parts[1:] else "") + parts[-1]
-    return f"Of the alleles planted in these reads and shown by three of them it keeps {keeps}."
 
 
 def _unknown_cost(report: Report) -> str:
