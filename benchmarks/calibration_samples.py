@@ -24,7 +24,7 @@ from dbgclean.evidence.alternatives import COLUMNS, Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.sample import SampleContext
-from dbgclean.evidence.second_look import SIGNS, second_look
+from dbgclean.evidence.signs import SIGNS, second_look
 
 __all__ = [
     "FRACTIONS",
@@ -85,7 +85,7 @@ class Gathered:
     alternatives, context
         As `dbgclean.evidence.gather.gather` leaves them (without ``of_edit``).
     signs
-        `dbgclean.evidence.second_look.second_look` of them.
+        `dbgclean.evidence.signs.second_look` of them.
     profile
         int64 (4, 94): bases read by base and quality.
     real

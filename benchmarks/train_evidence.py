@@ -28,7 +28,7 @@ from dbgclean.evidence.explanations import Explained
 from dbgclean.evidence.gather import Evidence, OtherChanges, gather
 from dbgclean.evidence.neighbours import neighbour_alternatives
 from dbgclean.evidence.sample import SampleContext
-from dbgclean.evidence.second_look import in_question
+from dbgclean.evidence.signs import in_question
 from dbgclean.log import Progress
 from dbgclean.pipeline.passes import Options, count, judge, open_run
 from dbgclean.reads import ReadBatch

@@ -144,6 +144,11 @@ def parts() -> dict[str, Any]:
             "removed": [[a, round(e)] for a, e, _ in curve if round(e)],
         },
         "alleles": {"kept": 214, "undecided": 137},
+        "expected_loss": {
+            "0.02": {"shown": 240, "kept": 204},
+            "0.05": {"shown": 197, "kept": 194},
+            "0.1": {"shown": 100, "kept": 100},
+        },
         "truth": {
             "file": "mix_truth.fa",
             "kmers": 524_231,

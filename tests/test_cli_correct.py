@@ -273,3 +273,20 @@ def test_quiet_and_not(sample, tmp_path, capsys):
     assert out == ""
     assert "of 450 reads touched" in err
     assert (tmp_path / "a.fq").read_bytes() == (tmp_path / "b.fq").read_bytes()
+
+
+def test_auto_is_the_default_and_says_what_it_took(sample, tmp_path, capsys):
+    folder, _ = sample
+    paths = {name: tmp_path / f"{name}.fq" for name in ("auto", "likelihood", "without")}
+    reads = str(folder / "both.fq")
+    assert main(["correct", reads, "-o", str(paths["auto"])]) == 0
+    told = capsys.readouterr().err
+    assert "judge: likelihood (" in told
+    assert "Of the alleles planted in these reads" in told
+    correct(reads, "-o", paths["likelihood"])
+    assert main(["correct", reads, "-o", str(paths["without"]), "--no-spikes"]) == 0
+    told = capsys.readouterr().err
+    assert "judge: likelihood (no alleles were planted)" in told
+    assert "planted in these reads" not in told
+    assert paths["auto"].read_bytes() == paths["likelihood"].read_bytes()
+    assert paths["auto"].read_bytes() == paths["without"].read_bytes()

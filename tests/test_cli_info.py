@@ -23,7 +23,17 @@ def test_own_correctors_are_registered(capsys):
     assert main(["info", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     own = {one["name"] for one in facts["correctors"] if one["package"] == "dbgclean"}
-    assert own == {"none", "cutoff", "nearest", "likelihood", "autoencoder"}
+    ours = {
+        "none",
+        "cutoff",
+        "nearest",
+        "ratio",
+        "likelihood",
+        "likelihood+",
+        "autoencoder",
+        "auto",
+    }
+    assert own == ours
     assert facts["dbgclean"] == __version__
     assert facts["threads"] >= 1
 

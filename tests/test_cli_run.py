@@ -41,7 +41,7 @@ FILES = {
     "report.json",
     "unitigs.fa",
 }
-CONTROLS = ["raw", "cutoff", "classical", "nearest", "likelihood", "autoencoder"]
+CONTROLS = ["raw", "cutoff", "classical", "nearest", "likelihood", "autoencoder", "auto"]
 
 
 def run(*argv):
@@ -110,9 +110,7 @@ def test_kmers_unitigs_and_graph_hold_the_same(which, request):
     built = compact(table.keys, table.counts, 31)
     for name in ("codes", "offsets", "abundance", "link_offsets", "link_targets"):
         np.testing.assert_array_equal(getattr(graphs[0], name), getattr(built, name))
-    assert report_of(folder)["ambiguity"][which.replace("example", "autoencoder")]["kmers"] == len(
-        table
-    )
+    assert report_of(folder)["ambiguity"][which.replace("example", "auto")]["kmers"] == len(table)
 
 
 def test_raw_graph_holds_the_reads(likelihood):
@@ -143,7 +141,7 @@ def test_the_example_costs_next_to_nothing(which, request):
 def test_columns_of_the_report(example, likelihood):
     report = report_of(example)
     assert list(report["ambiguity"]) == CONTROLS
-    assert report["config"]["corrector"] == report["corrections"]["corrector"] == "autoencoder"
+    assert report["config"]["corrector"] == report["corrections"]["corrector"] == "auto"
     alone = report_of(likelihood)
     assert list(alone["ambiguity"]) == [*CONTROLS[:3], "likelihood"]
     assert alone["ambiguity"]["likelihood"] == report["ambiguity"]["likelihood"]

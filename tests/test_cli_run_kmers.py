@@ -160,7 +160,7 @@ def test_the_network_judges_too_and_threads_change_nothing(sample, model, tmp_pa
     for threads in (1, 2):
         assert not run(*argv, "-o", tmp_path / f"out{threads}", "-t", threads, "-q")
     assert content(tmp_path / "out1") == content(tmp_path / "out2")
-    names = ["raw", "cutoff", "classical", "nearest", "likelihood", "autoencoder"]
+    names = ["raw", "cutoff", "classical", "nearest", "likelihood", "autoencoder", "auto"]
     assert list(report_of(tmp_path / "out1")["ambiguity"]) == names
 
 

@@ -26,7 +26,7 @@ from dbgclean.pipeline.passes import Options, count, judge, open_run, rewrite
 from dbgclean.reads import iter_batches
 from dbgclean.spectrum.counting import KmerCounter
 
-OURS = ("none", "cutoff", "nearest", "likelihood", "autoencoder")
+OURS = ("none", "cutoff", "nearest", "likelihood", "autoencoder", "auto")
 NAMES = (*OURS, "thrice")
 # A verdict that needs no judge of ours: real from three fragments on.
 MODULE = '''
@@ -230,7 +230,7 @@ def test_ours_wins_where_a_name_stands_twice():
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ("nobody", "no such corrector is installed; choose one of autoencoder, broken,"),
+        ("nobody", "no such corrector is installed; choose one of auto, autoencoder, broken,"),
         ("broken", "no_such_module:Nothing cannot be loaded (ModuleNotFoundError"),
         ("lacking", "builtins:object lacks judge, keep, edits_reads"),
     ],

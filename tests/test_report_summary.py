@@ -27,6 +27,7 @@ from dbgclean.report import (
     write_outputs,
     write_report,
 )
+from dbgclean.report.words import headlines
 
 GOLDEN = Path(__file__).parent / "golden" / "report.json"
 
@@ -301,19 +302,30 @@ def test_importing_the_stage_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-def test_doubts_stand_in_the_first_line():
-    reasons = ["a mix of depths", "an \x1b[31mescape"]
-    report = example(verdict={"doubtful": True, "reasons": reasons, "read_depths": [3, 40]})
-    shown = io.StringIO()
-    print_summary(report, shown)
-    assert shown.getvalue().splitlines()[0] == "Doubtful: a mix of depths; an \ufffd[31mescape."
-    shown = io.StringIO()
-    print_summary(example(verdict={"doubtful": False, "reasons": []}), shown)
-    assert "oubtful" not in shown.getvalue()
-
-
-def test_a_report_without_a_verdict_is_one_of_schema_0_1(tmp_path):
+def test_expected_loss_is_told_and_checked():
     report = example()
-    del report["verdict"]
-    write_report(report | {"schema_version": [0, 1]}, tmp_path / "old.json")
-    assert "verdict" not in read_report(tmp_path / "old.json")
+    told = [text for text in sentences(report) if "planted" in text]
+    assert told == [
+        "Of the alleles planted in these reads and shown by three of them it keeps 100 of 100 at "
+        "10 %, 194 of 197 at 5 % and 204 of 240 at 2 %."
+    ]
+    _, cost = headlines(report)
+    tile = next(one for one in cost if one.label == "expected loss at 5 %")
+    assert (tile.value, tile.note) == ("1.52 %", "194 of 197 planted alleles kept")
+    assert not [text for text in sentences(example(expected_loss=None)) if "planted" in text]
+    with pytest.raises(ValueError, match=r"expected_loss\.0\.05\.kept is None"):
+        example(expected_loss={"0.05": {"shown": 3}})
+
+
+def test_an_older_report_without_expected_loss_is_read(tmp_path):
+    report = example()
+    del report["expected_loss"]
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(report | {"schema_version": [0, 1]}))
+    assert "expected_loss" not in read_report(path)
+
+
+def test_the_judge_that_was_taken_is_told():
+    judge = "likelihood (of 97 planted alleles at 5 % it keeps 96, the network 91)"
+    corrections = parts()["corrections"] | {"judge": judge}
+    assert f"Judge: {judge}." in sentences(example(corrections=corrections))

@@ -73,9 +73,11 @@ class Family:
     length, depths
         Bases of the genome and depths that a benchmark takes by default.
     fractions, read_length
-        Of the alleles, one a kilobase; of either mate.
+        Of the alleles; of either mate.
     fasta
         Files of it hold no qualities.
+    spacing
+        Bases from one allele to the next.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Family:
     fractions: tuple[float, ...] = FRACTIONS
     read_length: int = 150
     fasta: bool = False
+    spacing: int = 1000
 
     def draw(
         self,
@@ -119,7 +122,7 @@ class Family:
             message = f"a genome of {len(genome)} bases: a family needs 2,000"
             raise ValueError(message)
         rng = np.random.default_rng([seed, *self.name.encode()])
-        sites = draw_sites(genome, fractions=self.fractions, seed=int(rng.integers(1 << 31)))
+        sites = draw_sites(genome, self.spacing, self.fractions, seed=int(rng.integers(1 << 31)))
         draft = Draft(genome, sites, depth or self.depths[0], self.read_length, rng, seed)
         return replace(self.make(draft), family=self.name)
 

@@ -18,9 +18,10 @@ def add_correction(parser: argparse.ArgumentParser) -> None:
     """Add ``--corrector`` and how it works, then the user's rules (`add_policy`)."""
     parser.add_argument(
         "--corrector",
-        default="autoencoder",
+        default="auto",
         metavar="NAME",
-        help="none, cutoff, nearest, likelihood, autoencoder, or one that another package "
+        help="auto (likelihood or autoencoder, whichever loses fewer of the alleles planted in "
+        "these reads), none, cutoff, nearest, likelihood, autoencoder, or one that another package "
         "registers (see `dbgclean info`). Default: %(default)s",
     )
     parser.add_argument(
@@ -53,6 +54,12 @@ def add_correction(parser: argparse.ArgumentParser) -> None:
         choices=["doubtful"],
         help="exit with 1, after everything is written, where the result is doubtful: no depth "
         "could be fitted, a shallow sample, a mix of depths, many reads without an anchor",
+    )
+    parser.add_argument(
+        "--no-spikes",
+        action="store_true",
+        help="plant no alleles in copies of the reads: what share of real ones is lost is then "
+        "not reported, and auto is likelihood",
     )
     add_policy(parser)
 
@@ -116,6 +123,7 @@ def options_of(args: argparse.Namespace) -> "Options":
         ploidy=args.ploidy,
         protect=args.protect,
         poly_g=args.poly_g,
+        spikes=not args.no_spikes,
     )
 
 

@@ -61,6 +61,7 @@ def main(args: argparse.Namespace) -> None:
     from dbgclean.log import Progress
     from dbgclean.pipeline.doubts import verdict
     from dbgclean.pipeline.passes import correct_reads
+    from dbgclean.report.planted import expected_loss_sentence
 
     with Progress(quiet=args.quiet) as progress:
         run = correct_reads(args.reads, args.output, options_of(args), progress, args.corrections)
@@ -90,4 +91,8 @@ def main(args: argparse.Namespace) -> None:
             "alternatives: %s errors, %s real, %s undecided",
             *(f"{counts[name]:,}" for name in ("error", "real", "undecided")),
         )
+    if run.chosen.took:
+        logger.info("judge: %s", run.chosen.took)
+    if sentence := expected_loss_sentence(run.chosen.expected_loss):
+        logger.info("%s", sentence)
     fail_on(args, found)

@@ -63,9 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_judging(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corrector",
-        default="autoencoder",
+        default="likelihood",
         metavar="NAME",
-        help="who judges: autoencoder, likelihood, or one that another package registers (see "
+        help="who judges: likelihood, autoencoder, or one that another package registers (see "
         "`dbgclean info`). Default: %(default)s",
     )
     parser.add_argument(

@@ -13,7 +13,7 @@ behaviour for whatever is not overridden.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +74,8 @@ class Sample:
         Of the run; a result must not depend on ``threads``.
     model
         Folder of the network's weights; None for those that ship.
+    judged
+        What other correctors made of the same alternatives already, by name.
     """
 
     spectrum: Spectrum
@@ -81,6 +83,7 @@ class Sample:
     threads: int = 1
     seed: int = 1
     model: str | None = None
+    judged: dict[str, Verdicts] = field(default_factory=dict)
 
 
 class Corrector:

@@ -14,7 +14,7 @@ import numpy as np
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK
 from dbgclean.evidence.gather import Evidence
-from dbgclean.evidence.second_look import in_question, second_look
+from dbgclean.evidence.signs import in_question, second_look
 from dbgclean.evidence.windows import build_windows, strand_bias
 from dbgclean.reads.prefetch import map_in_order
 
@@ -170,7 +170,7 @@ def network_verdicts(
 ) -> Verdicts:
     """Judge by what the autoencoder gives back: P(real) is the posterior of the k-mer's own base.
 
-    It is asked about what is `dbgclean.evidence.second_look.in_question`; of the rest the
+    It is asked about what is `dbgclean.evidence.signs.in_question`; of the rest the
     ratio says how little it is.
 
     Parameters

@@ -156,6 +156,7 @@ def pool_edits(
     peak: float = 0.0,
     depths: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
     threads: int = 1,
+    rates: np.ndarray | None = None,
 ) -> Alternatives:
     """Pool the edits of a whole run.
 
@@ -177,6 +178,8 @@ def pool_edits(
         alternatives, told by one edit (its row) of each. By default `site_depths`.
     threads
         Workers; the result does not depend on them.
+    rates
+        Of errors, where they are known; else the edits tell them.
     """
     order = np.argsort(edits.key, kind="stable")
     key = edits.key[order]
@@ -187,7 +190,8 @@ def pool_edits(
     size = np.diff(bounds)
     of_edit = np.empty(len(key), np.int64)
     of_edit[order] = np.repeat(np.arange(len(size)), size)
-    rates = error_rates(edits, size[of_edit], profile, peak)
+    if rates is None:
+        rates = error_rates(edits, size[of_edit], profile, peak)
     read_as, molecule = substitution_of(edits)
     error = rates[molecule, read_as, edits.quality]
     n = len(size)

@@ -104,6 +104,10 @@ class Edits:
         """The same without ``qualities``, which only pooling needs."""
         return replace(self, qualities=np.zeros((0, WINDOW), np.uint8))
 
+    def select(self, rows: np.ndarray) -> Edits:
+        """The chosen rows."""
+        return Edits(*(getattr(self, f)[rows] for f in self.__slots__))
+
     @classmethod
     def concatenate(cls, parts: list[Edits]) -> Edits:
         """Edits of successive batches as one."""

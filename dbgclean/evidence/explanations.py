@@ -23,7 +23,7 @@ from dbgclean.evidence.rates import MOST_WEIGHT, error_weights, evidence_weights
 from dbgclean.evidence.sites import SiteReads, Sites
 from dbgclean.evidence.weigh_kernels import OUT, Beside, Support, weigh
 
-__all__ = ["Explained", "candidates", "explain"]
+__all__ = ["Explained", "beside_of", "candidates", "explain", "places_of_starts"]
 
 # Alternatives below this ratio (nats) are errors whatever else is known.
 LEAST_RATIO = 3.0
@@ -62,15 +62,23 @@ class Explained:
     frequency
         float64 (2, 16): places that err on one strand, and in one orientation, per
         place, by substitution (4 x molecule's base + read's base).
-    prior
-        Log odds that another base at a place is an allele, as all alternatives have it;
-        minus infinity where they do not tell.
+    real
+        Log odds that another base at a place is an allele, as all alternatives have it.
+    by_ends
+        Whether a fragment's ends may tell its molecule: not in amplicons.
     """
 
     rows: np.ndarray
     figures: np.ndarray
     frequency: np.ndarray
-    prior: float
+    real: float
+    by_ends: bool
+
+    @property
+    def prior(self) -> float:
+        """``real``; minus infinity for amplicons: what amplification changed is as frequent
+        as alleles, and lends them no odds."""
+        return self.real if self.by_ends else -np.inf
 
 
 def candidates(alternatives: Alternatives, prior: float = -USUAL_ODDS) -> np.ndarray:
@@ -95,6 +103,7 @@ def explain(
     genome_size: float,
     read_length: float,
     paired: bool,
+    sample: Explained | None = None,
 ) -> tuple[Alternatives, Explained]:
     """The alternatives with ``odds`` that know of other explanations.
 
@@ -104,16 +113,21 @@ def explain(
         From `candidates`.
     sites, reads
         `Sites` of those rows, and what `Sites.read` found.
+    sample
+        What is known of the sample already; by default these alternatives tell it.
     """
     support = _support(alternatives, edits, rows)
     figures = np.zeros((len(rows), len(OUT)))
-    starts = 2 * max(read_length - 30, 1) * (_INSERTS if paired else 1.0)
-    beside = Beside(*(getattr(reads, name) for name in SiteReads.__slots__))
+    starts = places_of_starts(read_length, paired)
+    beside = beside_of(reads)
     base, depth = alternatives.base[rows], alternatives.depth[rows]
     cap = np.log(MOST_WEIGHT)
     weigh(support, sites.of_key, base, depth, beside, starts, cap, True, figures)
-    amplicons = bool((figures[:, OUT.index("told")] < 0).mean() > _AMPLICONS)
-    if amplicons:
+    if sample is not None:
+        by_ends = sample.by_ends
+    else:
+        by_ends = not len(rows) or bool((figures[:, OUT.index("told")] < 0).mean() <= _AMPLICONS)
+    if not by_ends:
         # Amplicons: at a site of few reads their ends look like those of copies, and where
         # two overlap the primer of one hides an allele from the reads of its strand.
         weigh(support, sites.of_key, base, depth, beside, starts, cap, False, figures)
@@ -121,7 +135,10 @@ def explain(
     if not paired:
         figures[:, _ORIENTATION] = _IMPOSSIBLE
     kind = _kinds(alternatives, rows)
-    frequency, real = _frequencies(figures, kind, genome_size)
+    if sample is not None:
+        frequency, real = sample.frequency, sample.real
+    else:
+        frequency, real = _frequencies(figures, kind, genome_size)
     # Both sides of a comparison are averages; against independent errors it is the ratio.
     other = figures[:, _OTHERS] + np.log(frequency[_WHICH, kind]) + figures[:, 1:2]
     # A ratio has to outweigh the odds of an allele, and is judged as if these were the
@@ -135,9 +152,18 @@ def explain(
     haplotype = together(alternatives, edits)
     best = np.full(len(odds), -np.inf)
     np.maximum.at(best, haplotype, odds)
-    # What amplification changed is as frequent as alleles, and lends them no odds.
-    prior = -np.inf if amplicons else real
-    return replace(alternatives, odds=best[haplotype]), Explained(rows, figures, frequency, prior)
+    found = Explained(rows, figures, frequency, float(real), by_ends)
+    return replace(alternatives, odds=best[haplotype]), found
+
+
+def places_of_starts(read_length: float, paired: bool) -> float:
+    """Places where a fragment over a site can begin or, with its mate, begin and end."""
+    return 2 * max(read_length - 30, 1) * (_INSERTS if paired else 1.0)
+
+
+def beside_of(reads: SiteReads) -> Beside:
+    """The reads over the sites as kernels take them."""
+    return Beside(*(getattr(reads, name) for name in SiteReads.__slots__))
 
 
 def _support(a: Alternatives, edits: Edits, rows: np.ndarray) -> Support:

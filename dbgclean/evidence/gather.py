@@ -5,7 +5,7 @@ What the pass leaves behind is proportional to what would change, not to the rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,10 @@ import numpy as np
 from dbgclean._memory import give_memory_back
 from dbgclean.evidence.alternatives import LOW_QUALITY, Alternatives, pool_edits
 from dbgclean.evidence.changes import DELETE, INSERT, OtherChanges, other_changes
+from dbgclean.evidence.comparing import numbered, second_look
 from dbgclean.evidence.cutoffs import choose_cutoffs, enough_depth, median_depth
 from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
-from dbgclean.evidence.explanations import Explained, candidates, explain
+from dbgclean.evidence.explanations import Explained
 from dbgclean.evidence.gap_alternatives import (
     GapAlternatives,
     GapCollector,
@@ -25,10 +26,11 @@ from dbgclean.evidence.gap_alternatives import (
 )
 from dbgclean.evidence.gaps import MASKED, OUTSIDE
 from dbgclean.evidence.off_path import Stretches, off_path
+from dbgclean.evidence.planting import Facts, Planter
 from dbgclean.evidence.poly_g import leave_out_tails
 from dbgclean.evidence.sample import SampleContext, describe_sample
-from dbgclean.evidence.sites import Sites
 from dbgclean.evidence.solid import SolidGraph
+from dbgclean.evidence.spikes import Spikes
 from dbgclean.evidence.threading import (
     CLEAN,
     FOREIGN,
@@ -78,6 +80,8 @@ class Evidence:
         could not be looked at again.
     off_path
         What of the reads lies on no path; None where there are no reads.
+    spikes
+        Alleles planted in these reads; None where none were.
     """
 
     alternatives: Alternatives
@@ -88,6 +92,16 @@ class Evidence:
     gaps: GapAlternatives | None = field(default=None, kw_only=True)
     explained: Explained | None = field(default=None, kw_only=True)
     off_path: Stretches | None = field(default=None, kw_only=True)
+    spikes: Spikes | None = field(default=None, kw_only=True)
+
+    def planted(self) -> Evidence:
+        """What the same reads say of the planted alleles alone, for a judge to judge."""
+        assert self.spikes is not None
+        found = self.spikes
+        return Evidence(
+            found.alternatives, found.edits, OtherChanges.concatenate([]), {}, self.context,
+            explained=found.explained,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +182,6 @@ class _Gathered:
         }
 
 
-def _numbered(batches: Iterable[ReadBatch]) -> Iterator[tuple[int, ReadBatch]]:
-    """Each batch with the number of its first read in the run."""
-    first = 0
-    for batch in batches:
-        yield first, batch
-        first += len(batch)
-
-
 def gather(
     batches: Iterable[ReadBatch],
     table: KmerTable,
@@ -224,6 +230,7 @@ def gather_along(
     poly_g: bool = False,
     mask_seams: bool = True,
     again: Callable[[], Iterable[ReadBatch]] | None = None,
+    seed: int | None = None,
 ) -> Evidence:
     """As `gather`, where the graph is there and its table may be gone.
 
@@ -235,10 +242,12 @@ def gather_along(
     mask_seams
         Mask what follows a seam that no other fragment has. Not where a rare member of a
         mix shares stretches with a deep one: its reads leave the deep path alone.
+    seed
+        Plant alleles in the reads when they are looked at ``again``.
     """
     found = _Gathered()
     parts = map_in_order(
-        lambda b: _look_at(b[1], graph, b[0], poly_g, mask_seams), _numbered(batches), threads
+        lambda b: _look_at(b[1], graph, b[0], poly_g, mask_seams), numbered(batches), threads
     )
     for part in parts:
         found.add(part)
@@ -264,9 +273,14 @@ def gather_along(
         has_qualities=found.has_qualities,
     )
     explained = None
+    planter: Planter | None = None
     if again is not None:
+        if seed is not None:
+            facts = Facts(found.profile, mean_length, peak, scale, float(size), found.paired)
+            planter = Planter(graph, alternatives, facts, seed)
+            planter = planter if len(planter) else None
         alternatives, explained = second_look(
-            alternatives, edits, again(), context, mean_length, found.paired, threads
+            alternatives, edits, again(), context, mean_length, found.paired, threads, planter
         )
     return Evidence(
         alternatives,
@@ -277,36 +291,5 @@ def gather_along(
         gaps=found.gaps.pool(scale, peak),
         explained=explained,
         off_path=Stretches.concatenate(found.off_path),
-    )
-
-
-def second_look(
-    alternatives: Alternatives,
-    edits: Edits,
-    batches: Iterable[ReadBatch],
-    context: SampleContext,
-    mean_length: float,
-    paired: bool,
-    threads: int = 1,
-) -> tuple[Alternatives, Explained | None]:
-    """See `dbgclean.evidence.explanations.explain`; nothing is read where nothing is in doubt.
-
-    Parameters
-    ----------
-    batches
-        The reads that ``edits`` are of, once more.
-    """
-    rows = candidates(alternatives, context.prior)
-    if not len(rows):
-        return alternatives, None
-    sites = Sites(alternatives.key[rows], alternatives.depth[rows].sum(1))
-    return explain(
-        alternatives,
-        edits,
-        rows,
-        sites,
-        sites.read(_numbered(batches), threads),
-        genome_size=context.genome_size,
-        read_length=mean_length,
-        paired=paired,
+        spikes=None if planter is None else planter.spikes,
     )

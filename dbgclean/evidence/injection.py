@@ -27,7 +27,7 @@ from dbgclean.spectrum.table import KmerTable, build_index, find_row
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
 
-__all__ = ["Injection", "Injector", "PlaceFinder", "Places", "hashes"]
+__all__ = ["Injection", "Injector", "PlaceFinder", "Places", "hashes", "mixed"]
 
 # A place is solid where every k-mer over it is seen this often, and the rarest at least
 # this share of the most frequent: no allele, no repeat's border, no dip of the depth.
@@ -41,7 +41,7 @@ _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
 @numba.njit(cache=True, nogil=True)
-def _mixed(value: np.uint64) -> np.uint64:
+def mixed(value: np.uint64) -> np.uint64:
     """splitmix64's finaliser: a hash of a uint64 (Steele 2014, doi:10.1145/2660193.2660195)."""
     z = value + _MULTIPLIER
     z = (z ^ (z >> np.uint64(30))) * _M1
@@ -54,7 +54,7 @@ def hashes(values: np.ndarray) -> np.ndarray:
     """Hash of each uint64, the same on every machine."""
     out = np.empty(len(values), np.uint64)
     for i in range(len(values)):
-        out[i] = _mixed(values[i])
+        out[i] = mixed(values[i])
     return out
 
 
@@ -104,7 +104,7 @@ def _find_places(
             backward = (backward >> np.uint64(2)) | (np.uint64(3 - c) << top)
             run += 1
             key = min(forward, backward)
-            if run < k or _mixed(key) > limit or n == len(found):
+            if run < k or mixed(key) > limit or n == len(found):
                 continue
             at = i - k // 2
             if at - reach < offsets[read] or at + reach >= offsets[read + 1]:
@@ -407,7 +407,7 @@ def _inject(
                 share = blind[place]
                 chance = min(0.9, chance * ((1 - share) * steepness[x, y, q] + share))
                 who = number
-            drawn = _mixed(_mixed(seed ^ np.uint64(place)) ^ np.uint64(who))
+            drawn = mixed(mixed(seed ^ np.uint64(place)) ^ np.uint64(who))
             if np.float64(drawn >> np.uint64(11)) * (1.0 / 9007199254740992.0) < chance:
                 out[at] = y
                 changed[read] = 1

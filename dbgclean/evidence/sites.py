@@ -9,6 +9,7 @@ its middle base, are noted.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from dbgclean.spectrum.table import build_index, find_row
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
 
-__all__ = ["SiteReads", "Sites"]
+__all__ = ["SiteReads", "Sites", "fill_filter", "site_keys"]
 
 _MIDDLE = np.uint64(3 << (2 * FLANK))
 _WHOLE = np.uint64((1 << (2 * WINDOW)) - 1)
@@ -69,6 +70,11 @@ class SiteReads:
     other_end: np.ndarray
 
 
+def site_keys(keys: np.ndarray) -> np.ndarray:
+    """What all alternatives (uint64 (n,)) at a site share: the smaller strand, A in its middle."""
+    return np.minimum(keys & ~_MIDDLE, reverse_complements(keys, WINDOW) & ~_MIDDLE)
+
+
 class Sites:
     """The sites of some alternatives, to be looked for in reads.
 
@@ -88,12 +94,12 @@ class Sites:
     def __init__(self, keys: np.ndarray, depth: np.ndarray) -> None:
         along = keys & ~_MIDDLE
         against = reverse_complements(keys, WINDOW) & ~_MIDDLE
-        smaller = np.minimum(along, against)
+        smaller = site_keys(keys)
         self._keys, first, self.of_key = np.unique(smaller, return_index=True, return_inverse=True)
         self._turned = (against < along)[first]
         self._index = build_index(self._keys, WINDOW)
         self._filter = np.zeros(1 << (_FILTER - 6), np.uint64)
-        _fill_filter(self._keys, self._filter)
+        fill_filter(self._keys, self._filter, np.int64(_FILTER))
         deepest = np.zeros(len(self._keys))
         np.maximum.at(deepest, self.of_key, depth)
         share = np.minimum(1.0, _MOST_READS / np.maximum(deepest, 1.0))
@@ -102,6 +108,12 @@ class Sites:
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    def of(self, of_key: np.ndarray) -> Sites:
+        """The same sites for other alternatives, at the sites ``of_key``: int64 (m,)."""
+        other = copy(self)
+        other.of_key = of_key
+        return other
 
     def look(self, batch: ReadBatch, first_read: int) -> tuple[np.ndarray, ...]:
         """Rows of one batch: (site, base, strand, mate, position, quality, fragment, other_end)."""
@@ -129,7 +141,10 @@ class Sites:
         batches
             Each with the number of its first read in the run.
         """
-        parts = list(map_in_order(lambda b: self.look(b[1], b[0]), batches, threads))
+        return self.collect(list(map_in_order(lambda b: self.look(b[1], b[0]), batches, threads)))
+
+    def collect(self, parts: list[tuple[np.ndarray, ...]]) -> SiteReads:
+        """What `look` found in successive batches, as one."""
         rows = np.concatenate([np.zeros((0, len(COLUMNS)), np.int32), *(p[0] for p in parts)])
         wide = np.concatenate([np.zeros((0, 2), np.uint64), *(p[1] for p in parts)])
         order = np.argsort(rows[:, 0], kind="stable")
@@ -149,9 +164,10 @@ class Sites:
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill_filter(keys: np.ndarray, bits: np.ndarray) -> None:
+def fill_filter(keys: np.ndarray, bits: np.ndarray, size: np.int64) -> None:
+    """Set a bit for each k-mer (uint64) in a filter of ``2**size`` bits, uint64 words."""
     for i in range(len(keys)):
-        slot = (keys[i] * _MULTIPLIER) >> np.uint64(64 - _FILTER)
+        slot = (keys[i] * _MULTIPLIER) >> np.uint64(64 - size)
         bits[slot >> np.uint64(6)] |= np.uint64(1) << (slot & np.uint64(63))
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-__all__ = ["OUT", "Beside", "Support", "weigh"]
+__all__ = ["OUT", "Beside", "Support", "tell_molecules", "weigh"]
 
 # Columns of what `weigh` fills. ``real`` is the plain ratio of molecules at its best
 # fraction, and ``averaging`` what it loses where all fractions count; ``along`` to
@@ -363,3 +363,15 @@ def _hypotheses(
                 k += 1
         row[4 + s] = _on_average(chosen, k, total * (forward if s == 0 else 1 - forward), True)
     row[9], row[10] = along, forward
+
+
+@numba.njit(cache=True, nogil=True)
+def tell_molecules(reads: Beside, starts: float) -> np.ndarray:
+    """Whether the ends of the fragments over each site tell its molecules: bool (n_sites,)."""
+    told = np.zeros(len(reads.bounds) - 1, np.bool_)
+    for s in range(len(told)):
+        c, d = reads.bounds[s], reads.bounds[s + 1]
+        site = _new_fragments(d - c)
+        n = _fragments(c, d, reads.fragment, reads.strand, reads.position, reads.other_end, site)
+        told[s] = _tell(site, n, starts, True)[0]
+    return told

@@ -6,7 +6,7 @@ canonical orientation. What is not known (NaN in the alternatives) is 0 here, an
 globals say so.
 
 Nothing here but the anchor, the last of the globals and the one that the network takes as it
-is (nats), grows with the number of molecules: see `dbgclean.evidence.second_look`.
+is (nats), grows with the number of molecules: see `dbgclean.evidence.signs`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.sample import SampleContext, motif_classes
-from dbgclean.evidence.second_look import SIGNS, anchor, second_look
+from dbgclean.evidence.signs import SIGNS, anchor, second_look
 
 __all__ = [
     "CHANNELS",

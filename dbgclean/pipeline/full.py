@@ -235,6 +235,7 @@ def analyse(run: Run, out: OutputFolder, truth: Truth | None) -> dict[str, Any]:
         ambiguity={name: graphs.figures(name) for name in ("raw", *order)},
         abundance=_abundance(raw, stands),
         alleles=_alleles(run),
+        expected_loss=run.chosen.expected_loss,
         truth=_truth(run, truth),
     )
 
@@ -311,6 +312,8 @@ def _corrections(run: Run) -> dict[str, Any]:
     assert chosen.kept is not None
     dropped = len(chosen.table) - int(np.count_nonzero(chosen.kept))
     result: dict[str, Any] = {"corrector": chosen.name}
+    if chosen.took:
+        result["judge"] = chosen.took
     if chosen.verdicts is not None and run.evidence is not None:
         result |= {"alternatives": len(run.evidence.alternatives), **chosen.verdicts.count()}
         result |= chosen.rewriter.statistics.to_dict()

@@ -65,7 +65,7 @@ class InspectOptions:
         As on the command line; ``threads`` changes no result.
     """
 
-    corrector: str = "autoencoder"
+    corrector: str = "likelihood"
     model: str | None = None
     ploidy: int = 2
     min_fraction: float = 0.0

@@ -41,11 +41,13 @@ class Options:
     poly_g
         Mask ends of reads that were called G without a signal: ``on``, ``off``, or, where
         the sample shows that it has them, ``auto``.
+    spikes
+        Plant alleles in the sample's reads, to see what share of them is lost.
     """
 
     k: int = 31
     correction_k: int | None = None
-    corrector: str = "autoencoder"
+    corrector: str = "auto"
     model: str | None = None
     min_quality: int = 20
     seed: int = 1
@@ -59,6 +61,7 @@ class Options:
     ploidy: int | None = None
     protect: str | None = None
     poly_g: str = "auto"
+    spikes: bool = True
 
     @property
     def paths(self) -> tuple[str | None, ...]:
@@ -78,6 +81,7 @@ class Options:
             "protect": Path(self.protect).name if self.protect else None,
             "seed": self.seed,
             **({"poly_g": self.poly_g} if self.poly_g != "auto" else {}),
+            **({} if self.spikes else {"spikes": False}),
         }
 
 

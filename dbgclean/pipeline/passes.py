@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from dbgclean._memory import give_memory_back
 from dbgclean.correct.corrections import write_corrections
-from dbgclean.correct.correctors import load_corrector
+from dbgclean.correct.correctors import Sample, load_corrector
 from dbgclean.correct.gap_verdicts import judge_gaps, judges
 from dbgclean.correct.linkage import leave_linked
 from dbgclean.correct.rewrite import Rewriter
@@ -202,6 +203,7 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
             poly_g=run.masks_poly_g,
             mask_seams=run.rarest is None,
             again=lambda: (batch for _, _, batch in run.batches("Comparing")),
+            seed=options.seed if options.spikes else None,
         )
         del graph
     sample = sample_of(run, spectrum)
@@ -213,12 +215,25 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
             doubted = None
             if run.rarest is not None and judges(column.corrector):
                 judged, doubted = leave_linked(run.evidence, judged)
+            sample.judged[column.name] = judged
             column.verdicts = run.policy.apply(run.evidence, judged)
+            column.expected_loss = _expected_loss(run, column, sample)
             gaps = judge_gaps(column.corrector, run.evidence)
             column.gaps = gaps and run.policy.apply_to_gaps(run.evidence, gaps)
             kept_gaps = None if column.gaps is None else column.gaps.kept
             column.rewriter = Rewriter(run.evidence, column.verdicts.kept, kept_gaps, doubted)
     run.columns = columns
+
+
+def _expected_loss(run: Run, column: Column, sample: Sample) -> dict[str, dict[str, int]] | None:
+    """What the corrector, and the user's rules, make of the planted alleles."""
+    assert run.evidence is not None
+    if run.evidence.spikes is None:
+        return None
+    planted = run.evidence.planted()
+    sample = replace(sample, judged={})
+    verdicts = run.policy.apply(planted, column.corrector.judge(planted, sample))
+    return run.evidence.spikes.by_fraction(verdicts.kept)
 
 
 def correct_reads(

@@ -57,6 +57,9 @@ class Column:
         k-mers of the corrected reads, at the graph's k.
     kept
         bool, one per row of ``table``: stands in the k-mer set.
+    expected_loss
+        Planted alleles shown, and kept of these, by fraction
+        (`dbgclean.evidence.spikes.Spikes.by_fraction`); None where none were planted.
     """
 
     name: str
@@ -66,6 +69,12 @@ class Column:
     rewriter: Rewriter = field(default_factory=lambda: Rewriter(None, None))
     table: KmerTable | None = None
     kept: np.ndarray | None = None
+    expected_loss: dict[str, dict[str, int]] | None = None
+
+    @property
+    def took(self) -> str:
+        """Which judge a corrector took that chooses one, and why; empty for others."""
+        return str(getattr(self.corrector, "choice", None) or "")
 
     @property
     def kmers(self) -> KmerTable:

@@ -64,10 +64,11 @@ _TOP = (
     "ambiguity",
     "abundance",
     "alleles",
+    "expected_loss",
     "truth",
 )
-# Since schema version 0.2.
-_ADDED = ("verdict",)
+# Parts that came with a minor step of the schema: older reports do not have them.
+_LATER = ("expected_loss", "verdict")
 _SPECTRUM = ("k", "distinct", "total", "fit", "histogram", "curve")
 _INPUT = ("files", "layout", "format", "reads", "bases")
 
@@ -82,6 +83,7 @@ def build_report(
     abundance: Mapping[str, Any] | None = None,
     alleles: Mapping[str, Any] | None = None,
     verdict: Mapping[str, Any] | None = None,
+    expected_loss: Mapping[str, Any] | None = None,
     truth: Mapping[str, Any] | None = None,
     version: str = __version__,
 ) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def build_report(
     ambiguity
         Column name (``raw`` first, then controls and correctors) to the counts of
         :data:`AMBIGUITY_KEYS`, and where truth is known to the cost.
-    spectrum, corrections, abundance, alleles, verdict, truth
+    spectrum, corrections, abundance, alleles, verdict, expected_loss, truth
         Further parts; ``None`` where a run has none. ``docs/report.md`` says what
         each holds.
 
@@ -126,6 +128,7 @@ def build_report(
         "ambiguity": {name: _ordered(column, AMBIGUITY_KEYS) for name, column in ambiguity.items()},
         "abundance": abundance,
         "alleles": alleles,
+        "expected_loss": expected_loss,
         "truth": truth,
     }
     report = {key: _plain(parts[key]) for key in _TOP}
@@ -145,7 +148,7 @@ def validate_report(report: Mapping[str, Any]) -> None:
     """
     if report.get("tag") != TAG:
         _fail("tag", report.get("tag"), repr(TAG))
-    if list(report) not in (list(_TOP), [key for key in _TOP if key not in _ADDED]):
+    if list(report) != [key for key in _TOP if key in report or key not in _LATER]:
         _fail("the keys", list(report), ", ".join(_TOP))
     if not isinstance(report["config"], dict):
         _fail("config", report["config"], "a mapping")
@@ -154,9 +157,13 @@ def validate_report(report: Mapping[str, Any]) -> None:
     _check_spectrum(report["spectrum"])
     for side, pairs in (report["abundance"] or {}).items():
         _check_rows(f"abundance.{side}", pairs, width=2)
-    for key in ("verdict", "corrections", "alleles", "truth"):
+    for key in ("verdict", "corrections", "alleles", "expected_loss", "truth"):
         if report.get(key) is not None and not isinstance(report[key], dict):
             _fail(key, report[key], "a mapping or None")
+    for fraction, found in (report.get("expected_loss") or {}).items():
+        for key in ("shown", "kept"):
+            value = found.get(key) if isinstance(found, dict) else None
+            _check_count(f"expected_loss.{fraction}.{key}", value)
     for reason, count in ((report["corrections"] or {}).get("refused") or {}).items():
         _check_count(f"corrections.refused.{reason}", count)
     _check_no_paths("report", report)

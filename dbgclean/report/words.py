@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dbgclean.report.planted import expected_loss_sentence, planted_alleles
+
 __all__ = [
     "COST_ROWS",
     "WENT_ROWS",
@@ -49,6 +51,8 @@ COST_ROWS = (
     ("undecided", "branches undecided"),
 )
 _TRUTH_COSTS = ("true_kmers_lost", "false_kmers_left", "real_bubbles_closed")
+# Allele fraction whose expected loss stands among the headlines.
+_TOLD = 0.05
 _LABELS = dict(WENT_ROWS + COST_ROWS)
 
 
@@ -207,7 +211,22 @@ def headlines(report: Report) -> tuple[list[Headline], list[Headline]]:
             )
             if alleles.get(key) is not None
         ]
-    return went, cost
+    return went, cost + _expected_headline(report)
+
+
+def _expected_headline(report: Report) -> list[Headline]:
+    """Expected loss at the fraction that says most: the one nearest to 5 %."""
+    nearest = sorted(
+        planted_alleles(report.get("expected_loss")), key=lambda row: abs(row[0] - _TOLD)
+    )[:1]
+    return [
+        Headline(
+            f"expected loss at {100 * fraction:g} %",
+            f"{100 * (1 - kept / shown):.3g} %",
+            f"{full(kept)} of {full(shown)} planted alleles kept",
+        )
+        for fraction, shown, kept in nearest
+    ]
 
 
 def _cost_note(report: Report, key: str, raw: Mapping[str, Any]) -> str:
@@ -225,6 +244,7 @@ def sentences(report: Report) -> list[str]:
     """A few plain sentences: what went, what it cost, was the network worth it."""
     found = [
         _went_sentence(report), _cost_sentence(report), _poly_g_sentence(report),
+        _judge_sentence(report), expected_loss_sentence(report.get("expected_loss")),
         _network_sentence(report),
     ]  # fmt: skip
     return [sentence for sentence in found if sentence]
@@ -275,6 +295,11 @@ def _poly_g_sentence(report: Report) -> str:
         f"{full(found['reads_masked'])} reads end in G without a signal, as two-colour machines "
         f"call it: {full(found['bases_masked'])} bases were masked with N."
     )
+
+
+def _judge_sentence(report: Report) -> str:
+    judge = (report.get("corrections") or {}).get("judge")
+    return f"Judge: {printable(judge)}." if judge else ""
 
 
 def _unknown_cost(report: Report) -> str:

@@ -90,7 +90,7 @@ def gather_window(
     origin: Region,
     core: Region,
     *,
-    corrector: str = "autoencoder",
+    corrector: str = "likelihood",
     model: str | None = None,
     threads: int = 1,
     seed: int = 1,

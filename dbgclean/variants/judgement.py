@@ -12,6 +12,7 @@ from dbgclean.correct.rewrite import Rewriter
 from dbgclean.correct.verdicts import Verdicts
 from dbgclean.evidence.alternatives import LOW_QUALITY, pool_edits
 from dbgclean.evidence.changes import DELETE, INSERT, OtherChanges, other_changes
+from dbgclean.evidence.comparing import second_look
 from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
 from dbgclean.evidence.gap_alternatives import (
     GapAlternatives,
@@ -19,7 +20,7 @@ from dbgclean.evidence.gap_alternatives import (
     describe_batch,
     gap_likelihood,
 )
-from dbgclean.evidence.gather import Evidence, second_look
+from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.sample import describe_sample
 from dbgclean.evidence.threading import (
     CLEAN,

@@ -114,7 +114,7 @@ def _explained(
     columns["denied_copies"][rows] = figures["denied"] / (figures["denied"] + molecules)
     columns["copies"][rows] = 1 - np.minimum(molecules / fragments, 1)
     columns["site_copies"][rows] = 1 - figures["per_fragment"]
-    columns["told"][rows] = figures["told"]
+    columns["told"][rows] = np.maximum(figures["told"], 0)
     columns["depth_orientation"][rows] = np.abs(2 * figures["depth_forward"] - 1)
     to, base = a.to[rows].astype(np.int64), a.base[rows].astype(np.int64)
     kinds = 4 * to + base, 4 * (3 - to) + 3 - base

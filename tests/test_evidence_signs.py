@@ -9,7 +9,7 @@ from benchmarks import simulate
 from benchmarks.train_evidence import evidence_of
 from dbgclean.evidence.alternatives import COLUMNS
 from dbgclean.evidence.explanations import candidates
-from dbgclean.evidence.second_look import SIGNS, allele_odds, anchor, second_look
+from dbgclean.evidence.signs import SIGNS, allele_odds, anchor, second_look
 from dbgclean.evidence.weigh_kernels import OUT
 from dbgclean.evidence.windows import GLOBALS, QUALITIES, build_windows
 

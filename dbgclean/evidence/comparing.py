@@ -1,0 +1,79 @@
+"""The reads go by once more: what is over the sites that matter, and planted alleles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dbgclean.evidence.alternatives import Alternatives
+from dbgclean.evidence.edits import Edits
+from dbgclean.evidence.explanations import Explained, candidates, explain
+from dbgclean.evidence.planting import Drawn, Planter
+from dbgclean.evidence.sample import SampleContext
+from dbgclean.evidence.sites import Sites
+from dbgclean.reads.prefetch import map_in_order
+
+if TYPE_CHECKING:
+    from dbgclean.reads import ReadBatch
+
+__all__ = ["numbered", "second_look"]
+
+
+def numbered(batches: Iterable[ReadBatch]) -> Iterator[tuple[int, ReadBatch]]:
+    """Each batch with the number of its first read in the run."""
+    first = 0
+    for batch in batches:
+        yield first, batch
+        first += len(batch)
+
+
+def second_look(
+    alternatives: Alternatives,
+    edits: Edits,
+    batches: Iterable[ReadBatch],
+    context: SampleContext,
+    mean_length: float,
+    paired: bool,
+    threads: int = 1,
+    planter: Planter | None = None,
+) -> tuple[Alternatives, Explained | None]:
+    """See `dbgclean.evidence.explanations.explain`; nothing is read where nothing is in doubt.
+
+    Parameters
+    ----------
+    batches
+        The reads that ``edits`` are of, once more.
+    planter
+        Plants alleles in them meanwhile.
+    """
+    rows = candidates(alternatives, context.prior)
+    keys, depth = alternatives.key[rows], alternatives.depth[rows].sum(1)
+    if planter is not None:
+        keys, depth = np.append(keys, planter.keys), np.append(depth, planter.depth)
+    if not len(keys):
+        return alternatives, None
+    sites = Sites(keys, depth)
+
+    def look(item: tuple[int, ReadBatch]) -> tuple[tuple[np.ndarray, ...], Drawn | None]:
+        first, batch = item
+        return sites.look(batch, first), None if planter is None else planter.look(batch, first)
+
+    parts = list(map_in_order(look, numbered(batches), threads))
+    reads = sites.collect([part[0] for part in parts])
+    alternatives, explained = explain(
+        alternatives,
+        edits,
+        rows,
+        sites.of(sites.of_key[: len(rows)]),
+        reads,
+        genome_size=context.genome_size,
+        read_length=mean_length,
+        paired=paired,
+    )
+    if planter is not None:
+        drawn = [part[1] for part in parts if part[1] is not None]
+        own = sites.of(sites.of_key[len(rows) :])
+        planter.finish(drawn, own, reads, alternatives, edits, explained, threads)
+    return alternatives, explained
