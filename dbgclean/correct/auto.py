@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dbgclean.correct.correctors import AutoencoderCorrector, Corrector, LikelihoodCorrector
-from dbgclean.correct.verdicts import ERROR, REAL, UNDECIDED, Verdicts
+from dbgclean.correct.verdicts import ERROR, REAL, UNDECIDED, Verdicts, spare_clear
 from dbgclean.evidence.spikes import SHOWN, Spikes
 
 if TYPE_CHECKING:
@@ -91,13 +91,16 @@ class AutoCorrector(Corrector):
         mine = spikes.kept(self.anchor.judge(planted, sample).kept)
         other = spikes.kept(self.network.judge(planted, sample).posterior >= least)
         self.choice = _choose(spikes, mine, other, least)
-        return anchor if self.choice.judge == ANCHOR else _from(network, least)
+        if self.choice.judge == ANCHOR:
+            return anchor
+        return spare_clear(evidence.alternatives, _from(network, least))
 
     def _by_choice(self, evidence: Evidence, sample: Sample) -> Verdicts:
         assert self.choice is not None
         if self.choice.judge == ANCHOR:
             return self.anchor.judge(evidence, sample)
-        return _from(self.network.judge(evidence, sample), self.choice.least)
+        judged = _from(self.network.judge(evidence, sample), self.choice.least)
+        return spare_clear(evidence.alternatives, judged)
 
 
 def _threshold(posterior: np.ndarray, most: int) -> float:
