@@ -63,10 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_judging(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corrector",
-        default="likelihood",
         metavar="NAME",
         help="who judges: likelihood, autoencoder, or one that another package registers (see "
-        "`dbgclean info`). Default: %(default)s",
+        "`dbgclean info`). Default: likelihood, or autoencoder where --model is given",
     )
     parser.add_argument(
         "--model", metavar="DIR", help="weights for the autoencoder. Default: those that ship"
@@ -119,7 +118,7 @@ def main(args: argparse.Namespace) -> None:
     from dbgclean.pipeline.inspect import InspectOptions, inspect
 
     options = InspectOptions(
-        corrector=args.corrector,
+        corrector=args.corrector or ("autoencoder" if args.model else "likelihood"),
         model=args.model,
         ploidy=args.ploidy,
         min_fraction=args.min_vaf,
