@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.family import FAMILIES
 from benchmarks.train_evidence import Case, Judged, gather_cases
+from dbgclean.correct.correctors import _CAUTION as CAUTION
 from dbgclean.evidence.edits import FLANK
 from dbgclean.evidence.windows import GLOBALS, build_windows
 
@@ -38,8 +39,8 @@ class Examples(NamedTuple):
         bool (n,): False where that is not to be told.
     ratio, odds
         float64 (n,): the plain likelihood ratio, and `Alternatives.odds`, nats.
-    prior
-        float64 (n,): `SampleContext.prior` of its sample.
+    prior, told_prior
+        float64 (n,): the sample's prior for the plain ratio, and for the likelihood judge.
     fraction
         str (n,): group of the allele that it is, or empty.
     family, sample
@@ -55,6 +56,7 @@ class Examples(NamedTuple):
     ratio: np.ndarray
     odds: np.ndarray
     prior: np.ndarray
+    told_prior: np.ndarray
     fraction: np.ndarray
     family: np.ndarray
     sample: np.ndarray
@@ -91,7 +93,7 @@ def examples_of(judged: Judged, number: int) -> Examples:
     if not case.test and case.seed % _UNSEEN == 0:
         a = replace(evidence.alternatives, odds=evidence.alternatives.likelihood)
         evidence = replace(evidence, alternatives=a, explained=None)
-    a = evidence.alternatives
+    a, explained, prior = evidence.alternatives, evidence.explained, judged.context.prior
     rows = np.arange(len(a))
     windows = build_windows(evidence, rows)
     target = windows.observed.copy()
@@ -106,7 +108,8 @@ def examples_of(judged: Judged, number: int) -> Examples:
         judged.real | ~entangled,
         a.likelihood,
         a.odds,
-        np.full(len(a), judged.context.prior),
+        np.full(len(a), prior),
+        np.full(len(a), prior if explained is None else max(prior, explained.prior - CAUTION)),
         judged.group,
         np.full(len(a), list(FAMILIES).index(case.family)),
         np.full(len(a), number),

@@ -30,7 +30,14 @@ import torch
 from benchmarks.family import FAMILIES
 from benchmarks.train_card import card_values, plot_training, write_card
 from benchmarks.train_data import Examples, gather_examples, test_cases, train_cases
-from benchmarks.train_score import JUDGES, line, logistic, margins, score_family, table
+from benchmarks.train_score import (
+    chances_of_ratios,
+    line,
+    logistic,
+    margins,
+    score_family,
+    table,
+)
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.windows import CHANNELS, COMPLEMENT, GLOBALS, QUALITIES, SCHEME
 from dbgclean.model.autoencoder import Autoencoder, AutoencoderConfig
@@ -181,8 +188,7 @@ def leave_out(
         slope, offset = line(others)
         seen[family] = chance_real(model, rows.take(np.flatnonzero(rows.family == number)))
         tried[family] = {
-            "ratio": logistic(margins(mine, mine.ratio)),
-            "likelihood": logistic(margins(mine, mine.odds)),
+            **chances_of_ratios(mine),
             "line": logistic(slope * mine.odds + offset),
             "autoencoder": chance_real(model, mine),
         }
@@ -214,7 +220,8 @@ def scores_of(
     found = {}
     for family, chances in tried.items():
         mine = test.take(np.flatnonzero(test.family == list(FAMILIES).index(family)))
-        kept = {name: chances[name] > (error if name == "autoencoder" else 0.5) for name in JUDGES}
+        kept = {name: over > 0 for name, over in margins(mine).items()}
+        kept |= {"line": chances["line"] > 0.5, "autoencoder": chances["autoencoder"] > error}
         found[family] = score_family(mine, chances, kept)
     return found
 

@@ -16,22 +16,34 @@ from scipy import optimize
 
 from benchmarks.calibration_score import SURELY_ERROR, calibration_floor, equal_width_error
 from benchmarks.train_data import Examples
-from dbgclean.correct.verdicts import LIKELIHOOD_ERROR
+from dbgclean.correct.verdicts import _BELOW, _STEEPNESS, LIKELIHOOD_ERROR, LIKELIHOOD_REAL
 
-__all__ = ["JUDGES", "line", "margins", "score_family", "table"]
+__all__ = ["JUDGES", "chances_of_ratios", "line", "logistic", "margins", "score_family", "table"]
 
 JUDGES = ("ratio", "likelihood", "line", "autoencoder")
 _LARGEST = 40.0
 
 
-def margins(rows: Examples, score: np.ndarray) -> np.ndarray:
-    """Nats by which a ratio exceeds the threshold of `likelihood_verdicts`."""
-    return score - LIKELIHOOD_ERROR - np.maximum(0, -rows.prior - LIKELIHOOD_ERROR)
+def margins(rows: Examples) -> dict[str, np.ndarray]:
+    """Nats by which the two ratios exceed the threshold of `likelihood_verdicts`."""
+    return {
+        "ratio": rows.ratio - np.maximum(LIKELIHOOD_ERROR, -rows.prior),
+        "likelihood": rows.odds - np.maximum(LIKELIHOOD_ERROR, -rows.told_prior),
+    }
 
 
 def logistic(odds: np.ndarray) -> np.ndarray:
     """P of log odds."""
     return 1 / (1 + np.exp(-np.clip(odds, -60, 60)))
+
+
+def chances_of_ratios(rows: Examples) -> dict[str, np.ndarray]:
+    """P(real) of the two, as `likelihood_verdicts` has it."""
+    over, middle = margins(rows), (LIKELIHOOD_REAL - LIKELIHOOD_ERROR) / 2
+    return {
+        "ratio": logistic(over["ratio"] - middle),
+        "likelihood": logistic(_STEEPNESS * (over["likelihood"] + _BELOW)),
+    }
 
 
 def line(rows: Examples) -> tuple[float, float]:

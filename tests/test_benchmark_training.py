@@ -79,8 +79,8 @@ def examples(n=4000, seed=1):
     nothing = np.full(n, -9.0)
     family, sample = rng.integers(0, 2, n), rng.integers(0, 20, n)
     known = np.ones(n, bool)
-    columns = (windows, globals_, observed, target, real, known, anchor, anchor, nothing, group)
-    return Examples(*columns, family, sample)
+    columns = (windows, globals_, observed, target, real, known, anchor, anchor, nothing, nothing)
+    return Examples(*columns, group, family, sample)
 
 
 def test_what_the_anchor_does_not_know_is_learned():
