@@ -186,7 +186,7 @@ def network_verdicts(
 
     alternatives = evidence.alternatives
     rows = in_question(alternatives)
-    posterior = likelihood_verdicts(alternatives, ratio=alternatives.odds).posterior
+    posterior = likelihood_verdicts(alternatives).posterior
     signs = second_look(evidence) if signs is None else signs
     parts = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
     # The next windows are built while the network looks at these.
