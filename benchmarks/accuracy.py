@@ -45,7 +45,7 @@ __all__ = ["OURS", "SCENARIOS", "Scenario", "correct", "draw", "main", "summaris
 
 K12 = "ecoli_K12_MG1655_NC_000913.3.fna.gz"
 SLICE_START = 1_000_000
-OURS = ("nearest", "likelihood", "autoencoder")
+OURS = ("nearest", "ratio", "likelihood", "autoencoder", "auto")
 
 Drawn = tuple[simulate.SimulatedReads, simulate.Sites | None, str]
 

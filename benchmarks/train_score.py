@@ -16,7 +16,7 @@ from scipy import optimize
 
 from benchmarks.calibration_score import SURELY_ERROR, calibration_floor, equal_width_error
 from benchmarks.train_data import Examples
-from dbgclean.correct.verdicts import _BELOW, _STEEPNESS, LIKELIHOOD_ERROR, LIKELIHOOD_REAL
+from dbgclean.correct.verdicts import _STEEPNESS, LIKELIHOOD_ERROR, LIKELIHOOD_REAL
 
 __all__ = ["JUDGES", "chances_of_ratios", "line", "logistic", "margins", "score_family", "table"]
 
@@ -42,7 +42,7 @@ def chances_of_ratios(rows: Examples) -> dict[str, np.ndarray]:
     over, middle = margins(rows), (LIKELIHOOD_REAL - LIKELIHOOD_ERROR) / 2
     return {
         "ratio": logistic(over["ratio"] - middle),
-        "likelihood": logistic(_STEEPNESS * (over["likelihood"] + _BELOW)),
+        "likelihood": logistic(_STEEPNESS * over["likelihood"]),
     }
 
 

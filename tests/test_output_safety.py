@@ -295,6 +295,8 @@ def test_a_signal_waits_for_the_end_of_a_commit(stop, which, tmp_path, monkeypat
         raise SystemExit(128 + number)
 
     older = signal.signal(signal.SIGTERM, terminate)
+    # A job in the background of a shell begins with interrupts ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(_folder.os, "rename", interrupted)
     expected = KeyboardInterrupt if which == signal.SIGINT else SystemExit
     try:
@@ -303,6 +305,7 @@ def test_a_signal_waits_for_the_end_of_a_commit(stop, which, tmp_path, monkeypat
         assert signal.getsignal(signal.SIGTERM) is terminate
     finally:
         signal.signal(signal.SIGTERM, older)
+        signal.signal(signal.SIGINT, before)
     assert texts(tmp_path) == OLD | NEW
 
 

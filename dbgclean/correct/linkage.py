@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["leave_linked"]
 
 _GOOD = 25
+_REPEATED = 0.4
 _OTHERS = 2
 
 
@@ -48,5 +49,9 @@ def leave_linked(evidence: Evidence, verdicts: Verdicts) -> tuple[Verdicts, np.n
         1, np.bincount(of, minlength=n)
     )
     left = (verdicts.verdict == ERROR) & (share >= 0.5)
+    # A member of 3x shows most of its differences in two fragments or more; damaged or bad
+    # reads, whose depth of their own is low too, hardly any.
+    if left.any() and np.mean(evidence.alternatives.fragments[left] > 1) < _REPEATED:
+        left[:] = False
     verdict = np.where(left, np.uint8(UNDECIDED), verdicts.verdict)
     return Verdicts(verdict, verdicts.posterior), left

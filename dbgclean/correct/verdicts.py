@@ -36,9 +36,9 @@ NAMES = ("error", "real", "undecided")
 # Log likelihood ratios (nats). At 9 a megabase of genome at 200x lets through some 40
 # false alternatives (benchmarks/variants.py); an allele needs about three good bases.
 LIKELIHOOD_REAL, LIKELIHOOD_ERROR = 9.5, 9.0
-# P(real) of the ratio that knows of errors that recur, calibrated on families of errors:
-# how steep it is, and how far below the threshold (nats) it is one half.
-_STEEPNESS, _BELOW = 0.6, 0.25
+# P(real) of the ratio that knows of errors that recur is one half at the threshold; how
+# steep it is, calibrated on families of errors.
+_STEEPNESS = 0.6
 # The rule of three: what stands on one strand with a chance below this (-log10), or with
 # more than this share of its support below Q15, is an error whatever its ratio.
 _RULE_STRAND, _RULE_LOW_QUALITY = 2.0, 0.34
@@ -118,7 +118,7 @@ def likelihood_verdicts(
     error, real = error + rise, real + rise
     odds = alternatives.likelihood - (error + real) / 2
     if ratio is not None:
-        odds = _STEEPNESS * (ratio - error + _BELOW)
+        odds = _STEEPNESS * (ratio - error)
     ratio = alternatives.likelihood if ratio is None else ratio
     posterior = (1 / (1 + np.exp(-np.clip(odds, -60, 60)))).astype(np.float32)
     return Verdicts(between(ratio, error, real), posterior)

@@ -19,9 +19,10 @@ import numpy as np
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import Edits
 from dbgclean.evidence.linked import together
+from dbgclean.evidence.molecule_kernels import Beside
 from dbgclean.evidence.rates import MOST_WEIGHT, error_weights, evidence_weights, substitution_of
 from dbgclean.evidence.sites import SiteReads, Sites
-from dbgclean.evidence.weigh_kernels import OUT, Beside, Support, weigh
+from dbgclean.evidence.weigh_kernels import OUT, Support, weigh
 
 __all__ = ["Explained", "beside_of", "candidates", "explain", "places_of_starts"]
 
@@ -45,6 +46,8 @@ _LEAST_SHARE = 0.15
 _IMPOSSIBLE = -1e3
 # Share of the sites with the ends of an amplicon from which all of a sample is amplicons.
 _AMPLICONS = 0.3
+# Share of the fragments with the same two ends that has to be more than chance explains.
+_COPIES = 0.5
 # Insert lengths of a library that a pair of ends can have, for chance coincidences.
 _INSERTS = 50.0
 
@@ -64,21 +67,27 @@ class Explained:
         place, by substitution (4 x molecule's base + read's base).
     real
         Log odds that another base at a place is an allele, as all alternatives have it.
-    by_ends
-        Whether a fragment's ends may tell its molecule: not in amplicons.
+    told
+        Whether fragments with the same two ends are copies of one molecule here; and
+        whether they are amplicons.
     """
 
     rows: np.ndarray
     figures: np.ndarray
     frequency: np.ndarray
     real: float
-    by_ends: bool
+    told: tuple[bool, bool]
+
+    @property
+    def by_ends(self) -> bool:
+        """Whether fragments with the same two ends are copies of one molecule."""
+        return self.told[0]
 
     @property
     def prior(self) -> float:
         """``real``; minus infinity for amplicons: what amplification changed is as frequent
         as alleles, and lends them no odds."""
-        return self.real if self.by_ends else -np.inf
+        return -np.inf if self.told[1] else self.real
 
 
 def candidates(alternatives: Alternatives, prior: float = -USUAL_ODDS) -> np.ndarray:
@@ -123,14 +132,11 @@ def explain(
     base, depth = alternatives.base[rows], alternatives.depth[rows]
     cap = np.log(MOST_WEIGHT)
     weigh(support, sites.of_key, base, depth, beside, starts, cap, True, figures)
-    if sample is not None:
-        by_ends = sample.by_ends
-    else:
-        by_ends = not len(rows) or bool((figures[:, OUT.index("told")] < 0).mean() <= _AMPLICONS)
+    by_ends, amplicons = _told(figures, paired) if sample is None else sample.told
     if not by_ends:
-        # Amplicons: at a site of few reads their ends look like those of copies, and where
-        # two overlap the primer of one hides an allele from the reads of its strand.
         weigh(support, sites.of_key, base, depth, beside, starts, cap, False, figures)
+    if amplicons:
+        # Where two overlap, the primer of one hides an allele from the reads of its strand.
         figures[:, _OTHERS] = _IMPOSSIBLE
     if not paired:
         figures[:, _ORIENTATION] = _IMPOSSIBLE
@@ -152,8 +158,20 @@ def explain(
     haplotype = together(alternatives, edits)
     best = np.full(len(odds), -np.inf)
     np.maximum.at(best, haplotype, odds)
-    found = Explained(rows, figures, frequency, float(real), by_ends)
+    found = Explained(rows, figures, frequency, float(real), (by_ends, amplicons))
     return replace(alternatives, odds=best[haplotype]), found
+
+
+def _told(figures: np.ndarray, paired: bool) -> tuple[bool, bool]:
+    """See `Explained.told`; the ends of single reads are one end, and tell too little."""
+    if not len(figures):
+        return paired, False
+    amplicons = bool((figures[:, OUT.index("told")] < 0).mean() > _AMPLICONS)
+    same, by_chance = (
+        float(figures[:, OUT.index(n)].sum()) for n in ("same_ends", "same_by_chance")
+    )
+    copies = same - by_chance >= _COPIES * same > 0
+    return paired and copies and not amplicons, amplicons
 
 
 def places_of_starts(read_length: float, paired: bool) -> float:

@@ -21,6 +21,7 @@ from dbgclean.evidence.explanations import (
 from dbgclean.evidence.gaps import MASKED
 from dbgclean.evidence.injection import Places, hashes
 from dbgclean.evidence.lookup import COUNT_SHIFT
+from dbgclean.evidence.molecule_kernels import tell_molecules
 from dbgclean.evidence.sites import SiteReads, Sites, fill_filter, site_keys
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.spike_kernels import (
@@ -34,7 +35,6 @@ from dbgclean.evidence.spike_kernels import (
 )
 from dbgclean.evidence.spikes import FRACTIONS, Spikes
 from dbgclean.evidence.threading import default_quality, thread_batch
-from dbgclean.evidence.weigh_kernels import tell_molecules
 from dbgclean.reads.batch import ReadBatch
 from dbgclean.spectrum.kmers import LETTERS, canonical_kmers, reverse_complements
 from dbgclean.spectrum.table import build_index

@@ -7,7 +7,19 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-__all__ = ["OUT", "Beside", "Support", "tell_molecules", "weigh"]
+from dbgclean.evidence.molecule_kernels import (
+    DIFFER,
+    Beside,
+    Fragments,
+    coincidences,
+    differences,
+    families,
+    fragments,
+    new_fragments,
+    tell,
+)
+
+__all__ = ["OUT", "Support", "weigh"]
 
 # Columns of what `weigh` fills. ``real`` is the plain ratio of molecules at its best
 # fraction, and ``averaging`` what it loses where all fractions count; ``along`` to
@@ -16,14 +28,8 @@ __all__ = ["OUT", "Beside", "Support", "tell_molecules", "weigh"]
 OUT = (
     "real", "averaging", "along", "against", "forward", "backward",
     "molecules", "denied", "per_fragment", "depth_along", "depth_forward", "told",
+    "same_ends", "same_by_chance",
 )  # fmt: skip
-# Bases in which the starts of two copies' mates may differ.
-_DIFFER = 3
-# Fragments per distinct pair of ends, and such pairs, from which the ends are those of
-# an amplicon and tell no molecule from the next.
-_AMPLICON, _FEW_ENDS = 12.0, 12.0
-# Fragments over a site per place where they could begin: more, and many share one by chance.
-_BY_CHANCE = 0.3
 _FACTORS = (0.4, 0.6, 0.8, 1.0, 1.25)
 _LEAST_SHARE, _STEP = 0.004, 1.35
 # A place that errs does so in more than this share of its reads ever more rarely.
@@ -34,6 +40,8 @@ _COPY = 0.45
 _MOST_SURE, _PHRED = 30.0, np.log(10) / 10
 # Odds (nats, against) that mates speak of another copy of a tandem repeat.
 _TANDEM = 5.0
+# Odds (nats, against) that fragments with the same two ends are no copies after all.
+_COINCIDENCE = 3.5
 # Molecules per fragment from which there are no copies to speak of.
 _ALL_APART = 0.999
 
@@ -55,95 +63,6 @@ class Support(NamedTuple):
     quality: np.ndarray
     own: np.ndarray
     weight: np.ndarray
-
-
-class Beside(NamedTuple):
-    """`dbgclean.evidence.sites.SiteReads` as kernels take it."""
-
-    bounds: np.ndarray
-    base: np.ndarray
-    strand: np.ndarray
-    mate: np.ndarray
-    position: np.ndarray
-    quality: np.ndarray
-    fragment: np.ndarray
-    other_end: np.ndarray
-
-
-class Fragments(NamedTuple):
-    """Fragments over a site: place of the start, start of the mate, first row, molecule."""
-
-    place: np.ndarray
-    end: np.ndarray
-    row: np.ndarray
-    family: np.ndarray
-
-
-@numba.njit(cache=True, nogil=True)
-def _differences(a: np.uint64, b: np.uint64) -> np.int64:
-    """Bases in which two packed starts differ."""
-    x = a ^ b
-    x = (x | (x >> np.uint64(1))) & np.uint64(0x5555555555555555)
-    n = np.int64(0)
-    while x and n <= _DIFFER:
-        x &= x - np.uint64(1)
-        n += 1
-    return n
-
-
-@numba.njit(cache=True, nogil=True)
-def _fragments(
-    first: np.int64, last: np.int64, fragment: np.ndarray, strand: np.ndarray,
-    position: np.ndarray, ends: np.ndarray, out: Fragments,
-) -> np.int64:  # fmt: skip
-    """One entry per fragment: where it begins, told by its read along the key if it has one."""
-    n = 0
-    i = first
-    while i < last:
-        j = i + 1
-        chosen = i
-        while j < last and fragment[j] == fragment[i]:
-            if strand[j] < strand[chosen]:
-                chosen = j
-            j += 1
-        out.place[n] = position[chosen] * 2 + np.int64(strand[chosen])
-        out.end[n] = ends[chosen]
-        out.row[n] = i
-        n += 1
-        i = j
-    return np.int64(n)
-
-
-@numba.njit(cache=True, nogil=True)
-def _families(of: Fragments, n: np.int64) -> np.int64:
-    """Number the fragments by molecule; those with the same two ends are one."""
-    order = np.argsort(of.place[:n], kind="mergesort")
-    heads = np.zeros(n, np.int64)
-    found, first = np.int64(0), np.int64(0)
-    for t in range(n):
-        i = order[t]
-        if t == 0 or of.place[order[t - 1]] != of.place[i]:
-            first = found
-        family = first
-        while family < found and _differences(of.end[heads[family]], of.end[i]) > _DIFFER:
-            family += 1
-        if family == found:
-            heads[found] = i
-            found += 1
-        of.family[i] = family
-    return found
-
-
-@numba.njit(cache=True, nogil=True)
-def _effective(family: np.ndarray, n: np.int64, n_families: np.int64) -> float:
-    """Inverse Simpson index of the families' sizes."""
-    sizes = np.zeros(max(1, n_families), np.int64)
-    for i in range(n):
-        sizes[family[i]] += 1
-    squares = 0.0
-    for s in sizes:
-        squares += float(s) * s
-    return n * n / max(1.0, squares)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -219,16 +138,18 @@ def weigh(
         c, d = reads.bounds[site_of[g]], reads.bounds[site_of[g] + 1]
         row = out[g]
         # The whole site: do its ends tell molecules apart?
-        site = _new_fragments(d - c)
-        n_site = _fragments(
+        site = new_fragments(d - c)
+        n_site = fragments(
             c, d, reads.fragment, reads.strand, reads.position, reads.other_end, site
         )
-        told, per_fragment = _tell(site, n_site, starts, by_ends)
-        own = _new_fragments(b - a)
-        n = _fragments(
+        told, per_fragment = tell(site, n_site, starts, by_ends)
+        if told == 1:
+            row[12], row[13] = coincidences(site, n_site)
+        own = new_fragments(b - a)
+        n = fragments(
             a, b, support.fragment, support.strand, support.position, support.other_end, own
         )
-        n_molecules = _families(own, n) if told == 1 else n
+        n_molecules = families(own, n) if told == 1 else n
         if told != 1:
             own.family[:n] = np.arange(n)
         full, by_strand = np.zeros((2, n_molecules)), np.zeros((2, n_molecules))
@@ -248,28 +169,6 @@ def weigh(
                 others[reads.strand[j], reads.mate[j]] += 1
         _hypotheses(full, by_strand, orientation, n_molecules, depth[g] * per_fragment, others, row)
         row[6], row[7], row[8], row[11] = n_molecules, denied, per_fragment, told
-
-
-@numba.njit(cache=True, nogil=True)
-def _new_fragments(n: np.int64) -> Fragments:
-    return Fragments(
-        np.zeros(n, np.int64), np.zeros(n, np.uint64), np.zeros(n, np.int64), np.zeros(n, np.int64)
-    )
-
-
-@numba.njit(cache=True, nogil=True)
-def _tell(site: Fragments, n: np.int64, starts: float, by_ends: bool) -> tuple[int, float]:
-    """Whether a fragment's ends tell its molecule at this site (1; 0: too many share them
-    by chance; -1: an amplicon's); molecules per fragment."""
-    if not by_ends or n == 0:
-        return 0, 1.0
-    n_molecules = _families(site, n)
-    effective = _effective(site.family, n, n_molecules)
-    if n > _AMPLICON * effective and effective < _FEW_ENDS:
-        return -1, 1.0
-    if n / starts >= _BY_CHANCE:
-        return 0, 1.0
-    return 1, n_molecules / n
 
 
 @numba.njit(cache=True, nogil=True)
@@ -308,6 +207,7 @@ def _deny(
 ) -> np.int64:  # fmt: skip
     """Take off what copies of the same molecules without the base say; how many there are."""
     denied = np.int64(0)
+    against = np.zeros(full.shape[1])
     for j in range(n_site):
         row = site.row[j]
         if reads.base[row] == base:
@@ -315,17 +215,19 @@ def _deny(
         for i in range(n):
             if (
                 own.place[i] == site.place[j]
-                and _differences(own.end[i], site.end[j]) <= _DIFFER
+                and differences(own.end[i], site.end[j]) <= DIFFER
                 and support.fragment[own.row[i]] != reads.fragment[row]
             ):
                 quality = min(_MOST_SURE, max(3.0, float(reads.quality[row])))
-                m = own.family[i]
-                full[0, m] -= quality * _PHRED
-                full[1, m] -= quality * _PHRED
-                by_strand[0, m] -= quality * _PHRED
-                by_strand[1, m] -= quality * _PHRED
+                against[own.family[i]] += quality * _PHRED
                 denied += 1
                 break
+    for m in range(len(against)):
+        # However many deny, the ends may be the same by chance.
+        most = min(against[m], _COINCIDENCE)
+        for s in range(2):
+            full[s, m] -= most
+            by_strand[s, m] -= most
     return denied
 
 
@@ -363,15 +265,3 @@ def _hypotheses(
                 k += 1
         row[4 + s] = _on_average(chosen, k, total * (forward if s == 0 else 1 - forward), True)
     row[9], row[10] = along, forward
-
-
-@numba.njit(cache=True, nogil=True)
-def tell_molecules(reads: Beside, starts: float) -> np.ndarray:
-    """Whether the ends of the fragments over each site tell its molecules: bool (n_sites,)."""
-    told = np.zeros(len(reads.bounds) - 1, np.bool_)
-    for s in range(len(told)):
-        c, d = reads.bounds[s], reads.bounds[s + 1]
-        site = _new_fragments(d - c)
-        n = _fragments(c, d, reads.fragment, reads.strand, reads.position, reads.other_end, site)
-        told[s] = _tell(site, n, starts, True)[0]
-    return told
