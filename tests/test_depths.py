@@ -197,13 +197,15 @@ def test_deepest_sibling_against_every_other_kmer():
 # Linked alternatives --------------------------------------------------------------------
 
 
-def evidence(rows):
+def evidence(rows, fragments=2):
     """Evidence of edits (fragment, quality, disputed, alternative)."""
     from types import SimpleNamespace
 
     fragment, quality, disputed, of = (np.array(c) for c in zip(*rows, strict=True))
     edits = SimpleNamespace(fragment=fragment, quality=quality, disputed=disputed)
-    return SimpleNamespace(edits=edits, alternatives=SimpleNamespace(of_edit=of))
+    # As if others of the sample's fragments showed them too, unless ``fragments`` says not.
+    shown = np.full(of.max() + 1, fragments)
+    return SimpleNamespace(edits=edits, alternatives=SimpleNamespace(of_edit=of, fragments=shown))
 
 
 def test_errors_that_stand_together_are_left():
@@ -223,6 +225,13 @@ def test_errors_that_stand_together_are_left():
     after, left = leave_linked(evidence(rows), before)
     assert after.verdict.tolist() == [REAL, UNDECIDED, UNDECIDED] + [ERROR] * 3
     assert not left[0]
+
+
+def test_what_no_second_fragment_shows_is_damage_and_no_member_of_a_mix():
+    rows = [(5, 38, 0, 0), (5, 38, 0, 1), (5, 38, 0, 2)]
+    before = Verdicts(np.full(3, ERROR, np.uint8), np.zeros(3, np.float32))
+    _, left = leave_linked(evidence(rows, fragments=1), before)
+    assert not left.any()
 
 
 def test_most_reads_have_to_show_the_others():

@@ -206,13 +206,21 @@ def chosen(anchor_keeps, network_keeps, *, own=(0.9, 0.8, 0.1, 0.0), shown=100):
         np.full(n, 0.05), np.where(np.arange(n) < shown, 5, 2), np.zeros(n, bool), np.arange(n),
         None, None, None,
     )  # fmt: skip
-    on_its_own = SimpleNamespace(spikes=None)
-    evidence = SimpleNamespace(spikes=spikes, planted=lambda: on_its_own)
+    # Four, and n planted ones, that no site's depth makes clear.
+    own_ones, planted_ones = (few_fragments(size) for size in (4, n))
+    on_its_own = SimpleNamespace(spikes=None, alternatives=planted_ones)
+    evidence = SimpleNamespace(spikes=spikes, planted=lambda: on_its_own, alternatives=own_ones)
     judge = AutoCorrector()
     judge.anchor = Stub([0.9, 0.9, 0.0, 0.0], np.arange(n) < anchor_keeps)
     judge.network = Stub(own, 0.85 * (np.arange(n) < network_keeps))
     verdicts = judge.judge(evidence, Sample(None, 3))
     return judge, verdicts, judge.judge(on_its_own, Sample(None, 3))
+
+
+def few_fragments(n):
+    """Alternatives that two fragments of twelve show."""
+    two = np.full(n, 2.0)
+    return SimpleNamespace(column=lambda name: two, depth=np.full((n, 2), 5.0))
 
 
 def test_auto_takes_the_network_where_it_keeps_more():
