@@ -197,15 +197,23 @@ def test_deepest_sibling_against_every_other_kmer():
 # Linked alternatives --------------------------------------------------------------------
 
 
-def evidence(rows, fragments=2):
+def evidence(rows):
     """Evidence of edits (fragment, quality, disputed, alternative)."""
     from types import SimpleNamespace
 
     fragment, quality, disputed, of = (np.array(c) for c in zip(*rows, strict=True))
     edits = SimpleNamespace(fragment=fragment, quality=quality, disputed=disputed)
-    # As if others of the sample's fragments showed them too, unless ``fragments`` says not.
-    shown = np.full(of.max() + 1, fragments)
-    return SimpleNamespace(edits=edits, alternatives=SimpleNamespace(of_edit=of, fragments=shown))
+    return SimpleNamespace(edits=edits, alternatives=SimpleNamespace(of_edit=of))
+
+
+# A member of a mix, of which the judge believes two differences by itself.
+MEMBER = [(99, 38, 0, 20), (99, 38, 0, 21), (99, 38, 0, 22)]
+
+
+def judged():
+    verdicts = Verdicts(np.full(23, ERROR, np.uint8), np.zeros(23, np.float32))
+    verdicts.verdict[20:22] = REAL
+    return verdicts
 
 
 def test_errors_that_stand_together_are_left():
@@ -217,20 +225,20 @@ def test_errors_that_stand_together_are_left():
         (9, 38, 0, 4),
         (9, 38, 0, 5),
     ]
-    before = Verdicts(np.full(6, ERROR, np.uint8), np.zeros(6, np.float32))
-    after, left = leave_linked(evidence(rows), before)
-    assert after.verdict.tolist() == [UNDECIDED] * 3 + [ERROR] * 3
-    assert left.tolist() == [True] * 3 + [False] * 3
+    before = judged()
+    after, left = leave_linked(evidence(rows + MEMBER), before)
+    assert after.verdict[:6].tolist() == [UNDECIDED] * 3 + [ERROR] * 3
+    assert left[:6].tolist() == [True] * 3 + [False] * 3
     before.verdict[0] = REAL
-    after, left = leave_linked(evidence(rows), before)
-    assert after.verdict.tolist() == [REAL, UNDECIDED, UNDECIDED] + [ERROR] * 3
+    after, left = leave_linked(evidence(rows + MEMBER), before)
+    assert after.verdict[:6].tolist() == [REAL, UNDECIDED, UNDECIDED] + [ERROR] * 3
     assert not left[0]
 
 
-def test_what_no_second_fragment_shows_is_damage_and_no_member_of_a_mix():
+def test_where_the_judge_believes_none_it_is_damage_and_no_member_of_a_mix():
     rows = [(5, 38, 0, 0), (5, 38, 0, 1), (5, 38, 0, 2)]
     before = Verdicts(np.full(3, ERROR, np.uint8), np.zeros(3, np.float32))
-    _, left = leave_linked(evidence(rows, fragments=1), before)
+    _, left = leave_linked(evidence(rows), before)
     assert not left.any()
 
 
@@ -243,9 +251,8 @@ def test_most_reads_have_to_show_the_others():
         (3, 38, 0, 0),
         (3, 38, 1, 1),
     ]
-    before = Verdicts(np.full(3, ERROR, np.uint8), np.zeros(3, np.float32))
-    after, _ = leave_linked(evidence(rows), before)
-    assert after.verdict.tolist() == [ERROR, UNDECIDED, UNDECIDED]
+    after, _ = leave_linked(evidence(rows + MEMBER), judged())
+    assert after.verdict[:3].tolist() == [ERROR, UNDECIDED, UNDECIDED]
 
 
 # From end to end ------------------------------------------------------------------------

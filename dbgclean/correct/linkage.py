@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["leave_linked"]
 
 _GOOD = 25
-_REPEATED = 0.4
+_BELIEVED = 0.1
 _OTHERS = 2
 
 
@@ -48,10 +48,11 @@ def leave_linked(evidence: Evidence, verdicts: Verdicts) -> tuple[Verdicts, np.n
     share = np.bincount(of, weights=linked, minlength=n) / np.maximum(
         1, np.bincount(of, minlength=n)
     )
-    left = (verdicts.verdict == ERROR) & (share >= 0.5)
-    # A member of 3x shows most of its differences in two fragments or more; damaged or bad
-    # reads, whose depth of their own is low too, hardly any.
-    if left.any() and np.mean(evidence.alternatives.fragments[left] > 1) < _REPEATED:
+    together = share >= 0.5
+    left = together & (verdicts.verdict == ERROR)
+    # Of a member of 3x the judge finds more than half of them real by itself; of damaged or
+    # bad reads, whose depth of their own is low too, next to none.
+    if left.any() and np.mean(~left[together]) < _BELIEVED:
         left[:] = False
     verdict = np.where(left, np.uint8(UNDECIDED), verdicts.verdict)
     return Verdicts(verdict, verdicts.posterior), left
