@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         "--options", nargs=argparse.REMAINDER, default=[], help="last: words for dbgclean inspect"
     )
     parser.add_argument("--work", type=Path, help="keep samples and calls here")
-    parser.add_argument("--results", type=Path, default=Path("benchmarks/results/0.3.0"))
+    parser.add_argument("--results", type=Path, default=Path("benchmarks/results/0.4.0"))
     return parser
 
 

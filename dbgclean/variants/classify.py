@@ -57,6 +57,9 @@ _SHARE_OF_BASE, _SHARE_OF_GAP = 0.5, 0.4
 _BLIND = 0.1
 # log10 P(0/0) from which the genotype says by itself that there is an allele: Q20.
 _SURELY_NOT_REFERENCE = -2.0
+# Fragments of the reference on either strand beside which so many of an allele of one copy,
+# or of a like fraction, stand on both by all but one chance in eight.
+_BOTH_STRANDS, _TOO_MANY_FOR_CHANCE, _NO_LOW_FRACTION = 3, 4, 0.15
 _LIKELIER = 0.5
 # log10 of P(no variant) that neither the corrector nor its ratio goes below.
 _LEAST_WRONG = -6.0
@@ -219,6 +222,11 @@ def _classes(table: AlleleTable, signs: Signs, genotypes: _Genotypes, rules: Rul
         few |= below_fraction(table.alt_fragments, table.depth, rules.min_fraction)
     klass[believed & (few | (table.kind == _TIP))] = UNDECIDED
     klass[believed & (artefacts == 1) & real] = UNDECIDED
+    # What a copy has, its reads of both strands show; of few fragments no test says so.
+    both = np.minimum(table.ref_forward, table.ref_reverse) >= _BOTH_STRANDS
+    many = table.alt_fragments >= _TOO_MANY_FOR_CHANCE
+    frequent = one_copy | (table.fraction >= _NO_LOW_FRACTION)
+    klass[believed & frequent & one_strand & both & many] = UNDECIDED
     klass[believed & (artefacts >= 1 + real)] = ERROR
     # Places may be deep without being copies, and reads are longer than the k-mers that
     # stand twice: neither tells by itself.
