@@ -8,12 +8,12 @@ from small_samples import batch_of, random_sequence, reverse_complement, table_o
 
 from benchmarks import simulate
 from benchmarks.family import FAMILIES
-from dbgclean.correct.verdicts import ERROR, UNDECIDED, Verdicts, likelihood_verdicts, spare_clear
+from dbgclean.correct.verdicts import ERROR, UNDECIDED, Verdicts, spare_clear
 from dbgclean.evidence.alternatives import COLUMNS
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gather import gather
 from dbgclean.evidence.sites import Sites
-from dbgclean.evidence.weigh_kernels import OUT
+from dbgclean.evidence.weigh_kernels import OUT, _at_best
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.kmers import canonical_kmers, pack
 
@@ -152,13 +152,10 @@ def test_batches_and_threads_make_no_difference():
     assert np.array_equal(one.alternatives.odds, two.alternatives.odds)
 
 
-def test_no_verdict_falls_when_a_fragment_more_shows_it():
-    """The plain ratio at equal quality grows with support, and so does the posterior."""
-    evidence, _ = sample_of("independent")
-    a = evidence.alternatives
-    posterior = likelihood_verdicts(a, ratio=a.odds).posterior
-    order = np.argsort(a.odds)
-    assert (np.diff(posterior[order]) >= 0).all()
+@pytest.mark.parametrize("others", [10.0, 200.0])
+def test_a_fragment_more_of_good_quality_never_speaks_against_the_base(others):
+    values = [_at_best(np.full(n, 1000.0), np.int64(n), others) for n in range(1, 40)]
+    assert (np.diff(values) > 0).all()
 
 
 def test_what_a_fifth_of_twenty_shows_is_no_error_but_from_one_side():
