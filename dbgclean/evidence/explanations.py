@@ -19,12 +19,11 @@ import numpy as np
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import Edits
 from dbgclean.evidence.linked import together
-from dbgclean.evidence.molecule_kernels import Beside
 from dbgclean.evidence.rates import MOST_WEIGHT, error_weights, evidence_weights, substitution_of
 from dbgclean.evidence.sites import SiteReads, Sites
 from dbgclean.evidence.weigh_kernels import OUT, Support, weigh
 
-__all__ = ["Explained", "beside_of", "candidates", "explain", "places_of_starts"]
+__all__ = ["Explained", "candidates", "explain", "places_of_starts"]
 
 # Alternatives below this ratio (nats) are errors whatever else is known.
 LEAST_RATIO = 3.0
@@ -128,13 +127,12 @@ def explain(
     support = _support(alternatives, edits, rows)
     figures = np.zeros((len(rows), len(OUT)))
     starts = places_of_starts(read_length, paired)
-    beside = beside_of(reads)
     base, depth = alternatives.base[rows], alternatives.depth[rows]
     cap = np.log(MOST_WEIGHT)
-    weigh(support, sites.of_key, base, depth, beside, starts, cap, True, figures)
+    weigh(support, sites.of_key, base, depth, reads, starts, cap, True, figures)
     by_ends, amplicons = _told(figures, paired) if sample is None else sample.told
     if not by_ends:
-        weigh(support, sites.of_key, base, depth, beside, starts, cap, False, figures)
+        weigh(support, sites.of_key, base, depth, reads, starts, cap, False, figures)
     if amplicons:
         # Where two overlap, the primer of one hides an allele from the reads of its strand.
         figures[:, _OTHERS] = _IMPOSSIBLE
@@ -177,11 +175,6 @@ def _told(figures: np.ndarray, paired: bool) -> tuple[bool, bool]:
 def places_of_starts(read_length: float, paired: bool) -> float:
     """Places where a fragment over a site can begin or, with its mate, begin and end."""
     return 2 * max(read_length - 30, 1) * (_INSERTS if paired else 1.0)
-
-
-def beside_of(reads: SiteReads) -> Beside:
-    """The reads over the sites as kernels take them."""
-    return Beside(*(getattr(reads, name) for name in SiteReads.__slots__))
 
 
 def _support(a: Alternatives, edits: Edits, rows: np.ndarray) -> Support:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from dbgclean.evidence.sites import SiteReads
+
 __all__ = [
     "DIFFER",
-    "Beside",
     "Fragments",
     "coincidences",
     "differences",
@@ -27,19 +28,6 @@ DIFFER = 3
 _AMPLICON, _FEW_ENDS = 12.0, 12.0
 # Fragments over a site per place where they could begin: more, and many share one by chance.
 _BY_CHANCE = 0.3
-
-
-class Beside(NamedTuple):
-    """`dbgclean.evidence.sites.SiteReads` as kernels take it."""
-
-    bounds: np.ndarray
-    base: np.ndarray
-    strand: np.ndarray
-    mate: np.ndarray
-    position: np.ndarray
-    quality: np.ndarray
-    fragment: np.ndarray
-    other_end: np.ndarray
 
 
 class Fragments(NamedTuple):
@@ -165,7 +153,7 @@ def coincidences(site: Fragments, n: np.int64) -> tuple[float, float]:
 
 
 @numba.njit(cache=True, nogil=True)
-def tell_molecules(reads: Beside, starts: float) -> np.ndarray:
+def tell_molecules(reads: SiteReads, starts: float) -> np.ndarray:
     """Whether the ends of the fragments over each site tell its molecules: bool (n_sites,)."""
     told = np.zeros(len(reads.bounds) - 1, np.bool_)
     for s in range(len(told)):

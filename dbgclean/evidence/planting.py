@@ -13,7 +13,6 @@ from dbgclean.evidence.depths import site_depths
 from dbgclean.evidence.edits import FLANK, WINDOW, Edits, collect_edits
 from dbgclean.evidence.explanations import (
     Explained,
-    beside_of,
     candidates,
     explain,
     places_of_starts,
@@ -194,8 +193,7 @@ class Planter:
             Of the sample: its alternatives, their edits, and what explains them.
         """
         facts = self._facts
-        beside = beside_of(reads)
-        told = tell_molecules(beside, places_of_starts(facts.mean_length, facts.paired))
+        told = tell_molecules(reads, places_of_starts(facts.mean_length, facts.paired))
         by_ends = told[sites.of_key] & explained.by_ends
         drawn = _chosen(parts, np.where(by_ends, BY_ENDS, BY_FRAGMENT))
         planted = _Planted(drawn)
@@ -280,7 +278,7 @@ class Planter:
         of = np.repeat(np.arange(len(rows)), lengths)
         parts = {
             name: _stretches(getattr(reads, name), first, lengths)
-            for name in SiteReads.__slots__
+            for name in SiteReads._fields
             if name != "bounds"
         }
         most = np.int64(1) << np.int64(40)

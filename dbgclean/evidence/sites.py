@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numba
 import numpy as np
@@ -38,8 +37,7 @@ _MOST_READS, _MOST_ROWS = 2000, 8_000_000
 COLUMNS = ("site", "base", "strand", "mate", "position", "quality")
 
 
-@dataclass(frozen=True, slots=True)
-class SiteReads:
+class SiteReads(NamedTuple):
     """One row per read over a site, sorted by site, then in the order of the reads.
 
     Attributes

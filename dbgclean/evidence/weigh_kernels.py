@@ -9,7 +9,6 @@ import numpy as np
 
 from dbgclean.evidence.molecule_kernels import (
     DIFFER,
-    Beside,
     Fragments,
     coincidences,
     differences,
@@ -18,6 +17,7 @@ from dbgclean.evidence.molecule_kernels import (
     new_fragments,
     tell,
 )
+from dbgclean.evidence.sites import SiteReads
 
 __all__ = ["OUT", "Support", "weigh"]
 
@@ -112,7 +112,7 @@ def weigh(
     site_of: np.ndarray,
     base: np.ndarray,
     depth: np.ndarray,
-    reads: Beside,
+    reads: SiteReads,
     starts: float,
     cap: float,
     by_ends: bool,
@@ -202,7 +202,7 @@ def _add_up(
 
 @numba.njit(cache=True, nogil=True)
 def _deny(
-    support: Support, own: Fragments, n: np.int64, reads: Beside, site: Fragments,
+    support: Support, own: Fragments, n: np.int64, reads: SiteReads, site: Fragments,
     n_site: np.int64, base: np.uint8, full: np.ndarray, by_strand: np.ndarray,
 ) -> np.int64:  # fmt: skip
     """Take off what copies of the same molecules without the base say; how many there are."""
