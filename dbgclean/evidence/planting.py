@@ -21,13 +21,12 @@ from dbgclean.evidence.gaps import MASKED
 from dbgclean.evidence.injection import Places, hashes
 from dbgclean.evidence.lookup import COUNT_SHIFT
 from dbgclean.evidence.molecule_kernels import tell_molecules
-from dbgclean.evidence.sites import SiteReads, Sites, fill_filter, site_keys
+from dbgclean.evidence.sites import SiteReads, Sites, make_filter, site_keys
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.spike_kernels import (
     BY_ENDS,
     BY_FRAGMENT,
     COLUMNS,
-    FILTER,
     Ground,
     choose_places,
     draw,
@@ -122,8 +121,6 @@ class Planter:
         kmers = places.kmers().ravel()
         canonical = canonical_kmers(kmers, places.k)
         index = build_index(canonical, places.k)
-        bits = np.zeros(1 << (FILTER - 6), np.uint64)
-        fill_filter(canonical, bits, np.int64(FILTER))
         middle = places.context.shape[1] // 2
         window = np.zeros(len(places), np.uint64)
         for i in range(middle - FLANK, middle + FLANK + 1):
@@ -131,8 +128,8 @@ class Planter:
         self._flipped = (reverse_complements(window, WINDOW) < window).astype(np.uint8)
         return Ground(
             index.slots, index.rows, np.uint64(index.mask),
-            (canonical != kmers).astype(np.uint8), bits, places.context, self._flipped,
-            self._fraction, salt,
+            (canonical != kmers).astype(np.uint8), make_filter(canonical), places.context,
+            self._flipped, self._fraction, salt,
         )  # fmt: skip
 
     def __len__(self) -> int:

@@ -25,7 +25,7 @@ from dbgclean.spectrum.table import build_index, find_row
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
 
-__all__ = ["SiteReads", "Sites", "fill_filter", "site_keys"]
+__all__ = ["SiteReads", "Sites", "make_filter", "passes", "site_keys"]
 
 _MIDDLE = np.uint64(3 << (2 * FLANK))
 _WHOLE = np.uint64((1 << (2 * WINDOW)) - 1)
@@ -96,8 +96,7 @@ class Sites:
         self._keys, first, self.of_key = np.unique(smaller, return_index=True, return_inverse=True)
         self._turned = (against < along)[first]
         self._index = build_index(self._keys, WINDOW)
-        self._filter = np.zeros(1 << (_FILTER - 6), np.uint64)
-        fill_filter(self._keys, self._filter, np.int64(_FILTER))
+        self._filter = make_filter(self._keys)
         deepest = np.zeros(len(self._keys))
         np.maximum.at(deepest, self.of_key, depth)
         share = np.minimum(1.0, _MOST_READS / np.maximum(deepest, 1.0))
@@ -162,11 +161,20 @@ class Sites:
 
 
 @numba.njit(cache=True, nogil=True)
-def fill_filter(keys: np.ndarray, bits: np.ndarray, size: np.int64) -> None:
-    """Set a bit for each k-mer (uint64) in a filter of ``2**size`` bits, uint64 words."""
+def make_filter(keys: np.ndarray) -> np.ndarray:
+    """A bit for each k-mer (uint64) in a filter of ``2**21`` bits: uint64 words."""
+    bits = np.zeros(1 << (_FILTER - 6), np.uint64)
     for i in range(len(keys)):
-        slot = (keys[i] * _MULTIPLIER) >> np.uint64(64 - size)
+        slot = (keys[i] * _MULTIPLIER) >> np.uint64(64 - _FILTER)
         bits[slot >> np.uint64(6)] |= np.uint64(1) << (slot & np.uint64(63))
+    return bits
+
+
+@numba.njit(cache=True, nogil=True)
+def passes(bits: np.ndarray, key: np.uint64) -> bool:
+    """Whether a k-mer may be among those of `make_filter`."""
+    slot = (key * _MULTIPLIER) >> np.uint64(64 - _FILTER)
+    return bool((bits[slot >> np.uint64(6)] >> (slot & np.uint64(63))) & np.uint64(1))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -204,8 +212,7 @@ def _look(
                 continue
             along, against = forward & ~_MIDDLE, backward & ~_MIDDLE
             key = min(along, against)
-            slot = (key * _MULTIPLIER) >> np.uint64(64 - _FILTER)
-            if (bits[slot >> np.uint64(6)] >> (slot & np.uint64(63))) & np.uint64(1) == 0:
+            if not passes(bits, key):
                 continue
             site = find_row(slots, index_rows, mask, key)
             if site < 0:

@@ -10,10 +10,11 @@ import numpy as np
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.injection import mixed
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, follow, payload_at
+from dbgclean.evidence.sites import passes
 from dbgclean.spectrum.kmers import revcomp
 from dbgclean.spectrum.table import find_row
 
-__all__ = ["BY_ENDS", "BY_FRAGMENT", "COLUMNS", "FILTER", "Ground", "choose_places", "draw"]
+__all__ = ["BY_ENDS", "BY_FRAGMENT", "COLUMNS", "Ground", "choose_places", "draw"]
 
 # Columns of what `draw` fills: the allele, the first read of its fragment in the batch, where
 # it stands in the first and in the second read (-1: nowhere), its strand there (0: along the
@@ -23,15 +24,12 @@ COLUMNS = (
     "whole_first", "whole_second", "drawn",
 )  # fmt: skip
 BY_ENDS, BY_FRAGMENT = 1, 2
-# Bits of the filter that most k-mers of the reads do not pass.
-FILTER = 21
 # First bases of the mate that tell one fragment of the same start from the next: few, so
 # that errors in them, which would part the copies of a molecule, are rare.
 _PREFIX = 7
 # Abundance of the rarest k-mer over a place, to that of the most frequent.
 _EVEN = 0.25
 _MIDDLE = np.uint64(3 << (2 * FLANK))
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Ground(NamedTuple):
@@ -185,8 +183,7 @@ def _scan(
         if run < k:
             continue
         key = min(forward, backward)
-        slot = (key * _MULTIPLIER) >> np.uint64(64 - FILTER)
-        if (ground.bits[slot >> np.uint64(6)] >> (slot & np.uint64(63))) & np.uint64(1) == 0:
+        if not passes(ground.bits, key):
             continue
         row = find_row(ground.slots, ground.rows, ground.mask, key)
         if row < 0:
