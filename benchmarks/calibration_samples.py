@@ -24,7 +24,7 @@ from dbgclean.evidence.alternatives import COLUMNS, Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.sample import SampleContext
-from dbgclean.evidence.signs import SIGNS, second_look
+from dbgclean.evidence.signs import SIGNS, signs_of
 
 __all__ = [
     "FRACTIONS",
@@ -85,7 +85,7 @@ class Gathered:
     alternatives, context
         As `dbgclean.evidence.gather.gather` leaves them (without ``of_edit``).
     signs
-        `dbgclean.evidence.signs.second_look` of them.
+        `dbgclean.evidence.signs.signs_of` of them.
     profile
         int64 (4, 94): bases read by base and quality.
     real
@@ -189,7 +189,7 @@ def gather_mixture(reads: SimulatedReads, mixture: Mixture, facts: dict) -> Gath
     profile = np.bincount(cell[reads.codes < 4].ravel(), minlength=4 * 94).reshape(4, 94)
     alternatives = replace(evidence.alternatives, of_edit=np.zeros(0, np.int64))
     real, fraction = label(alternatives, mixture.true_kmers, mixture.genome, mixture.sites)
-    signs = second_look(evidence)
+    signs = signs_of(evidence)
     return Gathered(alternatives, evidence.context, signs, profile, real, fraction, facts)
 
 

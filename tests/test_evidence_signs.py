@@ -9,7 +9,7 @@ from benchmarks import simulate
 from benchmarks.train_evidence import evidence_of
 from dbgclean.evidence.alternatives import COLUMNS
 from dbgclean.evidence.explanations import candidates
-from dbgclean.evidence.signs import SIGNS, allele_odds, anchor, second_look
+from dbgclean.evidence.signs import SIGNS, allele_odds, anchor, signs_of
 from dbgclean.evidence.weigh_kernels import OUT
 from dbgclean.evidence.windows import GLOBALS, QUALITIES, build_windows
 
@@ -49,7 +49,7 @@ def test_nothing_but_the_anchor_grows_with_the_molecules(evidence, times):
     rows = candidates(evidence.alternatives)
     assert len(rows) > 100
     one, many = (
-        build_windows(e, rows, second_look(e)).globals_
+        build_windows(e, rows, signs_of(e)).globals_
         for e in (evidence, with_molecules(evidence, times))
     )
     # A substitution's share is the sample's: more alternatives of it may be candidates now.
@@ -61,10 +61,10 @@ def test_nothing_but_the_anchor_grows_with_the_molecules(evidence, times):
 
 
 def test_what_was_not_looked_at_again_is_neutral(evidence):
-    bare = second_look(replace(evidence, explained=None))
+    bare = signs_of(replace(evidence, explained=None))
     for name, column in zip(SIGNS, bare.T, strict=True):
         assert name == "substitution_excess" or not column.any(), name
-    whole = second_look(evidence)
+    whole = signs_of(evidence)
     looked_at = whole[:, SIGNS.index("looked_at")]
     assert np.array_equal(np.flatnonzero(looked_at), evidence.explained.rows)
 

@@ -14,7 +14,7 @@ import numpy as np
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK
 from dbgclean.evidence.gather import Evidence
-from dbgclean.evidence.signs import in_question, second_look
+from dbgclean.evidence.signs import in_question, signs_of
 from dbgclean.evidence.windows import build_windows, strand_bias
 from dbgclean.reads.prefetch import map_in_order
 
@@ -180,14 +180,14 @@ def network_verdicts(
     error, real
         Posteriors at which an alternative is an error, or real.
     signs
-        `second_look` of the evidence, where it is at hand.
+        `signs_of` of the evidence, where it is at hand.
     """
     from dbgclean.model import predict
 
     alternatives = evidence.alternatives
     rows = in_question(alternatives)
     posterior = likelihood_verdicts(alternatives).posterior
-    signs = second_look(evidence) if signs is None else signs
+    signs = signs_of(evidence) if signs is None else signs
     parts = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
     # The next windows are built while the network looks at these.
     ahead = map_in_order(lambda part: build_windows(evidence, part, signs), parts, 1)

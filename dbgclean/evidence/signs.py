@@ -15,9 +15,9 @@ from dbgclean.evidence.explanations import LEAST_RATIO, Explained
 from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.weigh_kernels import OUT
 
-__all__ = ["SIGNS", "allele_odds", "anchor", "in_question", "second_look"]
+__all__ = ["SIGNS", "allele_odds", "anchor", "in_question", "signs_of"]
 
-# Columns of `second_look`, each about -1 to 2; 0 is neutral.
+# Columns of `signs_of`, each about -1 to 2; 0 is neutral.
 SIGNS = (
     "looked_at",
     "taken_off",
@@ -48,7 +48,7 @@ def in_question(a: Alternatives) -> np.ndarray:
     return np.flatnonzero(np.maximum(a.likelihood, a.odds) >= LEAST_RATIO)
 
 
-def second_look(evidence: Evidence) -> np.ndarray:
+def signs_of(evidence: Evidence) -> np.ndarray:
     """One row per alternative with the columns of `SIGNS`: float64 (n, len(SIGNS)).
 
     What was not looked at again (`Evidence.explained`) has 0 in all that only the reads tell.

@@ -20,7 +20,7 @@ from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.sample import SampleContext, motif_classes
-from dbgclean.evidence.signs import SIGNS, anchor, second_look
+from dbgclean.evidence.signs import SIGNS, anchor, signs_of
 
 __all__ = [
     "CHANNELS",
@@ -95,9 +95,9 @@ def build_windows(evidence: Evidence, rows: np.ndarray, signs: np.ndarray | None
     Parameters
     ----------
     signs
-        `second_look` of the evidence, where it is at hand.
+        `signs_of` of the evidence, where it is at hand.
     """
-    signs = second_look(evidence) if signs is None else signs
+    signs = signs_of(evidence) if signs is None else signs
     alternatives = evidence.alternatives.part(rows)
     n = len(alternatives)
     shifts = np.arange(2 * (WINDOW - 1), -1, -2, dtype=np.uint64)
