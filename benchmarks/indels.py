@@ -98,7 +98,10 @@ def one(args: argparse.Namespace, fraction: float, seed: int) -> dict:
         judge(run, count(run, graph=True), [args.corrector])
         pooled = run.chosen
         assert pooled.verdicts is not None
-        by_path = Rewriter(run.evidence, pooled.verdicts.kept)
+        assert run.evidence is not None
+        only = pooled.verdicts.kept.copy()
+        only[run.evidence.alternatives.gaps] = False
+        by_path = Rewriter(run.evidence, only)
         run.columns["by_path"] = Column("by_path", pooled.corrector, rewriter=by_path)
         rewrite(run, lambda group, batch: None, graph=True)
     assert run.raw is not None

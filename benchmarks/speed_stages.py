@@ -53,7 +53,6 @@ CLOCKS: tuple[tuple[str, str, str], ...] = (
     ("verdicts", "dbgclean.correct.correctors", "AutoencoderCorrector.judge"),
     ("windows", "dbgclean.correct.verdicts", "build_windows"),
     ("network", "dbgclean.model.autoencoder", "predict"),
-    ("gap verdicts", _PASSES, "judge_gaps"),
     ("reads rewritten", "dbgclean.correct.rewrite", "Rewriter.rewrite"),
     ("reads written", "dbgclean.reads.writers", "ReadWriter.write"),
     ("k-mers exchanged", "dbgclean.spectrum.table", "KmerTable.combine"),

@@ -98,23 +98,21 @@ def _kept_edits(run: Run, column: Column) -> tuple[np.ndarray, np.ndarray, np.nd
     evidence = run.evidence
     assert evidence is not None
     assert column.verdicts is not None
-    edits = evidence.edits
-    verdict = column.verdicts.verdict[evidence.alternatives.of_edit]
+    edits, of_edit = evidence.edits.substitutions(), evidence.alternatives.of_edit
+    verdict = column.verdicts.verdict[of_edit[: len(edits)]]
     label = np.where(edits.disputed > 0, _LABEL["disputed"], _LABEL["solid"])
     label[verdict == UNDECIDED] = _LABEL["undecided"]
     label[verdict == REAL] = _LABEL["real"]
     stays = label != _LABEL["solid"]
     columns = [edits.read[stays], edits.position[stays], label[stays].astype(np.uint8)]
-    if column.gaps is not None and evidence.gaps is not None and len(column.gaps.kept):
-        of = evidence.gaps.of_change
-        kept = (of >= 0) & column.gaps.kept[of]
-        changes = evidence.changes
-        gaps = np.full(np.count_nonzero(kept), _LABEL["gap"], np.uint8)
-        added = (changes.read[kept], changes.position[kept], gaps)
-        columns = [np.concatenate(pair) for pair in zip(columns, added, strict=True)]
-        order = np.argsort(columns[0], kind="stable")
-        columns = [values[order] for values in columns]
-    return columns[0], columns[1], columns[2]
+    changes = evidence.changes
+    kept = changes.gap >= 0
+    kept[kept] = column.verdicts.kept[of_edit[changes.gap[kept]]]
+    gaps = np.full(np.count_nonzero(kept), _LABEL["gap"], np.uint8)
+    added = (changes.read[kept], changes.position[kept], gaps)
+    columns = [np.concatenate(pair) for pair in zip(columns, added, strict=True)]
+    order = np.argsort(columns[0], kind="stable")
+    return columns[0][order], columns[1][order], columns[2][order]
 
 
 @numba.njit(cache=True, nogil=True)

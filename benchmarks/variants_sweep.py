@@ -71,11 +71,11 @@ def sweep(run: Run, name: str, truth: Truth, threads: int = 1) -> list[dict]:
     assert column.table is not None
     assert column.verdicts is not None
     values, thresholds = scores_of(run, name)
-    own, gaps = column.verdicts.kept, column.gaps.kept if column.gaps else None
+    own = column.verdicts.kept
     few = _set_aside(run, (values > min(thresholds)) | own)
 
     def kmers(kept: np.ndarray) -> KmerTable:
-        reads = Rewriter(few.evidence, kept, gaps).rewrite(few.reads, 0)
+        reads = Rewriter(few.evidence, kept).rewrite(few.reads, 0)
         return count_codes(reads.codes, reads.offsets, reads.quals, run.options.k, threads=threads)
 
     rest = column.table.combine(kmers(own), -1)
@@ -117,13 +117,14 @@ def _set_aside(run: Run, candidates: np.ndarray) -> _Few:
     ).with_bases(bases)
     own = np.isin(edits.read, chosen)
     changed = np.isin(evidence.changes.read, chosen)
-    gaps = evidence.gaps
+    changes = _rows(evidence.changes, changed, chosen)
+    place = np.cumsum(own) - 1
+    gap = np.where(changes.gap < 0, -1, place[changes.gap])
     renumbered = replace(
         evidence,
         edits=_rows(edits, own, chosen),
-        changes=_rows(evidence.changes, changed, chosen),
+        changes=replace(changes, gap=gap),
         alternatives=replace(alternatives, of_edit=alternatives.of_edit[own]),
-        gaps=replace(gaps, of_change=gaps.of_change[changed]) if gaps else None,
     )
     return _Few(reads, renumbered)
 

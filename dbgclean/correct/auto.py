@@ -86,7 +86,8 @@ class AutoCorrector(Corrector):
             self.choice = Choice(ANCHOR, why)
             return anchor
         network = sample.judged.get(NETWORK) or self.network.judge(evidence, sample)
-        least = _threshold(network.posterior, int(np.count_nonzero(anchor.kept)))
+        rows = evidence.alternatives.substitutions
+        least = _threshold(network.posterior[rows], int(np.count_nonzero(anchor.kept[rows])))
         planted = evidence.planted()
         mine = spikes.kept(self.anchor.judge(planted, sample).kept)
         other = spikes.kept(self.network.judge(planted, sample).posterior >= least)

@@ -68,7 +68,8 @@ def reasons(evidence: Evidence, verdicts: Verdicts) -> np.ndarray:
 
 def refusals(evidence: Evidence, verdicts: Verdicts) -> dict[str, int]:
     """Edits proposed and not made, by reason; reads left alone, by reason."""
-    edits, rows = evidence.edits, evidence.alternatives.of_edit
+    edits = evidence.edits.substitutions()
+    rows = evidence.alternatives.of_edit[: len(edits)]
     verdict = verdicts.verdict[rows]
     tie = (verdict == ERROR) & (edits.disputed != 0)
     counts = {f"edit_{name}": int(np.count_nonzero(verdict == i)) for i, name in enumerate(NAMES)}
@@ -88,7 +89,6 @@ def write_corrections(
     path: str | os.PathLike[str],
     evidence: Evidence | None,
     verdicts: Verdicts | None,
-    gaps: Verdicts | None = None,
 ) -> None:
     """Write ``corrections.tsv.gz``, sorted by k-mer, then by read.
 
@@ -99,11 +99,6 @@ def write_corrections(
     and ``reason`` (changed, real, undecided, tie, or the rule that settled it);
     ``fragments`` and ``depth`` of the site; ``read``, 1-based in the run, for
     changes of a single read. '.' where a column does not apply.
-
-    Parameters
-    ----------
-    gaps
-        Verdicts on the pooled insertions and deletions: all reads of one have the same.
 
     Raises
     ------
@@ -116,15 +111,16 @@ def write_corrections(
             return
         for block in alternative_rows(evidence, verdicts):
             packed.write(block.encode())
-        packed.write(_change_rows(evidence, gaps).encode())
+        packed.write(_change_rows(evidence, verdicts).encode())
 
 
 def alternative_rows(evidence: Evidence, verdicts: Verdicts) -> Iterator[str]:
     """Yield rows of kind ``substitution``, many at a time."""
     a = evidence.alternatives
     why = reasons(evidence, verdicts)
-    for start in range(0, len(a), _CHUNK):
-        part = slice(start, start + _CHUNK)
+    last = a.substitutions.stop
+    for start in range(0, last, _CHUNK):
+        part = slice(start, min(last, start + _CHUNK))
         columns = (
             kmers_to_strings(a.key[part], 2 * FLANK + 1),
             a.column("reads")[part].astype(int),
@@ -147,7 +143,7 @@ def alternative_rows(evidence: Evidence, verdicts: Verdicts) -> Iterator[str]:
         )
 
 
-def _change_rows(evidence: Evidence, gaps: Verdicts | None) -> str:
+def _change_rows(evidence: Evidence, verdicts: Verdicts) -> str:
     """One row per gap and filled N, one per masked stretch."""
     changes = evidence.changes
     out = io.StringIO()
@@ -171,7 +167,7 @@ def _change_rows(evidence: Evidence, gaps: Verdicts | None) -> str:
             m = int(changes.size[i])
             bases = [(int(changes.value[i]) >> (2 * (m - 1 - j))) & 3 for j in range(m)]
             after = "".join(_BASES[bases])
-        count, p, verdict, reason, fragments, depth = _pooled(evidence, gaps, int(i))
+        count, p, verdict, reason, fragments, depth = _pooled(evidence, verdicts, int(i))
         out.write(
             f"{_KIND[what]}\t.\t{count}\t{position[i] + 1}\t{before}\t{after}\t{p}\t{verdict}\t"
             f"{reason or why}\t{fragments}\t{depth}\t{read[i] + 1}\n"
@@ -180,18 +176,17 @@ def _change_rows(evidence: Evidence, gaps: Verdicts | None) -> str:
 
 
 def _pooled(
-    evidence: Evidence, gaps: Verdicts | None, change: int
+    evidence: Evidence, verdicts: Verdicts, change: int
 ) -> tuple[int, str, str, str, int, str]:
     """Reads, posterior, verdict, reason, fragments and depth of the gap that a change is of."""
-    found = evidence.gaps
-    row = -1 if found is None or gaps is None else int(found.of_change[change])
-    if found is None or gaps is None or row < 0:
+    edit = int(evidence.changes.gap[change])
+    if edit < 0:
         return 1, ".", NAMES[ERROR], "", 1, "."
-    verdict = int(gaps.verdict[row])
+    a = evidence.alternatives
+    row = int(a.of_edit[edit])
+    verdict = int(verdicts.verdict[row])
     reason = "" if verdict == ERROR else NAMES[verdict]
-    if isinstance(gaps, RuledVerdicts) and gaps.rule[row]:
-        reason = RULES[gaps.rule[row]]
-    p, depth = f"{gaps.posterior[row]:.4g}", f"{found.depth[row]:.0f}"
-    return (
-        int(found.reads[row]), p, NAMES[verdict], reason, int(found.fragments[row]), depth
-    )  # fmt: skip
+    if isinstance(verdicts, RuledVerdicts) and verdicts.rule[row]:
+        reason = RULES[verdicts.rule[row]]
+    p, depth = f"{verdicts.posterior[row]:.4g}", f"{a.depth[row].sum():.0f}"
+    return int(a.column("reads")[row]), p, NAMES[verdict], reason, int(a.fragments[row]), depth

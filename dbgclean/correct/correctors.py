@@ -51,6 +51,7 @@ __all__ = [
     "RuleCorrector",
     "Sample",
     "available_correctors",
+    "judges",
     "load_corrector",
 ]
 
@@ -101,7 +102,11 @@ class Corrector:
         """Refuse what cannot work, before any read is read; may raise DbgcleanError."""
 
     def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
-        """One verdict per alternative, in the order of ``evidence.alternatives``."""
+        """One verdict per alternative, in the order of ``evidence.alternatives``.
+
+        Gaps are among them: ``evidence.alternatives.kind`` tells insertions and deletions
+        from substitutions.
+        """
         return all_errors(evidence.alternatives)
 
     def keep(self, table: KmerTable, kept_alternatives: np.ndarray, sample: Sample) -> np.ndarray:
@@ -233,6 +238,11 @@ def available_correctors() -> list[CorrectorInfo]:
         version = point.dist.version if point.dist else "unknown"
         infos.append(CorrectorInfo(name, package, version, point.value))
     return infos
+
+
+def judges(corrector: object) -> bool:
+    """Whether a corrector has a judgement of its own."""
+    return getattr(type(corrector), "judge", None) is not Corrector.judge
 
 
 def load_corrector(name: str) -> Corrector:

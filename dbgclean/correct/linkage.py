@@ -40,7 +40,8 @@ def leave_linked(evidence: Evidence, verdicts: Verdicts) -> tuple[Verdicts, np.n
     Verdicts, ndarray
         The verdicts; bool (n,), the alternatives that were left.
     """
-    edits, of = evidence.edits, evidence.alternatives.of_edit
+    edits = evidence.edits.substitutions()
+    of = evidence.alternatives.of_edit[: len(edits)]
     good = (edits.quality >= _GOOD) & (edits.disputed == 0)
     _, fragment = np.unique(edits.fragment, return_inverse=True)
     linked = good & (np.bincount(fragment, weights=good)[fragment] > _OTHERS)

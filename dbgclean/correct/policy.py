@@ -113,17 +113,6 @@ class Policy:
         )
         return self._ruled(verdicts, found, matched, support, evidence.context.peak)
 
-    def apply_to_gaps(self, evidence: Evidence, verdicts: Verdicts) -> Verdicts:
-        """The same of insertions and deletions."""
-        gaps = evidence.gaps
-        if not self.active or gaps is None:
-            return verdicts
-        found, matched = np.zeros(len(gaps), bool), np.zeros(0, np.int64)
-        if self.protection is not None:
-            found, matched = self.protection.match_gaps(gaps)
-        support = fragment_counts(gaps.fragments, gaps.reads, gaps.depth)
-        return self._ruled(verdicts, found, matched, support, evidence.context.peak)
-
     def _ruled(
         self,
         verdicts: Verdicts,
@@ -145,19 +134,13 @@ class Policy:
         verdict[(rule == _MIN_VAF) | (rule == _PLOIDY)] = ERROR
         return RuledVerdicts(verdict, verdicts.posterior, rule, verdicts.verdict, matched)
 
-    def report(self, *judged: Verdicts | None) -> dict[str, Any]:
-        """What the rules did to alternatives of all kinds; empty where there are none."""
-        ruled = [verdicts for verdicts in judged if isinstance(verdicts, RuledVerdicts)]
-        if not ruled:
+    def report(self, judged: Verdicts) -> dict[str, Any]:
+        """What the rules did; empty where there are none."""
+        if not isinstance(judged, RuledVerdicts):
             return {}
-        counts = [verdicts.ruled() for verdicts in ruled]
-        result: dict[str, Any] = {
-            "rules": {name: sum(count[name] for count in counts) for name in RULES if name}
-        }
+        result: dict[str, Any] = {"rules": judged.ruled()}
         if self.protection is not None:
-            matched = len(np.unique(np.concatenate([verdicts.matched for verdicts in ruled])))
-            restored = sum(verdicts.restored for verdicts in ruled)
-            result["protected"] = self.protection.to_dict(matched, restored)
+            result["protected"] = self.protection.to_dict(len(judged.matched), judged.restored)
         return result
 
 

@@ -17,9 +17,15 @@ import numpy as np
 
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
-from dbgclean.evidence.gap_alternatives import GapAlternatives
 from dbgclean.evidence.gap_places import FLANK as GAP_FLANK
-from dbgclean.evidence.gap_places import REACH, describe_gaps
+from dbgclean.evidence.gap_places import (
+    REACH,
+    Described,
+    Threaded,
+    Where,
+    describe_gaps,
+    flanks_of,
+)
 from dbgclean.evidence.gaps import GAP, ON_PATH
 from dbgclean.evidence.lookup import no_nodes
 from dbgclean.reads.protected import ProtectedContig, ProtectedList
@@ -45,15 +51,10 @@ class Protection:
     source
         The list that this was made from, without its sequences.
     keys
-        uint64 (n,): sorted; canonical 31-mers with the allele in the middle, or, of
+        uint64 (n,): sorted; as `dbgclean.evidence.alternatives.Alternatives.key`, or, of
         regions, with the middle base left open (`open_middle`).
     owner
         int64 (n,): the allele or region that each belongs to.
-    gaps
-        uint64 (m, 2): flanks and middle of insertions and deletions, as in
-        `dbgclean.evidence.gap_alternatives.GapAlternatives`.
-    gap_owner
-        int64 (m,).
     stretches
         Of every region its number, its start and end in the stretch, and the stretch
         (uint8): the region with enough around it for the flanks of a gap in it.
@@ -62,35 +63,25 @@ class Protection:
     source: ProtectedList
     keys: np.ndarray
     owner: np.ndarray
-    gaps: np.ndarray
-    gap_owner: np.ndarray
     stretches: list[tuple[int, int, int, np.ndarray]]
 
     def match(self, alternatives: Alternatives) -> tuple[np.ndarray, np.ndarray]:
         """Which alternatives are protected, bool (n,), and the numbers of their alleles."""
         key = alternatives.key
-        if self.source.kind == "regions":
-            key = open_middle(key)
-        found = np.isin(key, self.keys)
-        return found, np.unique(self.owner[np.isin(self.keys, key[found])])
+        if self.source.kind != "regions":
+            found = np.isin(key, self.keys)
+            return found, np.unique(self.owner[np.isin(self.keys, key[found])])
+        rows, gaps = alternatives.substitutions, alternatives.gaps
+        middle_open = open_middle(key[rows])
+        inside = np.isin(middle_open, self.keys)
+        owner = self.owner[np.isin(self.keys, middle_open[inside])]
+        gaps_inside, gap_owner = self._gaps_in_regions(flanks_of(key[gaps]))
+        return np.append(inside, gaps_inside), np.unique(np.append(owner, gap_owner))
 
-    def match_gaps(self, gaps: GapAlternatives) -> tuple[np.ndarray, np.ndarray]:
-        """The same of insertions and deletions."""
-        if self.source.kind == "regions":
-            return self._gaps_in_regions(gaps)
-        mine = np.stack([gaps.flanks, gaps.middle], axis=1)
-        both, number = np.unique(np.concatenate([mine, self.gaps]), axis=0, return_inverse=True)
-        number = number.reshape(-1)
-        listed = np.zeros(len(both), bool)
-        listed[number[len(mine) :]] = True
-        shown = np.zeros(len(both), bool)
-        shown[number[: len(mine)]] = True
-        return listed[number[: len(mine)]], np.unique(self.gap_owner[shown[number[len(mine) :]]])
-
-    def _gaps_in_regions(self, gaps: GapAlternatives) -> tuple[np.ndarray, np.ndarray]:
+    def _gaps_in_regions(self, flanks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """By their flanks: some place of the gap is in a region or at its edge."""
-        turned = reverse_complements(gaps.flanks, 2 * GAP_FLANK)
-        either = np.unique(np.concatenate([gaps.flanks, turned]))
+        turned = reverse_complements(flanks, 2 * GAP_FLANK)
+        either = np.unique(np.concatenate([flanks, turned]))
         begins = np.zeros(1 << (2 * GAP_FLANK), bool)
         begins[either >> np.uint64(2 * GAP_FLANK)] = True
         hits, owners = [np.zeros(0, np.uint64)], []
@@ -110,7 +101,7 @@ class Protection:
                 owners += [number] * bool(len(found))
         seen = np.concatenate(hits)
         seen = np.concatenate([seen, reverse_complements(seen, 2 * GAP_FLANK)])
-        return np.isin(gaps.flanks, seen), np.unique(np.array(owners, np.int64))
+        return np.isin(flanks, seen), np.array(owners, np.int64)
 
     def to_dict(self, matched: int, restored: int) -> dict[str, Any]:
         """For the report."""
@@ -151,15 +142,16 @@ def protect(source: ProtectedList) -> Protection:
                 keys.append(part_keys)
                 owner.append(part_owner)
         first += len(contig.regions)
+    gaps, gap_owner = _gap_keys(source.contigs)
+    keys.append(gaps)
+    owner.append(gap_owner)
     all_keys, all_owners = np.concatenate(keys), np.concatenate(owner)
     order = np.lexsort((all_owners, all_keys))
     all_keys, all_owners = all_keys[order], all_owners[order]
     new = np.ones(len(order), bool)
     new[1:] = (all_keys[1:] != all_keys[:-1]) | (all_owners[1:] != all_owners[:-1])
     light = ProtectedList(source.path, source.kind, source.listed, source.unusable, [])
-    gaps, gap_owner = _gap_keys(source.contigs)
-    stretches = _stretches(source.contigs)
-    return Protection(light, all_keys[new], all_owners[new], gaps, gap_owner, stretches)
+    return Protection(light, all_keys[new], all_owners[new], _stretches(source.contigs))
 
 
 def _stretches(contigs: list[ProtectedContig]) -> list[tuple[int, int, int, np.ndarray]]:
@@ -194,16 +186,19 @@ def _gap_keys(contigs: list[ProtectedContig]) -> tuple[np.ndarray, np.ndarray]:
             total += len(pieces[-1])
             offsets.append(total)
     codes = np.concatenate([np.zeros(0, np.uint8), *pieces])
-    keys, rows = np.zeros((len(at), 2), np.uint64), np.zeros((len(at), 5), np.int64)
-    describe_gaps(
+    found = Described.empty(len(at))
+    where = Where(
         np.array(at, np.int64), np.arange(len(at)), np.array(size, np.int64),
-        np.array(value, np.int64), codes, np.zeros(total, np.uint8),
-        np.array(offsets, np.int64), np.concatenate([np.zeros(0, np.uint8), *path]),
-        np.full(total, ON_PATH, np.uint8), np.zeros(total + 1, np.uint8),
-        no_nodes(), np.int64(WINDOW), keys, rows,
+        np.array(value, np.int64),
     )  # fmt: skip
-    filed = rows[:, 0] != 0
-    return keys[filed], np.array(owner, np.int64)[filed]
+    threaded = Threaded(
+        codes, np.zeros(total, np.uint8), np.array(offsets, np.int64),
+        np.concatenate([np.zeros(0, np.uint8), *path]), np.full(total, ON_PATH, np.uint8),
+        np.zeros(total + 1, np.uint8),
+    )  # fmt: skip
+    describe_gaps(where, threaded, no_nodes(), np.int64(WINDOW), found)
+    filed = found.key != 0
+    return found.key[filed], np.array(owner, np.int64)[filed]
 
 
 def _both_ends(codes: np.ndarray) -> Iterator[np.ndarray]:

@@ -75,11 +75,8 @@ class Rewriter:
     evidence
         Of the pass over the same reads.
     kept
-        bool, one per alternative: its reads keep their own base. None leaves every
-        read as it came.
-    kept_gaps
-        bool, one per gap alternative: its reads keep their length. None closes and
-        opens them all.
+        bool, one per alternative: its reads keep their own base, or their length. None
+        leaves every read as it came.
     doubted
         bool, one per alternative: where it is kept, its k-mers have to be seen in two
         molecules to stand in the k-mer set. By default none.
@@ -89,7 +86,6 @@ class Rewriter:
         self,
         evidence: Evidence | None,
         kept: np.ndarray | None,
-        kept_gaps: np.ndarray | None = None,
         doubted: np.ndarray | None = None,
     ) -> None:
         self.statistics = RewriteStatistics()
@@ -101,23 +97,22 @@ class Rewriter:
         if evidence is None or kept is None:
             self._evidence = None
             return
-        edits, alternatives = evidence.edits, evidence.alternatives
-        stands = kept[alternatives.of_edit]
+        edits, all_edits = evidence.edits.substitutions(), evidence.alternatives.of_edit
+        of_edit = all_edits[: len(edits)]
+        stands = kept[of_edit]
         use = ~stands & (edits.disputed == 0)
+        self._substituted = edits.read
         self._read, self._position = edits.read[use], edits.position[use]
         turned = edits.strand[use] == 1
         self._to = np.where(turned, 3 - edits.to[use], edits.to[use]).astype(np.uint8)
         if doubted is not None:
-            stands &= ~doubted[alternatives.of_edit]
-        read, position = [edits.read[stands]], [edits.position[stands]]
-        self._changes = evidence.changes
-        if kept_gaps is not None and evidence.gaps is not None and len(kept_gaps):
-            of = evidence.gaps.of_change
-            stays = (of >= 0) & kept_gaps[of]
-            read.append(self._changes.read[stays])
-            position.append(self._changes.position[stays])
-            self._changes = self._changes.select(~stays)
-        self._kept_read, self._kept_position = np.concatenate(read), np.concatenate(position)
+            stands &= ~doubted[of_edit]
+        changes = evidence.changes
+        stays = changes.gap >= 0
+        stays[stays] = kept[all_edits[changes.gap[stays]]]
+        self._changes = changes.select(~stays)
+        self._kept_read = np.concatenate([edits.read[stands], changes.read[stays]])
+        self._kept_position = np.concatenate([edits.position[stands], changes.position[stays]])
         order = np.argsort(self._kept_read, kind="stable")
         self._kept_read, self._kept_position = self._kept_read[order], self._kept_position[order]
 
@@ -125,7 +120,7 @@ class Rewriter:
         """Reads of a batch that any verdict could touch, bool (n_reads,)."""
         mask = np.zeros(n_reads, bool)
         if self._evidence is not None:
-            for read in (self._evidence.edits.read, self._evidence.changes.read):
+            for read in (self._substituted, self._evidence.changes.read):
                 low, high = np.searchsorted(read, [first_read, first_read + n_reads])
                 mask[read[low:high] - first_read] = True
         return mask

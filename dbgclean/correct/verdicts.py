@@ -20,6 +20,8 @@ from dbgclean.reads.prefetch import map_in_order
 
 __all__ = [
     "ERROR",
+    "LIKELIHOOD_ERROR",
+    "LIKELIHOOD_REAL",
     "REAL",
     "UNDECIDED",
     "Verdicts",
@@ -69,9 +71,9 @@ class Verdicts:
         """bool (n,): the reads keep their base, because it is real or undecided."""
         return self.verdict != ERROR
 
-    def count(self) -> dict[str, int]:
-        """Alternatives by verdict."""
-        sizes = np.bincount(self.verdict, minlength=3)
+    def count(self, rows: slice = slice(None)) -> dict[str, int]:
+        """Alternatives by verdict, of some ``rows``."""
+        sizes = np.bincount(self.verdict[rows], minlength=3)
         return {name: int(sizes[code]) for code, name in enumerate(NAMES)}
 
 
@@ -171,7 +173,7 @@ def network_verdicts(
     """Judge by what the autoencoder gives back: P(real) is the posterior of the k-mer's own base.
 
     It is asked about what is `dbgclean.evidence.signs.in_question`; of the rest the
-    ratio says how little it is.
+    ratio says how little it is, and of gaps what they are.
 
     Parameters
     ----------
@@ -187,6 +189,8 @@ def network_verdicts(
     alternatives = evidence.alternatives
     rows = in_question(alternatives)
     posterior = likelihood_verdicts(alternatives).posterior
+    gaps = alternatives.gaps
+    posterior[gaps] = likelihood_verdicts(alternatives, ratio=alternatives.odds).posterior[gaps]
     signs = signs_of(evidence) if signs is None else signs
     parts = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
     # The next windows are built while the network looks at these.

@@ -1,7 +1,8 @@
 """Edits pooled over all reads: one row per alternative, its support and its site.
 
 An alternative is a low-confidence k-mer: 31 bases whose flanks are path and whose
-middle base some reads insist on. Support is counted in fragments (mates that
+middle base some reads insist on; or a gap, an insertion or deletion between such flanks
+(`dbgclean.evidence.gap_alternatives`). Support is counted in fragments (mates that
 overlap saw one molecule), by strand, with the sum that the likelihood ratio needs;
 the site's depth comes from the abundances of the k-mers through it.
 """
@@ -10,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
 from dbgclean.evidence.depths import site_depths
-from dbgclean.evidence.edits import FLANK, WINDOW, Edits
+from dbgclean.evidence.edits import FIRST_GAP, FLANK, N_QUALITIES, WINDOW, Edits, kind_of
 from dbgclean.evidence.mates import AGREES, DENIES
 from dbgclean.evidence.rates import (
     error_rates,
@@ -32,6 +34,7 @@ __all__ = [
     "LOW_QUALITY",
     "Alternatives",
     "pool_edits",
+    "pool_gaps",
     "sibling_fragments",
 ]
 
@@ -66,14 +69,16 @@ LOW_QUALITY = 15
 
 @dataclass(frozen=True, slots=True)
 class Alternatives:
-    """One row per alternative, sorted by ``key``.
+    """One row per alternative, sorted by ``key``: substitutions, insertions, deletions.
 
     Attributes
     ----------
     key
-        uint64 (n,): canonical 31-mer with the alternative base in the middle.
+        uint64 (n,): canonical 31-mer with the alternative base in the middle; of gaps
+        `dbgclean.evidence.gap_places.Described.key`.
     to
-        uint8 (n,): the path's base there (the majority over the edits).
+        uint8 (n,): the path's base there (the majority over the edits); of gaps 0 for an
+        insertion and 1 for a deletion.
     support
         float64 (n, len(COLUMNS)): see ``COLUMNS``; means over fragments for
         quality, end_distance, co_edits, flank_quality and quality_rank (0 to 1, among
@@ -143,8 +148,33 @@ class Alternatives:
 
     @property
     def base(self) -> np.ndarray:
-        """The alternative base itself, uint8 codes (n,)."""
-        return ((self.key >> np.uint64(2 * FLANK)) & np.uint64(3)).astype(np.uint8)
+        """The alternative base itself, uint8 codes (n,); of gaps ``to``: no base is another."""
+        return np.where(self.key < FIRST_GAP, _middle(self.key), self.to)
+
+    @property
+    def kind(self) -> np.ndarray:
+        """SUBSTITUTION, INSERTION or DELETION (`dbgclean.evidence.edits`), uint8 (n,)."""
+        return kind_of(self.key)
+
+    @property
+    def substitutions(self) -> slice:
+        """Rows of the substitutions."""
+        return slice(0, int(np.searchsorted(self.key, FIRST_GAP)))
+
+    @property
+    def gaps(self) -> slice:
+        """Rows of the insertions and deletions."""
+        return slice(self.substitutions.stop, len(self))
+
+    def with_gaps(self, gaps: Alternatives) -> Alternatives:
+        """These and, behind them, ``gaps``, whose edits are behind the edits of these."""
+        rows = {
+            name: np.concatenate([getattr(self, name), getattr(gaps, name)])
+            for name in self.__slots__
+            if name not in ("of_edit", "rates")
+        }
+        of_edit = np.concatenate([self.of_edit, gaps.of_edit + len(self)])
+        return Alternatives(**rows, of_edit=of_edit, rates=self.rates)
 
 
 def pool_edits(
@@ -181,48 +211,112 @@ def pool_edits(
     rates
         Of errors, where they are known; else the edits tell them.
     """
+    groups = _group(edits)
+    if rates is None:
+        rates = error_rates(edits, np.diff(groups.bounds)[groups.of_edit], profile, peak)
+    read_as, molecule = substitution_of(edits)
+    error = rates[molecule, read_as, edits.quality]
+    own = _support(groups, edits, error, profile)
+    if depths is not None:
+        depth, to_depth = depths(groups.order[groups.bounds[:-1]])
+    else:
+        depth, to_depth = site_depths(groups.keys, own.to, counted, min_depth, threads)
+        scale = mean_length / max(1.0, mean_length - counted.k + 1)
+        depth, to_depth = depth * scale, to_depth * scale
+    rate = mean_rates(rates, profile)[own.to, _middle(groups.keys)]
+    return _alternatives(groups, own, edits, error, (depth, to_depth), rate, rates)
+
+
+def pool_gaps(
+    edits: Edits, error: np.ndarray, rate: np.ndarray, depth: np.ndarray, profile: np.ndarray
+) -> Alternatives:
+    """The same of gaps.
+
+    Parameters
+    ----------
+    error
+        float64 (n_edits,): rate at which each edit is an error.
+    rate, depth
+        float64, for each key in order: rate of such gaps as errors, and reads over the place
+        that do not show it.
+    profile
+        As in `pool_edits`.
+    """
+    groups = _group(edits)
+    own = _support(groups, edits, error, profile)
+    depths = np.stack([depth, depth], axis=1) / 2, depth
+    none = np.zeros((4, 4, N_QUALITIES))
+    return _alternatives(groups, own, edits, error, depths, rate, none)
+
+
+class _Groups(NamedTuple):
+    """Edits by alternative: in which order, where each begins, and the row of each edit."""
+
+    order: np.ndarray
+    bounds: np.ndarray
+    of_edit: np.ndarray
+    keys: np.ndarray
+
+
+class _Support(NamedTuple):
+    """Columns of `Alternatives`, and (in sorted order) the read that speaks for its fragment."""
+
+    to: np.ndarray
+    columns: np.ndarray
+    mean_quality: np.ndarray
+    co_edited: np.ndarray
+    chosen: np.ndarray
+
+
+def _group(edits: Edits) -> _Groups:
     order = np.argsort(edits.key, kind="stable")
     key = edits.key[order]
     first = np.ones(len(key), bool)
     first[1:] = key[1:] != key[:-1]
     starts = np.flatnonzero(first)
     bounds = np.concatenate([starts, [len(key)]]).astype(np.int64)
-    size = np.diff(bounds)
     of_edit = np.empty(len(key), np.int64)
-    of_edit[order] = np.repeat(np.arange(len(size)), size)
-    if rates is None:
-        rates = error_rates(edits, size[of_edit], profile, peak)
-    read_as, molecule = substitution_of(edits)
-    error = rates[molecule, read_as, edits.quality]
-    n = len(size)
-    support = np.zeros((n, len(COLUMNS)))
-    mean_quality = np.zeros((n, WINDOW), np.uint8)
-    co_edited = np.zeros((n, WINDOW), np.uint8)
-    to = np.zeros(n, np.uint8)
-    chosen = np.zeros(len(key), np.uint8)
+    of_edit[order] = np.repeat(np.arange(len(starts)), np.diff(bounds))
+    return _Groups(order, bounds, of_edit, key[starts])
+
+
+def _support(groups: _Groups, edits: Edits, error: np.ndarray, profile: np.ndarray) -> _Support:
+    n = len(groups.keys)
+    own = _Support(
+        np.zeros(n, np.uint8), np.zeros((n, len(COLUMNS))), np.zeros((n, WINDOW), np.uint8),
+        np.zeros((n, WINDOW), np.uint8), np.zeros(len(edits), np.uint8),
+    )  # fmt: skip
     _pool(
-        order, bounds, edits.to, edits.strand, edits.read - edits.fragment, edits.fragment,
-        edits.position, edits.quality,
+        groups.order, groups.bounds, edits.to, edits.strand, edits.read - edits.fragment,
+        edits.fragment, edits.position, edits.quality,
         edits.end_distance, edits.disputed, edits.co_edits, edits.mate, edits.qualities,
-        np.log(error), quality_ranks(profile), to, support, mean_quality, co_edited, chosen,
+        np.log(error), quality_ranks(profile), *own,
     )  # fmt: skip
-    keys = key[starts] if n else np.zeros(0, np.uint64)
-    if depths is not None:
-        depth, to_depth = depths(order[starts])
-    else:
-        depth, to_depth = site_depths(keys, to, counted, min_depth, threads)
-        scale = mean_length / max(1.0, mean_length - counted.k + 1)
-        depth, to_depth = depth * scale, to_depth * scale
-    likelihood, fraction = np.zeros(n), np.zeros(n)
+    return own
+
+
+def _alternatives(
+    groups: _Groups, own: _Support, edits: Edits, error: np.ndarray,
+    depths: tuple[np.ndarray, np.ndarray], rate: np.ndarray, rates: np.ndarray,
+) -> Alternatives:  # fmt: skip
+    """Everything of `Alternatives`; ``rate`` is that of each one's errors."""
+    depth, to_depth = depths
+    others = depth.sum(1)
+    likelihood, fraction = np.zeros(len(others)), np.zeros(len(others))
     weight = evidence_weights(error, edits.mate, edits.mate_quality)
-    _likelihoods(order, bounds, weight, chosen, depth.sum(1), likelihood, fraction)
-    siblings = sibling_fragments(keys, support[:, 0])
-    base = ((keys >> np.uint64(2 * FLANK)) & np.uint64(3)).astype(np.uint8)
-    expected = (depth.sum(1) + support[:, 0]) * mean_rates(rates, profile)[to, base]
+    _likelihoods(groups.order, groups.bounds, weight, own.chosen, others, likelihood, fraction)
+    fragments = own.columns[:, 0]
     return Alternatives(
-        keys, to, support, depth, to_depth, siblings, likelihood, fraction, expected,
-        mean_quality, co_edited, likelihood, of_edit, rates,
+        groups.keys, own.to, own.columns, depth, to_depth,
+        sibling_fragments(groups.keys, fragments), likelihood, fraction,
+        (others + fragments) * rate, own.mean_quality, own.co_edited, likelihood,
+        groups.of_edit, rates,
     )  # fmt: skip
+
+
+def _middle(keys: np.ndarray) -> np.ndarray:
+    """Middle base of 31-mers."""
+    return ((keys >> np.uint64(2 * FLANK)) & np.uint64(3)).astype(np.uint8)
 
 
 def sibling_fragments(keys: np.ndarray, fragments: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numba
@@ -25,7 +25,7 @@ NO_SIGNAL = 1
 
 @dataclass(frozen=True, slots=True)
 class OtherChanges:
-    """Changes that are not judged by alternative, sorted by read and position.
+    """Changes that are no substitutions, sorted by read and position.
 
     Attributes
     ----------
@@ -40,6 +40,10 @@ class OtherChanges:
         MASK: NO_SIGNAL, or 0.
     size
         int64, INSERT: how many bases; else 1.
+    gap
+        int64, the gap that a DELETE or INSERT is part of, as its row in
+        `dbgclean.evidence.gather.Evidence.edits` (of one batch: among its gaps); -1 for what
+        is no gap, or too near a read's end to be pooled.
     """
 
     read: np.ndarray
@@ -47,9 +51,19 @@ class OtherChanges:
     kind: np.ndarray
     value: np.ndarray
     size: np.ndarray
+    gap: np.ndarray
 
     def __len__(self) -> int:
         return len(self.read)
+
+    @property
+    def longer(self) -> np.ndarray:
+        """int64: 1 for a base that the read has more than its path, minus those that it lacks."""
+        return np.where(self.kind == INSERT, -self.size, self.kind == DELETE)
+
+    def with_gaps_from(self, first: int) -> OtherChanges:
+        """The same, where ``gap`` counts from ``first``."""
+        return replace(self, gap=np.where(self.gap < 0, -1, self.gap + first))
 
     def without_signal(self) -> tuple[int, int]:
         """Reads with an end that is masked because it holds no signal, and its bases in all."""
@@ -63,7 +77,7 @@ class OtherChanges:
     @classmethod
     def concatenate(cls, parts: list[OtherChanges]) -> OtherChanges:
         """Changes of successive batches as one."""
-        kinds = (np.int64, np.int32, np.uint8, np.int64, np.int64)
+        kinds = (np.int64, np.int32, np.uint8, np.int64, np.int64, np.int64)
         if not parts:
             return cls(*(np.zeros(0, kind) for kind in kinds))
         return cls(*(np.concatenate([getattr(p, f) for p in parts]) for f in cls.__slots__))
@@ -95,6 +109,7 @@ def other_changes(batch: ReadBatch, threads: Threads, first_read: int) -> OtherC
         kinds[order],
         values[order],
         sizes[order],
+        np.full(len(order), -1, np.int64),
     )
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import Edits
 from dbgclean.evidence.explanations import Explained, candidates, explain
+from dbgclean.evidence.gap_alternatives import Gaps
 from dbgclean.evidence.planting import Drawn, Planter
 from dbgclean.evidence.sample import SampleContext
-from dbgclean.evidence.sites import Sites
+from dbgclean.evidence.sites import NO_SITE, Sites
 from dbgclean.reads.prefetch import map_in_order
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def second_look(
     paired: bool,
     threads: int = 1,
     planter: Planter | None = None,
+    gaps: Gaps | None = None,
 ) -> tuple[Alternatives, Explained | None]:
     """See `dbgclean.evidence.explanations.explain`; nothing is read where nothing is in doubt.
 
@@ -47,9 +49,15 @@ def second_look(
         The reads that ``edits`` are of, once more.
     planter
         Plants alleles in them meanwhile.
+    gaps
+        Of the alternatives that are no substitutions.
     """
     rows = candidates(alternatives, context.prior)
     keys, depth = alternatives.key[rows], alternatives.depth[rows].sum(1)
+    if gaps is not None:
+        first = alternatives.gaps.start
+        site = gaps.site[rows[rows >= first] - first]
+        keys[rows >= first] = np.where(site > 0, site, NO_SITE)
     if planter is not None:
         keys, depth = np.append(keys, planter.keys), np.append(depth, planter.depth)
     if not len(keys):
@@ -66,14 +74,15 @@ def second_look(
         alternatives,
         edits,
         rows,
-        sites.of(sites.of_key[: len(rows)]),
+        sites.part(slice(len(rows))),
         reads,
         genome_size=context.genome_size,
         read_length=mean_length,
         paired=paired,
+        gap_errors=None if gaps is None else gaps.error,
     )
     if planter is not None:
         drawn = [part[1] for part in parts if part[1] is not None]
-        own = sites.of(sites.of_key[len(rows) :])
+        own = sites.part(slice(len(rows), None))
         planter.finish(drawn, own, reads, alternatives, edits, explained, threads)
     return alternatives, explained

@@ -25,16 +25,35 @@ from dbgclean.spectrum.kmers import revcomp
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
 
-__all__ = ["FLANK", "WINDOW", "Edits", "collect_edits", "quality_profile"]
+__all__ = [
+    "DELETION",
+    "FIRST_GAP",
+    "FLANK",
+    "INSERTION",
+    "N_QUALITIES",
+    "SUBSTITUTION",
+    "WINDOW",
+    "Edits",
+    "collect_edits",
+    "kind_of",
+    "quality_profile",
+]
 
 FLANK = 15
 WINDOW = 2 * FLANK + 1
 N_QUALITIES = 94
+# Kinds of edits and alternatives: the reads have another base than their path, bases more,
+# or bases less. The kind stands above the bits of a 31-mer in the key.
+SUBSTITUTION, INSERTION, DELETION = 0, 1, 2
+FIRST_GAP = np.uint64(1 << 62)
 
 
 @dataclass(frozen=True, slots=True)
 class Edits:
     """Proposed edits in the order of the reads; all arrays have one row per edit.
+
+    Where gaps are among them, these stand behind all substitutions
+    (`dbgclean.evidence.gap_alternatives.GapEdits` says what differs).
 
     Attributes
     ----------
@@ -100,6 +119,11 @@ class Edits:
             np.zeros((n, WINDOW), np.uint8),
         )
 
+    def substitutions(self) -> Edits:
+        """Those that are no gaps, as views."""
+        n = int(np.count_nonzero(self.key < FIRST_GAP))
+        return Edits(*(getattr(self, f)[:n] for f in self.__slots__))
+
     def without_windows(self) -> Edits:
         """The same without ``qualities``, which only pooling needs."""
         return replace(self, qualities=np.zeros((0, WINDOW), np.uint8))
@@ -114,6 +138,11 @@ class Edits:
         if not parts:
             return cls.empty()
         return cls(*(np.concatenate([getattr(p, f) for p in parts]) for f in cls.__slots__))
+
+
+def kind_of(keys: np.ndarray) -> np.ndarray:
+    """SUBSTITUTION, INSERTION or DELETION of each key (uint64 (n,)): uint8 (n,)."""
+    return (keys >> np.uint64(62)).astype(np.uint8)
 
 
 def quality_profile(batch: ReadBatch, threads: Threads) -> np.ndarray:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dbgclean.evidence.alternatives import Alternatives
-from dbgclean.evidence.edits import Edits
+from dbgclean.evidence.edits import SUBSTITUTION, Edits
 from dbgclean.evidence.linked import together
 from dbgclean.evidence.rates import MOST_WEIGHT, error_weights, evidence_weights, substitution_of
 from dbgclean.evidence.sites import SiteReads, Sites
@@ -43,6 +43,8 @@ _BY_CHANCE, _LEAST_PLACES, _SHRINK = 2.0, 0.05, 1.0
 _SUBSTITUTIONS = 12
 _LEAST_SHARE = 0.15
 _IMPOSSIBLE = -1e3
+# Stands for the base of a gap: no read over its site shows it.
+_NO_BASE = 255
 # Share of the sites with the ends of an amplicon from which all of a sample is amplicons.
 _AMPLICONS = 0.3
 # Share of the fragments with the same two ends that has to be more than chance explains.
@@ -112,6 +114,7 @@ def explain(
     read_length: float,
     paired: bool,
     sample: Explained | None = None,
+    gap_errors: np.ndarray | None = None,
 ) -> tuple[Alternatives, Explained]:
     """The alternatives with ``odds`` that know of other explanations.
 
@@ -123,14 +126,20 @@ def explain(
         `Sites` of those rows, and what `Sites.read` found.
     sample
         What is known of the sample already; by default these alternatives tell it.
+    gap_errors
+        `dbgclean.evidence.gap_alternatives.Gaps.error`, where there are gaps.
     """
-    support = _support(alternatives, edits, rows)
+    a, gap = alternatives, alternatives.kind[rows] != SUBSTITUTION
+    support = _support(a, edits, rows, gap_errors)
+    turned = np.repeat(sites.turned, np.diff(support.bounds))
+    support = support._replace(strand=support.strand ^ turned)
     figures = np.zeros((len(rows), len(OUT)))
     starts = places_of_starts(read_length, paired)
-    base, depth = alternatives.base[rows], alternatives.depth[rows]
+    base = np.where(gap, _NO_BASE, a.base[rows]).astype(np.uint8)
+    depth = np.where(gap[:, None], _by_strand(a.depth[rows], sites, reads), a.depth[rows])
     cap = np.log(MOST_WEIGHT)
     weigh(support, sites.of_key, base, depth, reads, starts, cap, True, figures)
-    by_ends, amplicons = _told(figures, paired) if sample is None else sample.told
+    by_ends, amplicons = _told(figures[~gap], paired) if sample is None else sample.told
     if not by_ends:
         weigh(support, sites.of_key, base, depth, reads, starts, cap, False, figures)
     if amplicons:
@@ -138,26 +147,40 @@ def explain(
         figures[:, _OTHERS] = _IMPOSSIBLE
     if not paired:
         figures[:, _ORIENTATION] = _IMPOSSIBLE
-    kind = _kinds(alternatives, rows)
-    if sample is not None:
-        frequency, real = sample.frequency, sample.real
-    else:
-        frequency, real = _frequencies(figures, kind, genome_size)
+    kinds = _kinds(a, rows)
+    odds = a.odds.copy()
+    for which in (gap, ~gap):
+        # Gaps have odds of their own; substitutions come last, and are the sample's.
+        if sample is not None:
+            frequency, real = sample.frequency, sample.real
+        else:
+            frequency, real = _frequencies(figures[which], kinds[which], genome_size)
+        odds[rows[which]] = _odds(figures[which], kinds[which], frequency, real)
+    # Linked alternatives stand or fall with the one that most speaks for.
+    haplotype = together(a, edits)
+    best = np.full(len(odds), -np.inf)
+    np.maximum.at(best, haplotype, odds)
+    found = Explained(rows[~gap], figures[~gap], frequency, float(real), (by_ends, amplicons))
+    return replace(a, odds=best[haplotype]), found
+
+
+def _odds(figures: np.ndarray, kinds: np.ndarray, frequency: np.ndarray, real: float) -> np.ndarray:
+    """What is left of each plain ratio beside other explanations, nats."""
     # Both sides of a comparison are averages; against independent errors it is the ratio.
-    other = figures[:, _OTHERS] + np.log(frequency[_WHICH, kind]) + figures[:, 1:2]
+    other = figures[:, _OTHERS] + np.log(frequency[_WHICH, kinds]) + figures[:, 1:2]
     # A ratio has to outweigh the odds of an allele, and is judged as if these were the
     # usual ones: where alleles are more frequent, so much less speaks for an error that recurs.
     other -= np.clip(real + USUAL_ODDS, 0, _MOST_ALLELES) + _IN_DOUBT
-    odds = alternatives.odds.copy()
-    odds[rows] = figures[:, 0] - np.logaddexp.reduce(
-        np.column_stack([np.zeros(len(rows)), other]), axis=1
-    )
-    # Linked alternatives stand or fall with the one that most speaks for.
-    haplotype = together(alternatives, edits)
-    best = np.full(len(odds), -np.inf)
-    np.maximum.at(best, haplotype, odds)
-    found = Explained(rows, figures, frequency, float(real), (by_ends, amplicons))
-    return replace(alternatives, odds=best[haplotype]), found
+    errors = np.logaddexp.reduce(np.column_stack([np.zeros(len(other)), other]), axis=1)
+    return np.asarray(figures[:, 0] - errors)
+
+
+def _by_strand(depth: np.ndarray, sites: Sites, reads: SiteReads) -> np.ndarray:
+    """The same depths (n, 2), shared out as the strands of the reads over each site are."""
+    against = np.concatenate([[0], np.cumsum(reads.strand, dtype=np.int64)])
+    first, last = reads.bounds[sites.of_key], reads.bounds[sites.of_key + 1]
+    share = (against[last] - against[first] + 1) / (last - first + 2)
+    return np.asarray(depth.sum(1)[:, None] * np.stack([1 - share, share], axis=1))
 
 
 def _told(figures: np.ndarray, paired: bool) -> tuple[bool, bool]:
@@ -177,7 +200,9 @@ def places_of_starts(read_length: float, paired: bool) -> float:
     return 2 * max(read_length - 30, 1) * (_INSERTS if paired else 1.0)
 
 
-def _support(a: Alternatives, edits: Edits, rows: np.ndarray) -> Support:
+def _support(
+    a: Alternatives, edits: Edits, rows: np.ndarray, gap_errors: np.ndarray | None
+) -> Support:
     """The edits of the chosen alternatives."""
     place = np.full(len(a), -1, np.int64)
     place[rows] = np.arange(len(rows))
@@ -187,6 +212,9 @@ def _support(a: Alternatives, edits: Edits, rows: np.ndarray) -> Support:
     bounds = np.searchsorted(group[order], np.arange(len(rows) + 1)).astype(np.int64)
     read_as, molecule = substitution_of(edits)
     error = a.rates[molecule[order], read_as[order], edits.quality[order]]
+    if gap_errors is not None:
+        first = len(edits) - len(gap_errors)
+        error[order >= first] = gap_errors[order[order >= first] - first]
     return Support(
         bounds,
         edits.strand[order],

@@ -13,17 +13,12 @@ import numpy as np
 
 from dbgclean._memory import give_memory_back
 from dbgclean.evidence.alternatives import LOW_QUALITY, Alternatives, pool_edits
-from dbgclean.evidence.changes import DELETE, INSERT, OtherChanges, other_changes
+from dbgclean.evidence.changes import OtherChanges, other_changes
 from dbgclean.evidence.comparing import numbered, second_look
 from dbgclean.evidence.cutoffs import choose_cutoffs, enough_depth, median_depth
 from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
 from dbgclean.evidence.explanations import Explained
-from dbgclean.evidence.gap_alternatives import (
-    GapAlternatives,
-    GapCollector,
-    GapPart,
-    describe_batch,
-)
+from dbgclean.evidence.gap_alternatives import GapEdits, collect_gaps, pool
 from dbgclean.evidence.gaps import MASKED, OUTSIDE
 from dbgclean.evidence.off_path import Stretches, off_path
 from dbgclean.evidence.planting import Facts, Planter
@@ -63,18 +58,15 @@ class Evidence:
     Attributes
     ----------
     alternatives
-        Pooled; ``alternatives.of_edit`` leads from each edit to its row.
+        Pooled, of all kinds; ``alternatives.of_edit`` leads from each edit to its row.
     edits
-        Proposed substitutions (without the window qualities, which are pooled).
+        Proposed substitutions, then gaps (without the window qualities, which are pooled).
     changes
-        Deletions, insertions, masks and filled Ns.
+        Deletions, insertions, masks and filled Ns; ``changes.gap`` leads to their edits.
     reads
         Reads by state, and reads in which a cluster of edits stopped a path.
     context
         What the network is told of the sample.
-    gaps
-        The deletions and insertions among ``changes``, pooled; None where there are
-        no reads.
     explained
         What was found beside the alternatives that may be real; None where the reads
         could not be looked at again.
@@ -89,7 +81,6 @@ class Evidence:
     changes: OtherChanges
     reads: dict[str, int]
     context: SampleContext
-    gaps: GapAlternatives | None = field(default=None, kw_only=True)
     explained: Explained | None = field(default=None, kw_only=True)
     off_path: Stretches | None = field(default=None, kw_only=True)
     spikes: Spikes | None = field(default=None, kw_only=True)
@@ -110,7 +101,7 @@ class _Part:
 
     edits: Edits
     changes: OtherChanges
-    gaps: GapPart
+    gaps: GapEdits
     off_path: Stretches
     states: np.ndarray
     profile: np.ndarray
@@ -130,11 +121,11 @@ def _look_at(
     if poly_g:
         threads = leave_out_tails(batch, threads, graph)
     changes = other_changes(batch, threads, first_read)
-    longer = np.where(changes.kind == INSERT, -changes.size, changes.kind == DELETE)
+    gaps, changes = collect_gaps(batch, threads, graph, first_read, changes)
     return _Part(
         collect_edits(batch, threads, graph, first_read),
         changes,
-        describe_batch(batch, threads, graph, first_read, changes, longer),
+        gaps,
         off_path(batch, threads, first_read),
         np.bincount(threads.states, minlength=16),
         quality_profile(batch, threads),
@@ -149,19 +140,21 @@ def _look_at(
 class _Gathered:
     edits: list[Edits] = field(default_factory=list)
     changes: list[OtherChanges] = field(default_factory=list)
-    gaps: GapCollector = field(default_factory=GapCollector)
+    gaps: list[GapEdits] = field(default_factory=list)
     off_path: list[Stretches] = field(default_factory=list)
     states: np.ndarray = field(default_factory=lambda: np.zeros(16, np.int64))
     profile: np.ndarray = field(default_factory=lambda: np.zeros((4, N_QUALITIES), np.int64))
     n_reads: int = 0
     n_bases: int = 0
+    n_gaps: int = 0
     has_qualities: bool = False
     paired: bool = False
 
     def add(self, part: _Part) -> None:
         self.edits.append(part.edits)
-        self.changes.append(part.changes)
-        self.gaps.add(part.gaps)
+        self.changes.append(part.changes.with_gaps_from(self.n_gaps))
+        self.gaps.append(part.gaps)
+        self.n_gaps += len(part.gaps)
         self.off_path.append(part.off_path)
         self.states += part.states
         self.profile += part.profile
@@ -169,6 +162,18 @@ class _Gathered:
         self.n_bases += part.n_bases
         self.has_qualities |= part.has_qualities
         self.paired |= part.paired
+
+    def describe(self, substitutions: Alternatives, peak: float, size: float) -> SampleContext:
+        """The sample, of this depth and genome size, as its alternatives have it."""
+        on_path = max(1, int(self.profile.sum()))
+        return describe_sample(
+            substitutions,
+            peak=peak,
+            error_rate=np.count_nonzero(substitutions.column("reads") < 3) / on_path,
+            genome_size=size,
+            low_share=self.profile[:, :LOW_QUALITY].sum() / on_path,
+            has_qualities=self.has_qualities,
+        )
 
     def read_states(self) -> dict[str, int]:
         plain = self.states[:FOREIGN] + self.states[FOREIGN:]
@@ -251,7 +256,8 @@ def gather_along(
     )
     for part in parts:
         found.add(part)
-    edits = Edits.concatenate(found.edits)
+    found_gaps = GapEdits.concatenate(found.gaps)
+    edits = Edits.concatenate([*found.edits, found_gaps.edits])
     found.edits.clear()
     give_memory_back()
     mean_length = found.n_bases / max(1, found.n_reads)
@@ -259,36 +265,30 @@ def gather_along(
     scale = mean_length / max(1.0, mean_length - graph.k + 1)
     peak = depth * scale
     alternatives = pool_edits(
-        edits, found.profile, graph, mean_length, graph.lower, peak, threads=threads
-    )
-    on_path = max(1, int(found.profile.sum()))
-    lone = np.count_nonzero(alternatives.column("reads") < 3)
-    size = spectrum.genome_size if spectrum.fitted else graph.solid_kmers
-    context = describe_sample(
-        alternatives,
-        peak=peak,
-        error_rate=lone / on_path,
-        genome_size=float(size),
-        low_share=found.profile[:, :LOW_QUALITY].sum() / on_path,
-        has_qualities=found.has_qualities,
-    )
+        edits.substitutions(), found.profile, graph, mean_length, graph.lower, peak,
+        threads=threads,
+    )  # fmt: skip
+    size = float(spectrum.genome_size if spectrum.fitted else graph.solid_kmers)
+    context = found.describe(alternatives, peak, size)
+    pooled_gaps, gaps = pool(found_gaps, found.profile, scale, peak)
+    alternatives = alternatives.with_gaps(pooled_gaps)
     explained = None
     planter: Planter | None = None
     if again is not None:
         if seed is not None:
-            facts = Facts(found.profile, mean_length, peak, scale, float(size), found.paired)
+            facts = Facts(found.profile, mean_length, peak, scale, size, found.paired)
             planter = Planter(graph, alternatives, facts, seed)
             planter = planter if len(planter) else None
         alternatives, explained = second_look(
-            alternatives, edits, again(), context, mean_length, found.paired, threads, planter
-        )
+            alternatives, edits, again(), context, mean_length, found.paired, threads, planter,
+            gaps,
+        )  # fmt: skip
     return Evidence(
         alternatives,
         edits.without_windows(),
-        OtherChanges.concatenate(found.changes),
+        OtherChanges.concatenate(found.changes).with_gaps_from(len(edits) - len(found_gaps)),
         found.read_states(),
         context,
-        gaps=found.gaps.pool(scale, peak),
         explained=explained,
         off_path=Stretches.concatenate(found.off_path),
         spikes=None if planter is None else planter.spikes,

@@ -41,11 +41,12 @@ _SHRINK = 5.0
 
 
 def in_question(a: Alternatives) -> np.ndarray:
-    """Rows of the alternatives that the network is asked about: int64.
+    """Rows of the substitutions that the network is asked about: int64.
 
-    The rest is far more, and errors by the ratio alone.
+    The rest is far more, and errors by the ratio alone. Gaps are no k-mers with another base.
     """
-    return np.flatnonzero(np.maximum(a.likelihood, a.odds) >= LEAST_RATIO)
+    here = a.substitutions
+    return np.flatnonzero(np.maximum(a.likelihood[here], a.odds[here]) >= LEAST_RATIO)
 
 
 def signs_of(evidence: Evidence) -> np.ndarray:

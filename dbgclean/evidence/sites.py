@@ -25,11 +25,13 @@ from dbgclean.spectrum.table import build_index, find_row
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
 
-__all__ = ["SiteReads", "Sites", "make_filter", "passes", "site_keys"]
+__all__ = ["NO_SITE", "SiteReads", "Sites", "make_filter", "passes", "site_keys"]
 
 _MIDDLE = np.uint64(3 << (2 * FLANK))
 _WHOLE = np.uint64((1 << (2 * WINDOW)) - 1)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+# Stands for a site over which no reads are known.
+NO_SITE = np.uint64(1 << 62)
 # Bits of the filter that most k-mers of the reads do not pass: it stays in the cache.
 _FILTER = 21
 # Reads noted of a site, and of all: beyond, a share of the fragments stands for them.
@@ -79,7 +81,8 @@ class Sites:
     Parameters
     ----------
     keys
-        uint64 (n,): `dbgclean.evidence.alternatives.Alternatives.key` of each.
+        uint64 (n,): `dbgclean.evidence.alternatives.Alternatives.key` of each; of gaps the
+        31-mer of reads without it, on the strand of the gap's key, or NO_SITE.
     depth
         float64 (n,): reads over each, roughly.
 
@@ -87,14 +90,19 @@ class Sites:
     ----------
     of_key
         int64 (n,): the site of each alternative; those at one site share it.
+    turned
+        bool (n,): the site's strand is the other one of ``keys``; only where these are of
+        alternatives of several kinds.
     """
 
     def __init__(self, keys: np.ndarray, depth: np.ndarray) -> None:
         along = keys & ~_MIDDLE
         against = reverse_complements(keys, WINDOW) & ~_MIDDLE
-        smaller = site_keys(keys)
+        # The middle of a site is A: no read has this one.
+        smaller = np.where(keys == NO_SITE, _WHOLE, site_keys(keys))
         self._keys, first, self.of_key = np.unique(smaller, return_index=True, return_inverse=True)
         self._turned = (against < along)[first]
+        self.turned = (against < along) != self._turned[self.of_key]
         self._index = build_index(self._keys, WINDOW)
         self._filter = make_filter(self._keys)
         deepest = np.zeros(len(self._keys))
@@ -110,6 +118,13 @@ class Sites:
         """The same sites for other alternatives, at the sites ``of_key``: int64 (m,)."""
         other = copy(self)
         other.of_key = of_key
+        other.turned = np.zeros(len(of_key), bool)
+        return other
+
+    def part(self, rows: slice) -> Sites:
+        """The same sites for some of the alternatives."""
+        other = self.of(self.of_key[rows])
+        other.turned = self.turned[rows]
         return other
 
     def look(self, batch: ReadBatch, first_read: int) -> tuple[np.ndarray, ...]:

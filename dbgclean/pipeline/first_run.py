@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from dbgclean.evidence.alternatives import pool_edits
-from dbgclean.evidence.changes import INSERT, other_changes
+from dbgclean.evidence.changes import other_changes
 from dbgclean.evidence.edits import collect_edits, quality_profile
 from dbgclean.evidence.explanations import explain
-from dbgclean.evidence.gap_alternatives import GapCollector, describe_batch
+from dbgclean.evidence.gap_alternatives import collect_gaps, pool
 from dbgclean.evidence.lookup import no_nodes
 from dbgclean.evidence.sites import Sites
 from dbgclean.evidence.solid import SolidGraph
@@ -129,12 +129,9 @@ def compile_pooling() -> None:
     threads = Threads(path, np.ones(n, np.uint8), np.zeros((0, 3), np.int64), np.ones(2, np.uint8))
     graph = SolidGraph(_K, no_nodes(), 2, 2)
     edits = collect_edits(batch, threads, graph)
-    changes = other_changes(batch, threads, 0)
-    longer = np.where(changes.kind == INSERT, -changes.size, 0)
-    gaps = GapCollector()
-    gaps.add(describe_batch(batch, threads, graph, 0, changes, longer))
-    gaps.pool(1.0, 10.0)
-    pooled = pool_edits(edits, quality_profile(batch, threads), _toy_table(batch), float(n // 2))
+    profile = quality_profile(batch, threads)
+    pool(collect_gaps(batch, threads, graph, 0, other_changes(batch, threads, 0))[0], profile, 1, 9)
+    pooled = pool_edits(edits, profile, _toy_table(batch), float(n // 2))
     sites = Sites(pooled.key, pooled.depth.sum(1))
     seen = sites.read([(0, batch)])
     rows = np.arange(len(pooled))

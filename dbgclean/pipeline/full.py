@@ -109,7 +109,7 @@ def full_run(
         with Aside(options.threads) as aside:
             chosen = run.chosen
             corrections = out.path("corrections.tsv.gz")
-            aside.do(write_corrections, corrections, run.evidence, chosen.verdicts, chosen.gaps)
+            aside.do(write_corrections, corrections, run.evidence, chosen.verdicts)
             report = analyse(run, out, true)
         progress.start("Writing the report")
         write_outputs(report, out.path("report.json").parent)
@@ -315,7 +315,8 @@ def _corrections(run: Run) -> dict[str, Any]:
     if chosen.took:
         result["judge"] = chosen.took
     if chosen.verdicts is not None and run.evidence is not None:
-        result |= {"alternatives": len(run.evidence.alternatives), **chosen.verdicts.count()}
+        gaps = run.evidence.alternatives.gaps
+        result |= {"alternatives": gaps.stop, **chosen.verdicts.count()}
         result |= chosen.rewriter.statistics.to_dict()
         result |= {
             "refused": refusals(run.evidence, chosen.verdicts),
@@ -323,9 +324,8 @@ def _corrections(run: Run) -> dict[str, Any]:
         }
         if found := run.poly_g():
             result["poly_g"] = found
-        if chosen.gaps is not None:
-            result["gaps"] = {"alternatives": len(chosen.gaps.verdict), **chosen.gaps.count()}
-        result |= run.policy.report(chosen.verdicts, chosen.gaps)
+        result["gaps"] = {"alternatives": gaps.stop - gaps.start, **chosen.verdicts.count(gaps)}
+        result |= run.policy.report(chosen.verdicts)
     return result | {"kmers_dropped": dropped}
 
 

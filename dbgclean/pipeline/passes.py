@@ -14,8 +14,7 @@ from dataclasses import replace
 
 from dbgclean._memory import give_memory_back
 from dbgclean.correct.corrections import write_corrections
-from dbgclean.correct.correctors import Sample, load_corrector
-from dbgclean.correct.gap_verdicts import judge_gaps, judges
+from dbgclean.correct.correctors import Sample, judges, load_corrector
 from dbgclean.correct.linkage import leave_linked
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.errors import InputError
@@ -218,10 +217,7 @@ def judge(run: Run, table: KmerTable, names: Sequence[str]) -> None:
             sample.judged[column.name] = judged
             column.verdicts = run.policy.apply(run.evidence, judged)
             column.expected_loss = _expected_loss(run, column, sample)
-            gaps = judge_gaps(column.corrector, run.evidence)
-            column.gaps = gaps and run.policy.apply_to_gaps(run.evidence, gaps)
-            kept_gaps = None if column.gaps is None else column.gaps.kept
-            column.rewriter = Rewriter(run.evidence, column.verdicts.kept, kept_gaps, doubted)
+            column.rewriter = Rewriter(run.evidence, column.verdicts.kept, doubted)
     run.columns = columns
 
 
@@ -266,5 +262,5 @@ def correct_reads(
         rewrite(run, lambda _, batch: writer.write(batch), graph=False)
         if corrections:
             chosen = run.chosen
-            write_corrections(corrections, run.evidence, chosen.verdicts, chosen.gaps)
+            write_corrections(corrections, run.evidence, chosen.verdicts)
     return run

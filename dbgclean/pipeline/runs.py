@@ -49,8 +49,6 @@ class Column:
         Which, and the object.
     verdicts
         None for correctors that leave the reads alone.
-    gaps
-        Verdicts on the pooled insertions and deletions; None without reads.
     rewriter
         Applies the verdicts; holds the counts of what was changed.
     table
@@ -65,7 +63,6 @@ class Column:
     name: str
     corrector: Corrector
     verdicts: Verdicts | None = None
-    gaps: Verdicts | None = None
     rewriter: Rewriter = field(default_factory=lambda: Rewriter(None, None))
     table: KmerTable | None = None
     kept: np.ndarray | None = None

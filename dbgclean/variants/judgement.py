@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from dbgclean.correct.correctors import Sample, load_corrector
-from dbgclean.correct.gap_verdicts import judge_gaps
 from dbgclean.correct.rewrite import Rewriter
-from dbgclean.correct.verdicts import Verdicts
-from dbgclean.evidence.alternatives import LOW_QUALITY, pool_edits
-from dbgclean.evidence.changes import DELETE, INSERT, OtherChanges, other_changes
+from dbgclean.correct.verdicts import LIKELIHOOD_ERROR, LIKELIHOOD_REAL, Verdicts
+from dbgclean.evidence.alternatives import COLUMNS, LOW_QUALITY, Alternatives, pool_edits
+from dbgclean.evidence.changes import OtherChanges, other_changes
 from dbgclean.evidence.comparing import second_look
-from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
-from dbgclean.evidence.gap_alternatives import (
-    GapAlternatives,
-    GapCollector,
-    describe_batch,
-    gap_likelihood,
-)
+from dbgclean.evidence.edits import N_QUALITIES, WINDOW, Edits, collect_edits, quality_profile
+from dbgclean.evidence.gap_alternatives import GapEdits, collect_gaps, pool
 from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.sample import describe_sample
 from dbgclean.evidence.threading import (
@@ -46,6 +40,9 @@ __all__ = ["Judged", "judge_window"]
 # Rate of a gap that is too long for the corrector's own classes, or that reads show only
 # at their ends.
 _RATE, _RATE_IN_RUN, _LONG_RUN = 1e-6, 1e-3, 6
+_LEAST_QUALITY = 20
+# A ratio between the judges' thresholds, and the key of a gap that was not filed.
+_OPEN, _COUNTED = (LIKELIHOOD_ERROR + LIKELIHOOD_REAL) / 2, np.uint64(2**64 - 1)
 # Gaps in a larger share of the fragments are the sample's own: they teach no error rate.
 _COMMON = 0.25
 
@@ -91,18 +88,15 @@ def judge_window(
     )
     sample = Sample(spectrum, 2, threads, seed, model)
     verdicts = judge.judge(evidence, sample)
-    gaps = judge_gaps(judge, evidence)
-    assert gaps is not None
-    assert evidence.gaps is not None
     _carry_substitutions(window.placement, evidence, verdicts, table, alleles)
     known = np.flatnonzero(gap_of >= 0)
     rows = gap_of[known]
-    pooled = evidence.gaps
-    table.likelihood[known] = pooled.likelihood[rows]
-    table.expected[known] = pooled.rate[rows] * (pooled.depth + pooled.fragments)[rows]
-    table.posterior[known] = gaps.posterior[rows]
-    table.verdict[known] = gaps.verdict[rows]
-    kmers = _kmers(parts, evidence, verdicts, gaps, kmer_k, threads)
+    pooled = evidence.alternatives
+    table.likelihood[known] = pooled.odds[rows]
+    table.expected[known] = pooled.expected[rows]
+    table.posterior[known] = verdicts.posterior[rows]
+    table.verdict[known] = verdicts.verdict[rows]
+    kmers = _kmers(parts, evidence, verdicts, kmer_k, threads)
     return Judged(kmers, evidence.reads)
 
 
@@ -124,27 +118,28 @@ def _gather(
     """As `dbgclean.evidence.gather.gather` does, of placed reads; and the gap alternative
     of each allele (-1 for substitutions)."""
     graph = evidence_graph(window.path, window.table)
-    collector = GapCollector()
     edits, changes = [], []
+    gap_edits: list[GapEdits] = []
     profile = np.zeros((4, N_QUALITIES), np.int64)
     states = np.zeros(16, np.int64)
     first = 0
     for batch, threads in zip(parts.batches, parts.threads, strict=True):
         edits.append(collect_edits(batch, threads, graph, first))
         change = other_changes(batch, threads, first)
-        changes.append(change)
-        longer = np.where(change.kind == INSERT, -change.size, change.kind == DELETE)
-        collector.add(describe_batch(batch, threads, graph, first, change, longer))
+        gaps, change = collect_gaps(batch, threads, graph, first, change)
+        changes.append(change.with_gaps_from(sum(len(part) for part in gap_edits)))
+        gap_edits.append(gaps)
         profile += quality_profile(batch, threads)
         states += np.bincount(threads.states, minlength=16)
         first += len(batch)
-    all_edits = Edits.concatenate(edits)
+    all_gaps = GapEdits.concatenate(gap_edits)
+    all_edits = Edits.concatenate([*edits, all_gaps.edits])
     length = window.placement.offsets[-1] / max(1, first)
     covered = window.coverage.sum((1, 2))
     covered = covered[covered > 0]
     peak = float(np.median(covered)) if len(covered) else 1.0
     pooled = pool_edits(
-        all_edits, profile, window.table, length, peak=peak,
+        all_edits.substitutions(), profile, window.table, length, peak=peak,
         depths=lambda rows: _depths(window, all_edits, rows),
     )  # fmt: skip
     on_path = max(1, int(profile.sum()))
@@ -157,15 +152,19 @@ def _gather(
         has_qualities=window.reads.batch.quals is not None,
     )
     paired = any(batch.paired for batch in parts.batches)
-    pooled, explained = second_look(pooled, all_edits, parts.batches, context, length, paired)
-    gaps = collector.pool(length / max(1.0, length - window.path.k + 1), peak, _COMMON)
-    all_changes = OtherChanges.concatenate(changes)
-    gaps, gap_of = _gaps_of_alleles(window, gaps, all_changes, table, alleles, events)
+    scale = length / max(1.0, length - window.path.k + 1)
+    pooled_gaps, facts = pool(all_gaps, profile, scale, peak, _COMMON)
+    pooled = pooled.with_gaps(pooled_gaps)
+    pooled, explained = second_look(
+        pooled, all_edits, parts.batches, context, length, paired, gaps=facts
+    )
+    first_gap = len(all_edits) - len(all_gaps)
+    all_changes = OtherChanges.concatenate(changes).with_gaps_from(first_gap)
+    pooled, gap_of = _gaps_of_alleles(window, pooled, all_changes, table, alleles, events)
     reads = _read_states(states)
     return Evidence(
-        pooled, all_edits.without_windows(), all_changes, reads, context, gaps=gaps,
-        explained=explained,
-    ), gap_of  # fmt: skip
+        pooled, all_edits.without_windows(), all_changes, reads, context, explained=explained
+    ), gap_of
 
 
 def _read_states(states: np.ndarray) -> dict[str, int]:
@@ -211,7 +210,7 @@ def _carry_substitutions(
     alleles: list[Allele],
 ) -> None:
     """Each substitution has what was said of the alternative that most of its edits are of."""
-    edits, pooled = evidence.edits, evidence.alternatives
+    edits, pooled = evidence.edits.substitutions(), evidence.alternatives
     at = _index_of(placement, edits.read, edits.position.astype(np.int64))
     key = 4 * placement.where[at].astype(np.int64) + placement.codes[at]
     wanted = {4 * a.start + a.alt[0]: row for row, a in enumerate(alleles) if a.is_substitution}
@@ -234,18 +233,18 @@ def _carry_substitutions(
 
 def _gaps_of_alleles(
     window: AlignedWindow,
-    gaps: GapAlternatives,
+    pooled: Alternatives,
     changes: OtherChanges,
     table: AlleleTable,
     alleles: list[Allele],
     events: dict[Allele, np.ndarray],
-) -> tuple[GapAlternatives, np.ndarray]:
+) -> tuple[Alternatives, np.ndarray]:
     """The gap alternative of each allele: the one that most of its reads were filed under.
 
     Where none was, as for long gaps, one is added from the counts of the table.
     """
     placement = window.placement
-    filed = np.flatnonzero(gaps.of_change >= 0)
+    filed = np.flatnonzero(changes.gap >= 0)
     place = changes.read[filed] << 32 | changes.position[filed].astype(np.int64)
     order = np.argsort(place, kind="stable")
     place, filed = place[order], filed[order]
@@ -261,53 +260,49 @@ def _gaps_of_alleles(
         position = np.where(placement.turned[read], turn, behind - start)
         wanted = read << 32 | position
         at = np.minimum(np.searchsorted(place, wanted), max(0, len(place) - 1))
-        found = gaps.of_change[filed[at[place[at] == wanted]]] if len(place) else np.zeros(0, int)
+        found = changes.gap[filed[at[place[at] == wanted]]] if len(place) else np.zeros(0, int)
         if len(found):
-            gap_of[row] = np.argmax(np.bincount(found))
+            gap_of[row] = np.argmax(np.bincount(pooled.of_edit[found]))
         else:
             lacking.append(row)
-    gap_of[lacking] = len(gaps) + np.arange(len(lacking))
-    return _with_counts(gaps, table, alleles, np.array(lacking, np.int64)), gap_of
+    gap_of[lacking] = len(pooled) + np.arange(len(lacking))
+    return _with_counts(pooled, table, np.array(lacking, np.int64)), gap_of
 
 
-def _with_counts(
-    gaps: GapAlternatives, table: AlleleTable, alleles: list[Allele], rows: np.ndarray
-) -> GapAlternatives:
-    """Gap alternatives with some rows of the table after them."""
-    n = table.alt_fragments[rows]
+def _with_counts(pooled: Alternatives, table: AlleleTable, rows: np.ndarray) -> Alternatives:
+    """Alternatives with some rows of the table, which are gaps, behind them."""
+    n, reverse = table.alt_fragments[rows], table.alt_reverse[rows]
     depth = (table.depth[rows] - n).astype(float)
-    size = [len(alleles[r].alt) - (alleles[r].end - alleles[r].start) for r in rows.tolist()]
     rate = np.where(table.run[rows] >= _LONG_RUN, _RATE_IN_RUN, _RATE)
-    added = {
-        "flanks": np.zeros(len(rows), np.uint64),
-        "middle": np.zeros(len(rows), np.uint64),
-        "size": np.clip(np.array(size, np.int64), -127, 127).astype(np.int8),
-        "fragments": n,
-        "reads": table.alt_reads[rows],
-        "reverse": table.alt_reverse[rows],
-        "quality": np.nan_to_num(table.quality[rows]),
-        "depth": depth,
-        "rate": rate,
-        "likelihood": gap_likelihood(n, depth, rate),
-    }
-    columns = {
-        f.name: np.concatenate([getattr(gaps, f.name), added[f.name]])
-        for f in fields(gaps)
-        if f.name in added
-    }
-    return GapAlternatives(**columns, of_change=gaps.of_change)
+    f = np.minimum(n / np.maximum(n + depth, 1), 0.99)
+    ratio = n * np.log((f + (1 - f) * rate) / rate) + depth * np.log((1 - f) / (1 - rate))
+    ratio = np.where((f > rate) & (table.quality[rows] >= _LEAST_QUALITY), ratio, 0.0)
+    # Nothing is known of the strands of the other reads: one alone leaves it open.
+    one_strand = (reverse == 0) | (reverse == n)
+    odds = np.where(one_strand, np.minimum(ratio, _OPEN), ratio)
+    none = np.zeros(len(rows))
+    support = np.zeros((len(rows), len(COLUMNS)))
+    columns = {"fragments": n, "reads": table.alt_reads[rows], "reverse": reverse}
+    for name, column in columns.items():
+        support[:, COLUMNS.index(name)] = column
+    windows = np.zeros((len(rows), WINDOW), np.uint8)
+    added = Alternatives(
+        np.full(len(rows), _COUNTED), none.astype(np.uint8), support,
+        np.stack([depth, depth], 1) / 2, depth, none.astype(np.int64), ratio, f,
+        rate * (depth + n), windows, windows, odds, np.zeros(0, np.int64), pooled.rates,
+    )  # fmt: skip
+    return pooled.with_gaps(added)
 
 
 def _kmers(
     parts: _Parts,
     evidence: Evidence,
     verdicts: Verdicts,
-    gaps: Verdicts,
     k: int,
     threads: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """k-mers of the reads, and which are left in the reads as the verdicts have them."""
-    rewriter = Rewriter(evidence, verdicts.kept, gaps.kept)
+    rewriter = Rewriter(evidence, verdicts.kept)
     raw, left = (KmerCounter(k, threads=threads, memory_bytes=1 << 27) for _ in range(2))
     first = 0
     for batch in parts.batches:
