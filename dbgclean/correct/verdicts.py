@@ -189,8 +189,8 @@ def network_verdicts(
     alternatives = evidence.alternatives
     rows = in_question(alternatives)
     posterior = likelihood_verdicts(alternatives).posterior
-    gaps = alternatives.gaps
-    posterior[gaps] = likelihood_verdicts(alternatives, ratio=alternatives.odds).posterior[gaps]
+    gaps, by_odds = alternatives.gaps, likelihood_verdicts(alternatives, ratio=alternatives.odds)
+    posterior[gaps] = by_odds.posterior[gaps]
     signs = signs_of(evidence) if signs is None else signs
     parts = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
     # The next windows are built while the network looks at these.
@@ -205,4 +205,6 @@ def network_verdicts(
         )
         own = windows.observed[:, FLANK]
         posterior[part] = given_back[np.arange(len(part)), FLANK, own]
-    return Verdicts(between(posterior, error, real), posterior)
+    verdict = between(posterior, error, real)
+    verdict[gaps] = by_odds.verdict[gaps]
+    return Verdicts(verdict, posterior)

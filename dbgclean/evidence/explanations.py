@@ -27,7 +27,8 @@ __all__ = ["Explained", "candidates", "explain", "places_of_starts"]
 
 # Alternatives below this ratio (nats) are errors whatever else is known.
 LEAST_RATIO = 3.0
-_OTHERS, _ORIENTATION, _SHARES = slice(2, 6), slice(4, 6), slice(9, 11)
+_OTHERS, _STRANDS, _ORIENTATION = slice(2, 6), slice(2, 4), slice(4, 6)
+_SHARES = slice(9, 11)
 # Row of `Explained.frequency` of each of the four explanations.
 _WHICH = np.array([0, 0, 1, 1])
 _ROUNDS = 40
@@ -43,6 +44,8 @@ _BY_CHANCE, _LEAST_PLACES, _SHRINK = 2.0, 0.05, 1.0
 _SUBSTITUTIONS = 12
 _LEAST_SHARE = 0.15
 _IMPOSSIBLE = -1e3
+# Bases at a read's start that may be a primer's.
+_PRIMER = 35
 # Stands for the base of a gap: no read over its site shows it.
 _NO_BASE = 255
 # Share of the sites with the ends of an amplicon from which all of a sample is amplicons.
@@ -140,13 +143,19 @@ def explain(
     cap = np.log(MOST_WEIGHT)
     weigh(support, sites.of_key, base, depth, reads, starts, cap, True, figures)
     by_ends, amplicons = _told(figures[~gap], paired) if sample is None else sample.told
+    if amplicons:
+        depth = depth * _not_hidden(support, sites, reads)
     if not by_ends:
         weigh(support, sites.of_key, base, depth, reads, starts, cap, False, figures)
-    if amplicons:
-        # Where two overlap, the primer of one hides an allele from the reads of its strand.
-        figures[:, _OTHERS] = _IMPOSSIBLE
-    if not paired:
+    if amplicons or not paired:
+        # Either mate of an amplicon's fragments may be the first.
         figures[:, _ORIENTATION] = _IMPOSSIBLE
+    if amplicons:
+        # Where one amplicon alone is read, on one strand, no other one denies anything; but
+        # of the gaps that molecules are amplified with, most are seen in one alone.
+        along = figures[:, OUT.index("depth_along")]
+        alone = np.stack([1 - along, along], axis=1) < _LEAST_SHARE
+        figures[:, _STRANDS][alone & ~gap[:, None]] = _IMPOSSIBLE
     kinds = _kinds(a, rows)
     odds = a.odds.copy()
     for which in (gap, ~gap):
@@ -162,6 +171,26 @@ def explain(
     np.maximum.at(best, haplotype, odds)
     found = Explained(rows[~gap], figures[~gap], frequency, float(real), (by_ends, amplicons))
     return replace(a, odds=best[haplotype]), found
+
+
+def _not_hidden(support: Support, sites: Sites, reads: SiteReads) -> np.ndarray:
+    """Share of the reads of either strand that would show each alternative: float64 (n, 2).
+
+    Where two amplicons overlap, the primer of one hides an allele from its reads; where none
+    does, what only one of them shows was changed by its amplification.
+    """
+    share = np.ones((len(sites.of_key), 2))
+    own = np.repeat(np.arange(len(share)), np.diff(support.bounds))
+    site = np.repeat(np.arange(len(reads.bounds) - 1), np.diff(reads.bounds))
+    for strand in range(2):
+        early = (support.strand == strand) & (support.position < _PRIMER)
+        shown = np.bincount(own[early], minlength=len(share)) > 0
+        here = reads.strand == strand
+        every = np.bincount(site[here], minlength=len(reads.bounds))
+        beyond = np.bincount(site[here & (reads.position >= _PRIMER)], minlength=len(every))
+        told = np.where(every > 0, beyond / np.maximum(every, 1), 1.0)[sites.of_key]
+        share[:, strand] = np.where(shown, 1.0, told)
+    return share
 
 
 def _odds(figures: np.ndarray, kinds: np.ndarray, frequency: np.ndarray, real: float) -> np.ndarray:

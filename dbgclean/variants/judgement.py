@@ -219,7 +219,7 @@ def _carry_substitutions(
         return
     place = np.minimum(np.searchsorted(names, key), len(names) - 1)
     mine = names[place] == key
-    pairs = np.stack([place[mine], pooled.of_edit[mine]], 1)
+    pairs = np.stack([place[mine], pooled.of_edit[: len(edits)][mine]], 1)
     pairs, sizes = np.unique(pairs, axis=0, return_counts=True)
     order = np.lexsort((pairs[:, 1], -sizes, pairs[:, 0]))
     chosen = order[np.unique(pairs[order, 0], return_index=True)[1]]
