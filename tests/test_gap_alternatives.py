@@ -13,12 +13,16 @@ from small_samples import (
 
 from benchmarks import simulate
 from dbgclean.correct.corrections import write_corrections
-from dbgclean.correct.gap_verdicts import all_gap_errors, gap_verdicts
+from dbgclean.correct.correctors import Corrector, LikelihoodCorrector, Sample
 from dbgclean.correct.policy import Policy
 from dbgclean.correct.protection import protect
 from dbgclean.correct.rewrite import Rewriter
-from dbgclean.correct.verdicts import ERROR, REAL, UNDECIDED, all_errors
-from dbgclean.evidence.gap_alternatives import GapAlternatives
+from dbgclean.correct.verdicts import ERROR, REAL, Verdicts, all_errors
+from dbgclean.evidence.alternatives import Alternatives
+from dbgclean.evidence.changes import DELETE, INSERT
+from dbgclean.evidence.edits import DELETION, INSERTION, N_QUALITIES, SUBSTITUTION, Edits
+from dbgclean.evidence.gap_alternatives import GapEdits, pool
+from dbgclean.evidence.gap_places import RUNS
 from dbgclean.evidence.gaps import MAX_GAP
 from dbgclean.evidence.gather import gather
 from dbgclean.reads.protected import LONGEST_GAP, read_protected
@@ -43,7 +47,21 @@ def evidence_with(left, normal, changed, right, starts=(932, 940, 950, 960)):
     more = [reverse_complement(r) if i % 2 else r for i, r in enumerate(more)]
     batch = batch_of(reads + more)
     table = table_of(batch, k=K)
-    return batch, gather([batch], table, fit_spectrum(table)), len(more)
+    return batch, gathered([batch], table), len(more)
+
+
+def gathered(batches, table, threads=1):
+    batches = list(batches)
+    return gather(batches, table, fit_spectrum(table), threads, again=lambda: batches)
+
+
+def judged(evidence, corrector=LikelihoodCorrector):
+    return corrector().judge(evidence, Sample(None, 2))
+
+
+def gap_rows(evidence):
+    """The gaps among the alternatives."""
+    return evidence.alternatives.part(evidence.alternatives.gaps)
 
 
 CASES = [
@@ -62,15 +80,17 @@ CASES = [
 def test_one_row_wherever_and_on_whichever_strand_it_was_found(unit, copies, step):
     left, normal, right = repeated(unit, copies)
     _, evidence, n = evidence_with(left, normal, unit * (copies + step), right)
-    gaps = evidence.gaps
-    assert len(gaps) == 1
-    assert gaps.fragments.tolist() == gaps.reads.tolist() == [n]
-    assert gaps.reverse[0] == n // 2
-    assert gaps.size.tolist() == [step * len(unit)]
-    assert 25 < gaps.depth[0] < 60
-    assert gaps.quality[0] == 30
-    assert set(gaps.of_change[evidence.changes.kind < 3]) == {0}
-    assert gap_verdicts(gaps).verdict.tolist() == [REAL]
+    gaps, changes = gap_rows(evidence), evidence.changes
+    assert len(gaps) == len(evidence.alternatives) == 1
+    assert gaps.fragments.tolist() == gaps.column("reads").tolist() == [n]
+    assert gaps.column("reverse")[0] == n // 2
+    assert gaps.kind.tolist() == [INSERTION if step > 0 else DELETION]
+    assert 25 < gaps.depth.sum() < 60
+    assert gaps.column("quality")[0] == 30
+    found = changes.gap[changes.kind < 3]
+    assert set(gaps.of_edit[found]) == {0}
+    assert sorted(set(found)) == list(range(n))
+    assert judged(evidence).verdict.tolist() == [REAL]
 
 
 def test_other_gaps_at_one_place_are_other_rows():
@@ -81,8 +101,8 @@ def test_other_gaps_at_one_place_are_other_rows():
         reads += [other[s : s + 100] for s in (930, 950)]
     batch = batch_of(reads)
     table = table_of(batch, k=K)
-    gaps = gather([batch], table, fit_spectrum(table)).gaps
-    assert sorted(gaps.size.tolist()) == [-3, -1, 1, 1]
+    gaps = gap_rows(gathered([batch], table))
+    assert gaps.kind.tolist() == [INSERTION] * 2 + [DELETION] * 2
     assert gaps.fragments.tolist() == [2] * 4
 
 
@@ -91,7 +111,7 @@ def test_reads_that_keep_a_gap_come_out_as_they_came():
     batch, evidence, n = evidence_with(left, normal, "AC" * 3, right)
     errors = np.zeros(len(evidence.alternatives), bool)
     closed = strings_of(Rewriter(evidence, errors).rewrite(batch, 0))
-    kept = Rewriter(evidence, errors, np.ones(1, bool))
+    kept = Rewriter(evidence, ~errors)
     assert strings_of(kept.rewrite(batch, 0)) == strings_of(batch)
     assert [len(r) for r in closed[-n:]] == [102] * n
     # The k-mers over the gap stand in the k-mer set.
@@ -106,24 +126,42 @@ def strings_like(bases):
     return [text[a:b] for a, b in zip(bases.offsets[:-1], bases.offsets[1:], strict=True)]
 
 
-def gaps_of(*rows):
-    """Gap alternatives given as (fragments, reverse, quality, likelihood)."""
-    fragments, reverse, quality, likelihood = (np.array(c) for c in zip(*rows, strict=True))
-    known = {"fragments": fragments, "reverse": reverse, "quality": quality}
-    known["likelihood"] = likelihood.astype(float)
-    return GapAlternatives(*(known.get(f, np.zeros(len(rows))) for f in GapAlternatives.__slots__))
+def one_gap(strands, quality=30, depth=100.0, fragments=None):
+    """A gap seen by reads of these strands, pooled as the gap of a run of 200 kb."""
+    n = len(strands)
+    edits = Edits.empty(n)
+    edits.key[:] = np.uint64(INSERTION) << np.uint64(62)
+    edits.strand[:] = strands
+    edits.read[:] = edits.fragment[:] = np.arange(n) if fragments is None else fragments
+    edits.position[:] = np.arange(n)
+    edits.quality[:] = quality
+    runs = np.zeros(RUNS, np.int64)
+    runs[1] = 2e7
+    found = GapEdits(
+        edits, np.ones(n, np.uint8), np.full(n, depth, np.int32), np.zeros(n, np.uint64), runs
+    )
+    return pool(found, np.ones((4, N_QUALITIES), np.int64), 1.0, depth)[0]
 
 
 def test_what_makes_a_gap_real():
-    gaps = gaps_of(
-        (3, 1, 30, 20), (2, 1, 30, 20), (3, 1, 10, 20), (3, 1, 30, 9), (3, 0, 30, 20),
-        (3, 3, 30, 20), (9, 0, 30, 80), (9, 1, 30, 80),
-    )  # fmt: skip
-    expected = [REAL, ERROR, ERROR, ERROR, UNDECIDED, UNDECIDED, ERROR, REAL]
-    found = gap_verdicts(gaps)
-    assert found.verdict.tolist() == expected
-    assert ((found.posterior > 0.5) == (gaps.likelihood > 9.5)).all()
-    assert not all_gap_errors(gaps).kept.any()
+    assert one_gap([0, 1, 0]).likelihood[0] > 9.5
+    assert one_gap([0, 1]).likelihood[0] > 9.5
+    assert one_gap([0]).likelihood[0] < 9
+    # Reads of poor quality are laid along a path wrongly.
+    assert one_gap([0, 1, 0], quality=8).likelihood[0] < 9
+    # Two reads of one fragment are one witness; more depth is more against it.
+    assert one_gap([0, 1], fragments=[0, 0]).likelihood[0] < 9
+    few, many = (one_gap([0, 1, 0], depth=d).likelihood[0] for d in (20.0, 1000.0))
+    assert few > 9.5 > many
+    assert one_gap([0, 1, 0]).expected[0] == pytest.approx(103 / (2e7 + 1 / 3e-6), rel=0.01)
+
+
+class OnlyDeletions(Corrector):
+    """A judge of its own, as a plug-in would bring it."""
+
+    def judge(self, evidence, sample):
+        real = evidence.alternatives.kind == DELETION
+        return Verdicts(np.where(real, REAL, ERROR).astype(np.uint8), real.astype(np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -156,12 +194,13 @@ def mixture_with_indels():
 def pooled(mixture_with_indels):
     batch = next(simulate.to_batches(mixture_with_indels[3]))
     table = count_kmers([batch], 25)
-    return batch, table, gather([batch], table, fit_spectrum(table))
+    return batch, table, gathered([batch], table)
 
 
-def lost(reads, genome, other, evidence, batch, kept_gaps):
+def lost(genome, other, evidence, batch, kept):
     """Of the second haplotype's own k-mers in the raw reads, those that are gone."""
-    rewriter = Rewriter(evidence, np.zeros(len(evidence.alternatives), bool), kept_gaps)
+    kept = kept & (evidence.alternatives.kind != SUBSTITUTION)
+    rewriter = Rewriter(evidence, kept)
     after = count_kmers([rewriter.rewrite(batch, 0)], 25)
     own = np.setdiff1d(simulate.true_kmers(other, None, 25), simulate.true_kmers(genome, None, 25))
     true = np.union1d(own, simulate.true_kmers(genome, None, 25))
@@ -170,15 +209,15 @@ def lost(reads, genome, other, evidence, batch, kept_gaps):
 
 
 def test_minority_indels_stay_and_indel_errors_go(mixture_with_indels, pooled):
-    genome, other, _, reads = mixture_with_indels
+    genome, other, _, _ = mixture_with_indels
     batch, _, evidence = pooled
-    verdicts = gap_verdicts(evidence.gaps)
-    gone, false = lost(reads, genome, other, evidence, batch, verdicts.kept)
-    gone_before, false_before = lost(reads, genome, other, evidence, batch, None)
+    verdicts = judged(evidence)
+    gone, false = lost(genome, other, evidence, batch, verdicts.kept)
+    gone_before, false_before = lost(genome, other, evidence, batch, verdicts.kept & False)
     assert gone_before > 0.4
     assert gone < 0.05
-    assert false <= false_before
-    counts = verdicts.count()
+    assert false <= false_before + 50
+    counts = verdicts.count(evidence.alternatives.gaps)
     assert counts["error"] > 100
     assert 20 <= counts["real"] + counts["undecided"] <= 39
 
@@ -189,21 +228,36 @@ def test_neither_batches_nor_threads_make_a_difference(
 ):
     _, table, one = pooled
     batches = simulate.to_batches(mixture_with_indels[3], batch_reads)
-    two = gather(batches, table, fit_spectrum(table), threads)
-    for name in GapAlternatives.__slots__:
-        first, second = getattr(one.gaps, name), getattr(two.gaps, name)
+    two = gathered(batches, table, threads)
+    for name in Alternatives.__slots__:
+        first, second = (getattr(e.alternatives, name) for e in (one, two))
         np.testing.assert_array_equal(first, second, err_msg=name)
+    np.testing.assert_array_equal(one.changes.gap, two.changes.gap)
+
+
+def test_a_plug_in_judges_indels(mixture_with_indels, pooled):
+    """Its verdicts are the reads' lengths."""
+    batch, _, evidence = pooled
+    rewriter = Rewriter(evidence, judged(evidence, OnlyDeletions).kept)
+    rewriter.rewrite(batch, 0)
+    kind = evidence.changes.kind
+    unfiled = evidence.changes.gap < 0
+    # Bases that reads have more are dropped; those that they have less are not put in.
+    assert rewriter.statistics.bases_deleted == np.count_nonzero(kind == DELETE) > 100
+    missing = evidence.changes.size[(kind == INSERT) & unfiled]
+    assert rewriter.statistics.bases_inserted == missing.sum()
 
 
 def test_rules_hold_for_gaps(pooled):
     _, _, evidence = pooled
-    judged = gap_verdicts(evidence.gaps)
-    clone = Policy(ploidy=1).apply_to_gaps(evidence, judged)
-    assert clone.count()["real"] + clone.count()["undecided"] == 0
-    assert clone.ruled()["ploidy"] == judged.kept.sum()
-    rare = Policy(min_vaf=0.2).apply_to_gaps(evidence, judged)
-    assert rare.ruled()["min_vaf"] >= 0.8 * judged.kept.sum()
-    assert Policy().apply_to_gaps(evidence, judged) is judged
+    plain = judged(evidence)
+    gaps = evidence.alternatives.gaps
+    clone = Policy(ploidy=1).apply(evidence, plain)
+    assert clone.count(gaps)["real"] + clone.count(gaps)["undecided"] == 0
+    assert clone.ruled()["ploidy"] == plain.kept.sum()
+    rare = Policy(min_vaf=0.2).apply(evidence, plain)
+    assert rare.ruled()["min_vaf"] >= 0.8 * plain.kept.sum()
+    assert Policy().apply(evidence, plain) is plain
 
 
 def test_listed_indels_are_protected(mixture_with_indels, pooled, tmp_path):
@@ -216,13 +270,12 @@ def test_listed_indels_are_protected(mixture_with_indels, pooled, tmp_path):
     listed = read_protected(str(tmp_path / "list.vcf"), str(tmp_path / "ref.fa"))
     assert (listed.listed, listed.unusable) == (39, {})
     policy = Policy(protection=protect(listed), ploidy=1)
-    ruled = policy.apply_to_gaps(evidence, all_gap_errors(evidence.gaps))
-    plain = gap_verdicts(evidence.gaps)
-    assert ruled.kept[plain.kept].all()
+    ruled = policy.apply(evidence, all_errors(evidence.alternatives))
+    plain, gaps = judged(evidence), evidence.alternatives.gaps
+    assert ruled.kept[gaps][plain.kept[gaps]].all()
     assert ruled.ruled()["protected"] == ruled.restored == ruled.kept.sum()
     assert 20 <= len(ruled.matched) <= 39
-    others = policy.apply(evidence, all_errors(evidence.alternatives))
-    assert policy.report(others, ruled)["protected"]["matched"] == len(ruled.matched)
+    assert policy.report(ruled)["protected"]["matched"] == len(ruled.matched)
 
 
 def test_indels_in_regions_are_protected(mixture_with_indels, pooled, tmp_path):
@@ -232,8 +285,9 @@ def test_indels_in_regions_are_protected(mixture_with_indels, pooled, tmp_path):
     halves = [f"g\t{place - 2}\t{place + 5}\n" for place, _, _ in records[::2]]
     (tmp_path / "list.bed").write_text("".join(halves))
     listed = read_protected(str(tmp_path / "list.bed"), str(tmp_path / "ref.fa"))
-    found, regions = protect(listed).match_gaps(evidence.gaps)
-    plain = gap_verdicts(evidence.gaps).kept
+    gaps = evidence.alternatives.gaps
+    found, regions = protect(listed).match(evidence.alternatives)
+    found, plain = found[gaps], judged(evidence).kept[gaps]
     # What is real lies in these regions or in the others; an error is seldom in either.
     assert 0.3 * plain.sum() < (found & plain).sum() < 0.7 * plain.sum()
     assert found.sum() < (found & plain).sum() + 10
@@ -241,7 +295,7 @@ def test_indels_in_regions_are_protected(mixture_with_indels, pooled, tmp_path):
     everywhere = tmp_path / "all.bed"
     everywhere.write_text("g\t0\t20000\n")
     whole = protect(read_protected(str(everywhere), str(tmp_path / "ref.fa")))
-    assert whole.match_gaps(evidence.gaps)[0].mean() > 0.95
+    assert whole.match(evidence.alternatives)[0][gaps].mean() > 0.95
 
 
 def test_the_table_gives_all_reads_of_a_gap_one_verdict(tmp_path):
@@ -249,9 +303,8 @@ def test_the_table_gives_all_reads_of_a_gap_one_verdict(tmp_path):
 
     left, normal, right = repeated("ACG", 3)
     _, evidence, n = evidence_with(left, normal, "ACG" * 4, right)
-    gaps = gap_verdicts(evidence.gaps)
     path = tmp_path / "c.tsv.gz"
-    write_corrections(path, evidence, all_errors(evidence.alternatives), gaps)
+    write_corrections(path, evidence, judged(evidence))
     header, *lines = gzip.decompress(path.read_bytes()).decode().splitlines()
     rows = [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
     rows = [row for row in rows if row["kind"] == "deletion"]

@@ -44,8 +44,10 @@ _BY_CHANCE, _LEAST_PLACES, _SHRINK = 2.0, 0.05, 1.0
 _SUBSTITUTIONS = 12
 _LEAST_SHARE = 0.15
 _IMPOSSIBLE = -1e3
-# Bases at a read's start that may be a primer's.
+# Bases at either end of a read that may be a primer's.
 _PRIMER = 35
+# Reads per molecule from which both of its mates show an alternative as a rule.
+_BOTH = 1.5
 # Stands for the base of a gap: no read over its site shows it.
 _NO_BASE = 255
 # Share of the sites with the ends of an amplicon from which all of a sample is amplicons.
@@ -144,7 +146,7 @@ def explain(
     weigh(support, sites.of_key, base, depth, reads, starts, cap, True, figures)
     by_ends, amplicons = _told(figures[~gap], paired) if sample is None else sample.told
     if amplicons:
-        depth = depth * _not_hidden(support, sites, reads)
+        depth = depth * _not_hidden(support, sites, reads, gap)
     if not by_ends:
         weigh(support, sites.of_key, base, depth, reads, starts, cap, False, figures)
     if amplicons or not paired:
@@ -155,7 +157,9 @@ def explain(
         # of the gaps that molecules are amplified with, most are seen in one alone.
         along = figures[:, OUT.index("depth_along")]
         alone = np.stack([1 - along, along], axis=1) < _LEAST_SHARE
-        figures[:, _STRANDS][alone & ~gap[:, None]] = _IMPOSSIBLE
+        # Nor where both mates of most molecules show it: their two strands are one amplicon.
+        both = np.diff(support.bounds) > _BOTH * figures[:, OUT.index("molecules")]
+        figures[:, _STRANDS][(alone | both[:, None]) & ~gap[:, None]] = _IMPOSSIBLE
     kinds = _kinds(a, rows)
     odds = a.odds.copy()
     for which in (gap, ~gap):
@@ -173,7 +177,9 @@ def explain(
     return replace(a, odds=best[haplotype]), found
 
 
-def _not_hidden(support: Support, sites: Sites, reads: SiteReads) -> np.ndarray:
+def _not_hidden(
+    support: Support, sites: Sites, reads: SiteReads, gap: np.ndarray
+) -> np.ndarray:
     """Share of the reads of either strand that would show each alternative: float64 (n, 2).
 
     Where two amplicons overlap, the primer of one hides an allele from its reads; where none
@@ -183,13 +189,15 @@ def _not_hidden(support: Support, sites: Sites, reads: SiteReads) -> np.ndarray:
     own = np.repeat(np.arange(len(share)), np.diff(support.bounds))
     site = np.repeat(np.arange(len(reads.bounds) - 1), np.diff(reads.bounds))
     for strand in range(2):
-        early = (support.strand == strand) & (support.position < _PRIMER)
+        early = (support.strand == strand) & (support.margin < _PRIMER)
         shown = np.bincount(own[early], minlength=len(share)) > 0
         here = reads.strand == strand
         every = np.bincount(site[here], minlength=len(reads.bounds))
-        beyond = np.bincount(site[here & (reads.position >= _PRIMER)], minlength=len(every))
-        told = np.where(every > 0, beyond / np.maximum(every, 1), 1.0)[sites.of_key]
-        share[:, strand] = np.where(shown, 1.0, told)
+        beyond = np.bincount(site[here & (reads.margin >= _PRIMER)], minlength=len(every))
+        # Of reads whose very first bases a site is among, none is known.
+        told = (beyond / np.maximum(every, 1))[sites.of_key]
+        unknown = gap & (every[sites.of_key] == 0)
+        share[:, strand] = np.where(shown | unknown, 1.0, told)
     return share
 
 
@@ -252,6 +260,7 @@ def _support(
         edits.fragment[order],
         edits.other_end[order],
         edits.quality[order],
+        edits.end_distance[order],
         error_weights(error),
         evidence_weights(error, edits.mate[order], edits.mate_quality[order]),
     )

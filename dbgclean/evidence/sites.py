@@ -36,7 +36,7 @@ NO_SITE = np.uint64(1 << 62)
 _FILTER = 21
 # Reads noted of a site, and of all: beyond, a share of the fragments stands for them.
 _MOST_READS, _MOST_ROWS = 2000, 8_000_000
-COLUMNS = ("site", "base", "strand", "mate", "position", "quality")
+COLUMNS = ("site", "base", "strand", "mate", "position", "quality", "margin")
 
 
 class SiteReads(NamedTuple):
@@ -54,6 +54,8 @@ class SiteReads(NamedTuple):
         int64 (n,): bases from the read's start to the site.
     quality
         uint8 (n,): Phred.
+    margin
+        uint8 (n,): bases from the site to the nearer end of the read, at most 255.
     fragment
         int64 (n,): mates share it.
     other_end
@@ -66,6 +68,7 @@ class SiteReads(NamedTuple):
     mate: np.ndarray
     position: np.ndarray
     quality: np.ndarray
+    margin: np.ndarray
     fragment: np.ndarray
     other_end: np.ndarray
 
@@ -128,7 +131,7 @@ class Sites:
         return other
 
     def look(self, batch: ReadBatch, first_read: int) -> tuple[np.ndarray, ...]:
-        """Rows of one batch: (site, base, strand, mate, position, quality, fragment, other_end)."""
+        """Rows of one batch: (site, base, strand, mate, position, quality, margin, fragment, other_end)."""
         quals = batch.quals
         if quals is None:
             quals = np.full(len(batch.codes), default_quality, np.uint8)
@@ -170,6 +173,7 @@ class Sites:
             columns["mate"].astype(np.uint8),
             columns["position"].astype(np.int64),
             columns["quality"].astype(np.uint8),
+            columns["margin"].astype(np.uint8),
             wide[:, 0].astype(np.int64),
             np.ascontiguousarray(wide[:, 1]),
         )
@@ -247,6 +251,7 @@ def _look(
                 rows[n, 3] = second
                 rows[n, 4] = i - FLANK - start
                 rows[n, 5] = quals[i - FLANK]
+                rows[n, 6] = min(i - FLANK - start, stop - 1 - i + FLANK, 255)
                 wide[n, 0] = np.uint64(fragment)
                 other = read ^ 1
                 if paired and other + 1 < len(offsets):

@@ -51,6 +51,7 @@ class Support(NamedTuple):
 
     ``bounds`` int64 (n + 1,); the others have one row per edit: ``strand``, ``mate``
     uint8; ``position``, ``fragment`` int64; ``other_end`` uint64; ``quality`` uint8;
+    ``margin`` uint16, bases to the nearer end of the read;
     ``own``, ``weight`` float64, of the read alone and with what its mate says.
     """
 
@@ -61,6 +62,7 @@ class Support(NamedTuple):
     fragment: np.ndarray
     other_end: np.ndarray
     quality: np.ndarray
+    margin: np.ndarray
     own: np.ndarray
     weight: np.ndarray
 
