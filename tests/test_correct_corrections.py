@@ -11,6 +11,7 @@ from dbgclean.correct.corrections import COLUMNS, reasons, refusals, write_corre
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.correct.verdicts import ERROR, NAMES, likelihood_verdicts
 from dbgclean.errors import OutputError
+from dbgclean.evidence.edits import SUBSTITUTION
 from dbgclean.evidence.gather import gather
 from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.histogram import fit_spectrum
@@ -47,24 +48,25 @@ def rows(sample, tmp_path_factory):
 
 def test_one_row_for_each_alternative(sample, rows):
     _, evidence, verdicts = sample
-    a = evidence.alternatives
+    of, here = evidence.alternatives.of_edit, evidence.alternatives.substitutions
+    a = evidence.alternatives.part(here)
     rows = [row for row in rows if row["kind"] == "substitution"]
     assert [row["kmer"] for row in rows] == kmers_to_strings(a.key, 31)
     assert [row["kmer"] for row in rows] == sorted(row["kmer"] for row in rows)
-    assert [int(row["raw_count"]) for row in rows] == np.bincount(a.of_edit).tolist()
-    assert [row["verdict"] for row in rows] == [NAMES[v] for v in verdicts.verdict]
+    assert [int(row["raw_count"]) for row in rows] == np.bincount(of)[here].tolist()
+    assert [row["verdict"] for row in rows] == [NAMES[v] for v in verdicts.verdict[here]]
     assert {row["verdict"] for row in rows} == set(NAMES)
     assert all(row["position"] == "16" and row["read"] == "." for row in rows)
     assert [row["kmer"][15] for row in rows] == [row["from"] for row in rows]
     assert ["ACGT".index(row["to"]) for row in rows] == a.to.tolist()
     posterior = [float(row["posterior"]) for row in rows]
-    np.testing.assert_allclose(posterior, verdicts.posterior, rtol=1e-3, atol=1e-12)
+    np.testing.assert_allclose(posterior, verdicts.posterior[here], rtol=1e-3, atol=1e-12)
 
 
 def test_single_reads_tell_of_gaps_masks_and_ns(sample, rows):
     """Applied to the reads as they came, the rows give the reads as they are written."""
     batch, evidence, verdicts = sample
-    kept = np.ones(len(verdicts.verdict), bool)
+    kept = evidence.alternatives.kind == SUBSTITUTION
     after = strings_of(Rewriter(evidence, kept).rewrite(batch, 0))
     expected = [list(read) for read in strings_of(batch)]
     rows = [row for row in rows if row["kind"] != "substitution"]
@@ -95,7 +97,7 @@ def test_reasons_and_refusals_add_up(sample):
     rewriter = Rewriter(evidence, verdicts.kept)
     rewriter.rewrite(sample[0], 0)
     refused = counts["edit_real"] + counts["edit_undecided"] + counts["edit_tie"]
-    assert rewriter.statistics.bases_changed + refused == len(evidence.edits)
+    assert rewriter.statistics.bases_changed + refused == len(evidence.edits.substitutions())
     assert counts["read_without_anchor"] == evidence.reads["no_anchor"]
     assert counts["read_too_short"] == 0
 

@@ -12,7 +12,7 @@ from small_samples import batch_of, mixture, strings_of
 from benchmarks import simulate
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK, OtherChanges
-from dbgclean.evidence.edits import Edits
+from dbgclean.evidence.edits import SUBSTITUTION, Edits
 from dbgclean.evidence.gather import gather
 from dbgclean.reads.batch import encode_bases
 from dbgclean.spectrum.counting import count_codes, count_kmers
@@ -22,7 +22,8 @@ from dbgclean.spectrum.kmers import kmers_to_strings
 
 def evidence_of(edits=(), changes=()):
     """Evidence with these edits (read, position, to, strand, disputed, alternative) and
-    changes (read, position, kind, value, size), both in the order of the reads."""
+    changes (read, position, kind, value, size) of no gap that was pooled, both in the order
+    of the reads."""
     found = Edits.empty(len(edits))
     rows = []
     for i, (read, position, to, strand, disputed, alternative) in enumerate(edits):
@@ -31,7 +32,8 @@ def evidence_of(edits=(), changes=()):
         found.to[i] = 3 - to if strand else to  # of the alternative's own strand
         rows.append(alternative)
     columns = list(zip(*changes, strict=True)) if changes else [()] * 5
-    kinds = (np.int64, np.int32, np.uint8, np.int64, np.int64)
+    columns.append([-1] * len(changes))
+    kinds = (np.int64, np.int32, np.uint8, np.int64, np.int64, np.int64)
     others = OtherChanges(*(np.array(c, kind) for c, kind in zip(columns, kinds, strict=True)))
     alternatives = SimpleNamespace(of_edit=np.array(rows, np.int64))
     return SimpleNamespace(edits=found, changes=others, alternatives=alternatives)
@@ -251,11 +253,12 @@ def test_rewriting_in_parts_is_rewriting_the_whole(sample):
 def test_kept_stretches_hold_the_kmers_over_kept_bases(sample, k):
     """Every k-mer of the substituted reads that covers a kept base, and no other."""
     batch, evidence, kept = sample
+    kept = kept & (evidence.alternatives.kind == SUBSTITUTION)
     rewriter = Rewriter(evidence, kept)
     stretches = rewriter.kept_stretches(batch, 0, k)
     table = count_codes(stretches.codes, stretches.offsets, stretches.quals, k)
     reads = [list(read) for read in strings_of(batch)]
-    edits = evidence.edits
+    edits = evidence.edits.substitutions()
     stands = kept[evidence.alternatives.of_edit]
     covered = {}
     for i in range(len(edits)):

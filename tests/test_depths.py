@@ -15,6 +15,7 @@ from dbgclean.correct.linkage import leave_linked
 from dbgclean.correct.off_path import off_path_pieces
 from dbgclean.correct.verdicts import ERROR, REAL, UNDECIDED, Verdicts
 from dbgclean.evidence.changes import DELETE, INSERT, OtherChanges
+from dbgclean.evidence.edits import Edits
 from dbgclean.evidence.gaps import DISPUTED, OUTSIDE
 from dbgclean.evidence.gather import build_graph
 from dbgclean.evidence.off_path import Stretches, off_path
@@ -158,7 +159,7 @@ def test_pieces_move_with_insertions_and_deletions():
     stretches = Stretches(np.array([3]), np.array([40], np.int32), np.array([60], np.int32))
     changes = OtherChanges(
         np.array([3, 3]), np.array([5, 20], np.int32), np.array([INSERT, DELETE], np.uint8),
-        np.array([0, 0]), np.array([4, 1]),
+        np.array([0, 0]), np.array([4, 1]), np.array([-1, -1]),
     )  # fmt: skip
     after = batch_of([read[:5] + "AAAA" + read[5:20] + read[21:]])
     pieces, _ = off_path_pieces(
@@ -202,7 +203,8 @@ def evidence(rows):
     from types import SimpleNamespace
 
     fragment, quality, disputed, of = (np.array(c) for c in zip(*rows, strict=True))
-    edits = SimpleNamespace(fragment=fragment, quality=quality, disputed=disputed)
+    edits = Edits.empty(len(of))
+    edits.fragment[:], edits.quality[:], edits.disputed[:] = fragment, quality, disputed
     return SimpleNamespace(edits=edits, alternatives=SimpleNamespace(of_edit=of))
 
 

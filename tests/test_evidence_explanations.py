@@ -14,6 +14,7 @@ from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gather import gather
 from dbgclean.evidence.sites import Sites
 from dbgclean.evidence.weigh_kernels import OUT, _at_best
+from dbgclean.reads import ReadBatch
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.kmers import canonical_kmers, pack
 
@@ -130,13 +131,56 @@ def test_copies_of_one_molecule_are_one():
     assert known[0] >= 0.75 * plain[0]
 
 
-def test_one_end_for_all_is_an_amplicon_and_tells_nothing():
-    evidence, _ = sample_of("amplicons")
+def test_one_end_for_all_is_an_amplicon_and_tells_no_molecules():
+    evidence, true = sample_of("amplicons")
     assert evidence.explained is not None
     assert evidence.explained.prior == -np.inf
-    rows = evidence.explained.rows
+    figures = evidence.explained.figures
+    a, rows = evidence.alternatives, evidence.explained.rows
+    assert (figures[:, OUT.index("molecules")] == a.fragments[rows]).all()
+    # An allele that a primer hides on one strand stands as it does by the plain ratio.
+    plain, known = kept(a.likelihood, true), kept(a.odds, true)
+    assert known[0] >= plain[0]
+    assert known[1] <= plain[1]
+
+
+def in_an_overlap(place, both):
+    """Plain and other log odds of an allele of 10 % in the overlap of two amplicons.
+
+    These are of 400 bases, from 0 and from 300, read from both ends; the first one's reads
+    show the allele at ``place``, and, where ``both``, the second one's.
+    """
+    genome = simulate.random_genome(700, seed=5)
+    changed = genome.copy()
+    changed[place] = (changed[place] + 1) % 4
+    rows = []
+    for start in (0, 300):
+        for i in range(200):
+            source = changed if i < 20 and (both or start == 0) else genome
+            molecule = source[start : start + 400]
+            rows += [molecule[:150], 3 - molecule[:-151:-1]]
+    codes = np.concatenate(rows).astype(np.uint8)
+    bases = np.frombuffer(b"ACGT", np.uint8)[codes]
+    offsets = np.arange(len(rows) + 1) * 150
+    batch = ReadBatch(bases, codes, np.full(len(codes), 35, np.uint8), offsets, [], 0, True)
+    table = table_of(batch, k=K)
+    evidence = gather(
+        [batch], table, fit_spectrum(table, K), cutoffs=(100, 50), again=lambda: [batch]
+    )
     a = evidence.alternatives
-    assert a.odds[rows] == pytest.approx(a.likelihood[rows], abs=1e-9)
+    assert evidence.explained is not None
+    assert evidence.explained.told[1]
+    assert len(a) == 1
+    return a.likelihood[0], a.odds[0]
+
+
+def test_the_other_amplicon_of_an_overlap_denies_unless_its_primer_hides():
+    plain, odds = in_an_overlap(350, both=False)
+    assert plain > 100 > REAL > odds
+    plain, odds = in_an_overlap(350, both=True)
+    assert min(plain, odds) > 100
+    plain, odds = in_an_overlap(320, both=False)
+    assert odds >= plain > 100
 
 
 def test_batches_and_threads_make_no_difference():

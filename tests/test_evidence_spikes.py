@@ -220,7 +220,9 @@ def chosen(anchor_keeps, network_keeps, *, own=(0.9, 0.8, 0.1, 0.0), shown=100):
 def few_fragments(n):
     """Alternatives that two fragments of twelve show."""
     two = np.full(n, 2.0)
-    return SimpleNamespace(column=lambda name: two, depth=np.full((n, 2), 5.0))
+    return SimpleNamespace(
+        column=lambda name: two, depth=np.full((n, 2), 5.0), substitutions=slice(0, n)
+    )
 
 
 def test_auto_takes_the_network_where_it_keeps_more():

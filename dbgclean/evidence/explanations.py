@@ -177,9 +177,7 @@ def explain(
     return replace(a, odds=best[haplotype]), found
 
 
-def _not_hidden(
-    support: Support, sites: Sites, reads: SiteReads, gap: np.ndarray
-) -> np.ndarray:
+def _not_hidden(support: Support, sites: Sites, reads: SiteReads, gap: np.ndarray) -> np.ndarray:
     """Share of the reads of either strand that would show each alternative: float64 (n, 2).
 
     Where two amplicons overlap, the primer of one hides an allele from its reads; where none

@@ -131,7 +131,7 @@ class Sites:
         return other
 
     def look(self, batch: ReadBatch, first_read: int) -> tuple[np.ndarray, ...]:
-        """Rows of one batch: (site, base, strand, mate, position, quality, margin, fragment, other_end)."""
+        """Rows of one batch: int32 columns as `COLUMNS`; and (uint64) fragment and other end."""
         quals = batch.quals
         if quals is None:
             quals = np.full(len(batch.codes), default_quality, np.uint8)

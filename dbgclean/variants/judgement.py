@@ -40,7 +40,7 @@ __all__ = ["Judged", "judge_window"]
 # Rate of a gap that is too long for the corrector's own classes, or that reads show only
 # at their ends.
 _RATE, _RATE_IN_RUN, _LONG_RUN = 1e-6, 1e-3, 6
-_LEAST_QUALITY = 20
+_LEAST_FRAGMENTS, _LEAST_QUALITY = 3, 20
 # A ratio between the judges' thresholds, and the key of a gap that was not filed.
 _OPEN, _COUNTED = (LIKELIHOOD_ERROR + LIKELIHOOD_REAL) / 2, np.uint64(2**64 - 1)
 # Gaps in a larger share of the fragments are the sample's own: they teach no error rate.
@@ -276,7 +276,8 @@ def _with_counts(pooled: Alternatives, table: AlleleTable, rows: np.ndarray) -> 
     rate = np.where(table.run[rows] >= _LONG_RUN, _RATE_IN_RUN, _RATE)
     f = np.minimum(n / np.maximum(n + depth, 1), 0.99)
     ratio = n * np.log((f + (1 - f) * rate) / rate) + depth * np.log((1 - f) / (1 - rate))
-    ratio = np.where((f > rate) & (table.quality[rows] >= _LEAST_QUALITY), ratio, 0.0)
+    told = (f > rate) & (n >= _LEAST_FRAGMENTS) & (table.quality[rows] >= _LEAST_QUALITY)
+    ratio = np.where(told, ratio, 0.0)
     # Nothing is known of the strands of the other reads: one alone leaves it open.
     one_strand = (reverse == 0) | (reverse == n)
     odds = np.where(one_strand, np.minimum(ratio, _OPEN), ratio)
