@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["leave_linked"]
 
 _GOOD = 25
+# So good that one other such base close by is enough.
+_SURE, _CLOSE = 35, 31
 _BELIEVED = 0.1
 _OTHERS = 2
 
@@ -28,7 +30,7 @@ def leave_linked(evidence: Evidence, verdicts: Verdicts) -> tuple[Verdicts, np.n
     """Undecided in place of error, where most reads of an alternative show others beside it.
 
     A read counts where its base is of Q25 or better and its fragment is edited at two
-    more bases that are.
+    more bases that are; or where it is of Q35 and so is another within 31 bases.
 
     Parameters
     ----------
@@ -45,6 +47,10 @@ def leave_linked(evidence: Evidence, verdicts: Verdicts) -> tuple[Verdicts, np.n
     good = (edits.quality >= _GOOD) & (edits.disputed == 0)
     _, fragment = np.unique(edits.fragment, return_inverse=True)
     linked = good & (np.bincount(fragment, weights=good)[fragment] > _OTHERS)
+    sure = np.flatnonzero(good & (edits.quality >= _SURE))
+    sure = sure[np.lexsort((edits.position[sure], edits.read[sure]))]
+    beside = (np.diff(edits.read[sure]) == 0) & (np.diff(edits.position[sure]) <= _CLOSE)
+    linked[sure[:-1][beside]] = linked[sure[1:][beside]] = True
     n = len(verdicts.verdict)
     share = np.bincount(of, weights=linked, minlength=n) / np.maximum(
         1, np.bincount(of, minlength=n)
