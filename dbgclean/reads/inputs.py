@@ -7,13 +7,13 @@ import logging
 import os
 import shutil
 import stat
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
+from dbgclean._files import standard_input
 from dbgclean.errors import InputError, UsageError
 from dbgclean.reads.compression import (
     READ_ERRORS,
@@ -238,7 +238,7 @@ class _Spool:
             If the file is missing, a folder, may not be read, or cannot be copied.
         """
         if name == "-":
-            return self._copy(sys.stdin.buffer, "stdin")
+            return self._copy(standard_input(), "stdin")
         try:
             mode = os.stat(name).st_mode
         except OSError as error:

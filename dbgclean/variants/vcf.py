@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from dbgclean._files import BgzfWriter, atomic_path
+from dbgclean._bgzf import BgzfWriter
+from dbgclean._files import atomic_path
 from dbgclean.variants.allele_table import CLASSES, KINDS, VARIANT, ZYGOSITIES, AlleleTable
 from dbgclean.variants.genotype import genotype_posteriors
 from dbgclean.variants.signs import FILTERS
