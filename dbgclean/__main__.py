@@ -13,6 +13,7 @@ from types import FrameType, ModuleType
 from typing import NoReturn
 
 from dbgclean import __version__
+from dbgclean._cache import NO_CACHE, prepare_cache
 from dbgclean._files import refuse_overwriting
 from dbgclean._process import NO_MEMORY, is_memory_error, open_closed_streams, prepare_libraries
 from dbgclean.cli import find_verbs
@@ -21,7 +22,7 @@ from dbgclean.log import set_up_logging
 
 __all__ = ["main", "main_cli"]
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("dbgclean")  # and not "__main__", which `python -m` makes of it
 
 INTERRUPTED = 130
 
@@ -49,7 +50,7 @@ def _build_parser(chosen: str | None) -> tuple[_Parser, ModuleType | None]:
             name, help=short_help, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         if name == chosen:
-            module = importlib.import_module(f"dbgclean.cli.{name}")
+            module = importlib.import_module(f"dbgclean.cli.{name.replace('-', '_')}")
             verb.description = module.__doc__
             module.add_arguments(verb)
             _add_common(verb)
@@ -71,6 +72,8 @@ def _run(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     assert module is not None, "argparse lets only known verbs through"
     set_up_logging(quiet=args.quiet, debug=args.debug)
+    if folder := prepare_cache():
+        logger.info("dbgclean's own folder cannot be written: compiled kernels go to %s", folder)
     if hasattr(module, "validate"):
         module.validate(args, args.parser)
     if hasattr(module, "files"):
@@ -114,6 +117,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (MemoryError, ImportError, RuntimeError, OSError) as error:
         if is_memory_error(error):
             return _fail(NO_MEMORY, 1, arguments)
+        if "cannot cache function" in str(error):
+            return _fail(NO_CACHE, 1, arguments)
         if isinstance(error, OSError):
             return _fail(_explain_os_error(error), 1, arguments)
         raise
