@@ -1,5 +1,6 @@
 """Standard output, input and error: full, closed, gone, unbuffered. One line, or all the bytes."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import pytest
 from small_samples import mixture
 
 from benchmarks import simulate
+from dbgclean.__main__ import main
+from dbgclean.log import set_up_logging
 
 DBGCLEAN = f"exec {sys.executable} -m dbgclean"
 FULL = "standard output: cannot be written: No space left on device; free some space"
@@ -116,3 +119,26 @@ def test_a_closed_input_is_one_line(argv, home):
 def test_words_that_nobody_can_read_change_no_exit_code(home):
     assert sh(f"{DBGCLEAN} count missing.fq 2>/dev/full", home).returncode == 1
     assert sh(f"{DBGCLEAN} count a.fq -k 21 -o k.fa 2>/dev/full", home).returncode == 0
+
+
+NASTY = "r\x1b]0;PWN\x07\nsecond"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["count", NASTY], ["count", "a.fq", f"--{NASTY}"], ["count", "a.fq", "-o", f"no/{NASTY}"]],
+)
+def test_names_cannot_speak_to_the_terminal(argv, home, monkeypatch, capfd):
+    monkeypatch.chdir(home)
+    assert main(argv) in (1, 2)
+    said = capfd.readouterr().err
+    assert said.splitlines()[-1].startswith("dbgclean: error: ")
+    assert "\x1b" not in said
+    assert "\x07" not in said
+    assert not any(line.startswith("second") for line in said.splitlines())
+
+
+def test_names_in_the_log_cannot_either(capfd):
+    set_up_logging()
+    logging.getLogger("dbgclean.any").warning("%s: odd", NASTY)
+    assert capfd.readouterr().err == "dbgclean: warning: r\ufffd]0;PWN\ufffd\ufffdsecond: odd\n"
