@@ -15,7 +15,13 @@ from typing import NoReturn
 from dbgclean import __version__
 from dbgclean._cache import NO_CACHE, prepare_cache
 from dbgclean._files import refuse_overwriting
-from dbgclean._process import NO_MEMORY, is_memory_error, open_closed_streams, prepare_libraries
+from dbgclean._process import (
+    NO_MEMORY,
+    is_memory_error,
+    open_closed_streams,
+    prepare_libraries,
+    watch_signals,
+)
 from dbgclean.cli import find_verbs
 from dbgclean.errors import DbgcleanError, printable
 from dbgclean.log import set_up_logging
@@ -149,6 +155,7 @@ def main_cli() -> NoReturn:
     # SIGTERM unwinds the stack like ^C does, so that temporary outputs are removed.
     signal.signal(signal.SIGTERM, _terminate)
     open_closed_streams()
+    watch_signals()
     code = main()
     for stream in (sys.stdout, sys.stderr):
         try:

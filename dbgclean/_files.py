@@ -11,7 +11,6 @@ import errno
 import fcntl
 import io
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,7 @@ from types import TracebackType
 from typing import BinaryIO, TextIO, cast
 
 from dbgclean._bgzf import BgzfWriter
+from dbgclean._temporary import Temporary
 from dbgclean.errors import InputError, OutputError, UsageError
 
 __all__ = [
@@ -149,7 +149,7 @@ class atomic_path:  # noqa: N801  (reads like the function it replaces)
     def __init__(self, final: str | os.PathLike[str]) -> None:
         self._given = final
         self._final = Path(final)
-        self._temporary: Path | None = None
+        self._temporary: Temporary | None = None
 
     def __enter__(self) -> Path:
         if os.fspath(self._given) == "-":
@@ -160,15 +160,11 @@ class atomic_path:  # noqa: N801  (reads like the function it replaces)
         if self._final.exists() and not self._final.is_file():
             return self._final
         self._final = Path(os.path.realpath(self._final))
-        # The suffix stays last: some libraries choose a format by it.
-        name = f".{secrets.token_hex(4)}.tmp.{self._final.name}"
-        self._temporary = self._final.with_name(name)
         try:
-            # open() and not mkstemp(): the mode then follows the user's umask.
-            self._temporary.open("xb").close()
+            self._temporary = Temporary(self._final.parent, self._final.name)
         except OSError as error:
             raise output_error(self._given, error) from error
-        return self._temporary
+        return self._temporary.path
 
     def __exit__(
         self,
@@ -179,14 +175,16 @@ class atomic_path:  # noqa: N801  (reads like the function it replaces)
         temporary = self._temporary
         if exc is None and temporary is not None:
             try:
-                os.replace(temporary, self._final)
+                os.replace(temporary.path, self._final)
             except OSError as error:
-                temporary.unlink(missing_ok=True)
+                temporary.remove()
                 raise output_error(self._given, error) from error
+            temporary.forget()
             return
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        if isinstance(exc, OSError) and concerns(exc, temporary or self._final, self._final):
+            temporary.remove()
+        path = temporary.path if temporary else self._final
+        if isinstance(exc, OSError) and concerns(exc, path, self._final):
             raise output_error(self._given, exc) from exc
 
 

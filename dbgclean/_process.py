@@ -1,19 +1,32 @@
 """What this process is given, made sound before anything else: streams and memory."""
 
+import contextlib
 import io
 import os
 import resource
+import signal
 import sys
+import time
+from threading import Thread
 
+from dbgclean._temporary import FINISHING, remove_all
 from dbgclean.errors import DbgcleanError
 
-__all__ = ["NO_MEMORY", "is_memory_error", "open_closed_streams", "prepare_libraries"]
+__all__ = [
+    "NO_MEMORY",
+    "is_memory_error",
+    "open_closed_streams",
+    "prepare_libraries",
+    "watch_signals",
+]
 
 # Address space that the interpreter, the libraries and a small sample take with two threads:
 # below it LLVM aborts and shared objects are not mapped.
 _LEAST = 640 << 20
 _LEAST_WITH_NETWORK = 1536 << 20
 _WITHOUT_NETWORK = ("count", "graph", "compare")
+
+_GRACE = 2.0  # seconds
 
 NO_MEMORY = "not enough memory; give a smaller --memory, fewer threads, or a larger machine"
 
@@ -38,6 +51,33 @@ def open_closed_streams() -> None:
             raw = io.FileIO(number, "r" if number == 0 else "w", closefd=False)
             buffer = io.BufferedReader(raw) if number == 0 else io.BufferedWriter(raw)
             setattr(sys, name, io.TextIOWrapper(buffer, errors="backslashreplace"))
+
+
+def watch_signals() -> None:
+    """See to it that SIGINT and SIGTERM end the process soon, whatever its threads are doing.
+
+    Python itself handles a signal when the main thread comes back from a kernel or from
+    compiling one, and waits for the other threads then. A thread that is told at once by
+    the C handler gives them `_GRACE` seconds; then it removes what is temporary and ends
+    the process, but not while outputs get their names.
+    """
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
+    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    Thread(target=_end_soon, args=(told,), name="dbgclean-signals", daemon=True).start()
+
+
+def _end_soon(told: int) -> None:
+    number = 0
+    while number not in (signal.SIGINT, signal.SIGTERM):
+        number = os.read(told, 1)[0]
+    time.sleep(_GRACE)
+    with FINISHING:
+        if number == signal.SIGINT:
+            with contextlib.suppress(OSError):
+                os.write(2, b"dbgclean: error: interrupted\n")
+        remove_all()
+        os._exit(128 + number)
 
 
 def prepare_libraries(verb: str) -> None:
