@@ -15,6 +15,7 @@ from typing import NoReturn
 from dbgclean import __version__
 from dbgclean._cache import NO_CACHE, prepare_cache
 from dbgclean._files import refuse_overwriting
+from dbgclean._folder import refuse_folder
 from dbgclean._process import (
     NO_MEMORY,
     is_memory_error,
@@ -84,6 +85,8 @@ def _run(argv: Sequence[str]) -> int:
         module.validate(args, args.parser)
     if hasattr(module, "files"):
         refuse_overwriting(*module.files(args))
+    if "force" in args:
+        refuse_folder(args.output, args.force)  # before anything heavy is loaded
     prepare_libraries(args.verb)
     return module.main(args) or 0
 

@@ -18,7 +18,7 @@ from dbgclean._files import concerns, identities, identity, output_error
 from dbgclean._temporary import FINISHING, Temporary
 from dbgclean.errors import OutputError, UsageError
 
-__all__ = ["OutputFolder"]
+__all__ = ["OutputFolder", "refuse_folder"]
 
 _Path = str | os.PathLike[str]
 
@@ -50,17 +50,10 @@ class OutputFolder:
         self.final = Path(path)
         self._committed = False
         self._inputs = identities(inputs)
-        if self.final.exists() and not self.final.is_dir():
-            message = f"{path}: a file, not a folder; name another output folder"
-            raise OutputError(message)
+        refuse_folder(path, force)
         self._exists = self.final.is_dir()
         self._lock = -1
         try:
-            if self._exists and not force and any(self.final.iterdir()):
-                message = (
-                    f"{path}: the folder is not empty; use --force or name another output folder"
-                )
-                raise OutputError(message)
             # Inside an existing folder, which may be a disk of its own: then the
             # moves of commit() stay renames.
             real = Path(os.path.realpath(self.final))
@@ -188,6 +181,27 @@ class OutputFolder:
         if isinstance(exc, OutputError) and str(temporary) in str(exc):
             message = str(exc).replace(str(temporary), str(self.final))
             raise OutputError(message) from exc
+
+
+def refuse_folder(path: _Path, force: bool) -> None:
+    """Refuse a file, and a folder that holds something unless `force` is given.
+
+    Raises
+    ------
+    OutputError
+        Saying which.
+    """
+    final = Path(path)
+    if final.exists() and not final.is_dir():
+        message = f"{path}: a file, not a folder; name another output folder"
+        raise OutputError(message)
+    try:
+        full = not force and final.is_dir() and any(final.iterdir())
+    except OSError as error:
+        raise output_error(path, error) from error
+    if full:
+        message = f"{path}: the folder is not empty; use --force or name another output folder"
+        raise OutputError(message)
 
 
 def _locked(folder: Path) -> int:
