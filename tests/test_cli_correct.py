@@ -1,7 +1,6 @@
 """``dbgclean correct``: a drop-in step, whatever the layout and the format of the reads."""
 
 import gzip
-import io
 import subprocess
 import sys
 
@@ -172,12 +171,10 @@ def test_stdin_to_stdout(sample, expected):
     assert b"alternatives: " in done.stderr
 
 
-def test_output_defaults_to_stdout(sample, expected, monkeypatch):
+def test_output_defaults_to_stdout(sample, expected, capfdbinary):
     folder, _ = sample
-    out = io.TextIOWrapper(io.BytesIO())
-    monkeypatch.setattr(sys, "stdout", out)
     correct(folder / "r1.fq", folder / "r2.fq")
-    assert records(out.buffer.getvalue()) == interleaved(expected)
+    assert records(capfdbinary.readouterr().out) == interleaved(expected)
 
 
 def test_mixed_lengths_lower_case_and_ns(sample, tmp_path):
