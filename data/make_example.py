@@ -21,6 +21,10 @@ if str(ROOT) not in sys.path:
     # Run as a script, only data/ is on the path; the simulator is its neighbour.
     sys.path.insert(0, str(ROOT))
 
+sys.path.insert(0, str(ROOT / "tests"))
+
+import aligned_samples as aligned  # noqa: E402
+
 from benchmarks import simulate  # noqa: E402
 
 SEED = 20
@@ -73,12 +77,26 @@ def make_example(folder: Path) -> list[Path]:
     return paths
 
 
+def make_region(folder: Path) -> None:
+    """Write an aligned sample and its reference: what `warm-up` compiles `inspect` with."""
+    bases = aligned.reference_sequence(1500)
+    alleles = [
+        *(aligned.snv(bases, *one) for one in ((300, 0.5), (310, 0.5), (1200, 0.2), (1210, 0.05))),
+        aligned.deletion(bases, 600, 3, 0.5),
+        aligned.insertion(bases, 900, "AC", 0.3),
+    ]
+    aligned.write_fasta(folder / "region.fa", bases)
+    aligned.write_bam(folder / "region.bam", bases, alleles, depth=50, seed=3)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Make the example from the command line."""
     parser = argparse.ArgumentParser(description="Make the example that ships with dbgclean.")
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "dbgclean" / "example")
-    for path in make_example(parser.parse_args(argv).output):
+    folder = parser.parse_args(argv).output
+    for path in make_example(folder):
         print(f"{path}: {path.stat().st_size:,} bytes")
+    make_region(folder)
     return 0
 
 

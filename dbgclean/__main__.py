@@ -1,6 +1,7 @@
 """Entry point: ``dbgclean VERB ...`` and ``python -m dbgclean VERB ...``."""
 
 import argparse
+import contextlib
 import errno
 import importlib
 import logging
@@ -12,14 +13,23 @@ from types import FrameType, ModuleType
 from typing import NoReturn
 
 from dbgclean import __version__
+from dbgclean._cache import NO_CACHE, prepare_cache
 from dbgclean._files import refuse_overwriting
+from dbgclean._folder import refuse_folder
+from dbgclean._process import (
+    NO_MEMORY,
+    is_memory_error,
+    open_closed_streams,
+    prepare_libraries,
+    watch_signals,
+)
 from dbgclean.cli import find_verbs
-from dbgclean.errors import DbgcleanError
+from dbgclean.errors import DbgcleanError, printable
 from dbgclean.log import set_up_logging
 
 __all__ = ["main", "main_cli"]
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("dbgclean")  # and not "__main__", which `python -m` makes of it
 
 INTERRUPTED = 130
 
@@ -28,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong with the command line in one line, and exits with 2."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"dbgclean: error: {message} (see '{self.prog} --help')\n")
+        self.exit(2, f"dbgclean: error: {printable(message)} (see '{self.prog} --help')\n")
 
 
 def _build_parser(chosen: str | None) -> tuple[_Parser, ModuleType | None]:
@@ -47,7 +57,7 @@ def _build_parser(chosen: str | None) -> tuple[_Parser, ModuleType | None]:
             name, help=short_help, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         if name == chosen:
-            module = importlib.import_module(f"dbgclean.cli.{name}")
+            module = importlib.import_module(f"dbgclean.cli.{name.replace('-', '_')}")
             verb.description = module.__doc__
             module.add_arguments(verb)
             _add_common(verb)
@@ -69,10 +79,15 @@ def _run(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     assert module is not None, "argparse lets only known verbs through"
     set_up_logging(quiet=args.quiet, debug=args.debug)
+    if folder := prepare_cache():
+        logger.info("dbgclean's own folder cannot be written: compiled kernels go to %s", folder)
     if hasattr(module, "validate"):
         module.validate(args, args.parser)
     if hasattr(module, "files"):
         refuse_overwriting(*module.files(args))
+    if "force" in args:
+        refuse_folder(args.output, args.force)  # before anything heavy is loaded
+    prepare_libraries(args.verb)
     return module.main(args) or 0
 
 
@@ -88,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0; 1 for an anticipated failure, said in one line on stderr; 2 for a wrong command
-        line; 130 when interrupted. A closed pipe ends quietly with 1.
+        line; 130 when interrupted (143 by SIGTERM). A closed pipe ends quietly with 1.
 
     Raises
     ------
@@ -105,18 +120,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED, arguments)
     except BrokenPipeError:
-        _silence_stdout()
         return 1
     except DbgcleanError as error:
         return _fail(str(error), error.exit_code, arguments)
-    except MemoryError:
-        return _fail(
-            "out of memory; give a smaller --memory, fewer threads, or a larger machine",
-            1,
-            arguments,
-        )
-    except OSError as error:
-        return _fail(_explain_os_error(error), 1, arguments)
+    except (MemoryError, ImportError, RuntimeError, OSError) as error:
+        if is_memory_error(error):
+            return _fail(NO_MEMORY, 1, arguments)
+        if "cannot cache function" in str(error):
+            return _fail(NO_CACHE, 1, arguments)
+        if isinstance(error, OSError):
+            return _fail(_explain_os_error(error), 1, arguments)
+        raise
     return code
 
 
@@ -130,16 +144,9 @@ def _explain_os_error(error: OSError) -> str:
 def _fail(message: str, code: int, arguments: Sequence[str]) -> int:
     if "--debug" in arguments:
         logger.debug("traceback of the error below", exc_info=True)
-    print(f"dbgclean: error: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody to tell it to
+        print(f"dbgclean: error: {printable(message)}", file=sys.stderr, flush=True)
     return code
-
-
-def _silence_stdout() -> None:
-    """Point stdout nowhere, or Python complains about the pipe once more on its way out."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):
-        pass
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
@@ -150,7 +157,16 @@ def main_cli() -> NoReturn:
     """Console entry point."""
     # SIGTERM unwinds the stack like ^C does, so that temporary outputs are removed.
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(main())
+    open_closed_streams()
+    watch_signals()
+    code = main()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            # Or Python complains of it once more on its way out, and ends with 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(code)
 
 
 if __name__ == "__main__":

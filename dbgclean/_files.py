@@ -1,37 +1,44 @@
 """Outputs that appear under their final names only when whole, and never over an input.
 
-`atomic_path` for one file (`dbgclean._folder` for a folder), `refuse_overwriting` for all
-files that a command line names, `BgzfWriter` for gzip that bgzip and tabix understand and
-that carries no time stamp.
+`open_output` and `open_text` for one file or standard output, `atomic_path` where a library
+does the writing (`dbgclean._folder` for a folder), `refuse_overwriting` for all files that a
+command line names.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import os
-import secrets
 import stat
-import struct
-import zlib
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import BinaryIO, TextIO, cast
 
-from dbgclean.errors import OutputError, UsageError
+from dbgclean._bgzf import BgzfWriter
+from dbgclean._temporary import Temporary
+from dbgclean.errors import InputError, OutputError, UsageError
 
 __all__ = [
-    "BgzfWriter",
     "atomic_path",
     "concerns",
     "identities",
     "identity",
+    "open_output",
+    "open_text",
     "output_error",
     "refuse_overwriting",
+    "standard_input",
 ]
 
 _Path = str | os.PathLike[str]
+
+_GZIP_SUFFIXES = (".gz", ".bgz", ".bgzf")
+_BUFFER = 1 << 20
 
 _REMEDIES = {
     errno.ENOSPC: "free some space or write elsewhere",
@@ -41,6 +48,7 @@ _REMEDIES = {
     errno.EROFS: "write to a folder that is yours",
     errno.ENOENT: "make that folder first, or check the path",
     errno.ENOTDIR: "check the path",
+    errno.EBADF: "it is closed; open it or name a file",
 }
 
 
@@ -141,7 +149,7 @@ class atomic_path:  # noqa: N801  (reads like the function it replaces)
     def __init__(self, final: str | os.PathLike[str]) -> None:
         self._given = final
         self._final = Path(final)
-        self._temporary: Path | None = None
+        self._temporary: Temporary | None = None
 
     def __enter__(self) -> Path:
         if os.fspath(self._given) == "-":
@@ -152,15 +160,11 @@ class atomic_path:  # noqa: N801  (reads like the function it replaces)
         if self._final.exists() and not self._final.is_file():
             return self._final
         self._final = Path(os.path.realpath(self._final))
-        # The suffix stays last: some libraries choose a format by it.
-        name = f".{secrets.token_hex(4)}.tmp.{self._final.name}"
-        self._temporary = self._final.with_name(name)
         try:
-            # open() and not mkstemp(): the mode then follows the user's umask.
-            self._temporary.open("xb").close()
+            self._temporary = Temporary(self._final.parent, self._final.name)
         except OSError as error:
             raise output_error(self._given, error) from error
-        return self._temporary
+        return self._temporary.path
 
     def __exit__(
         self,
@@ -171,98 +175,88 @@ class atomic_path:  # noqa: N801  (reads like the function it replaces)
         temporary = self._temporary
         if exc is None and temporary is not None:
             try:
-                os.replace(temporary, self._final)
+                os.replace(temporary.path, self._final)
             except OSError as error:
-                temporary.unlink(missing_ok=True)
+                temporary.remove()
                 raise output_error(self._given, error) from error
+            temporary.forget()
             return
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        if isinstance(exc, OSError) and concerns(exc, temporary or self._final, self._final):
+            temporary.remove()
+        path = temporary.path if temporary else self._final
+        if isinstance(exc, OSError) and concerns(exc, path, self._final):
             raise output_error(self._given, exc) from exc
 
 
-class BgzfWriter(io.RawIOBase):
-    """Writes BGZF: gzip in blocks, readable by gzip, bgzip, tabix and htslib.
+@contextmanager
+def open_output(path: _Path, *, packed: bool = False) -> Iterator[BinaryIO]:
+    """Open a file for bytes that appear under its name only when whole.
 
-    Same bytes in, same bytes out: no time stamp, no name, blocks cut at fixed
-    lengths. About five times as fast as `pysam.BGZFile`, where the library isal
-    (which dnaio brings) is installed; else zlib.
+    A name in .gz, .bgz or .bgzf is written as BGZF, and any where ``packed``. '-' is
+    standard output: everything is written or an error is raised, however that is buffered
+    elsewhere.
 
-    Parameters
-    ----------
-    raw : binary file
-        Open for writing; stays open.
-    level : int
-        0 to 3 for isal; at 1, size and speed are the best compromise for reads.
-
-    References
-    ----------
-    SAM/BAM format specification, section 4.1, "The BGZF compression format".
+    Raises
+    ------
+    OutputError
+        If it cannot be written; then nothing is there under its name.
+    BrokenPipeError
+        If whoever read standard output has gone.
     """
-
-    BLOCK = 65_280
-    _HEADER = bytes.fromhex("1f8b08040000000000ff0600424302 00".replace(" ", ""))
-    _END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-
-    def __init__(self, raw: BinaryIO, level: int = 1) -> None:
-        self._raw = raw
-        self._level = level
-        self._tail = b""
-        self._deflate = _deflater()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        """Take `data` (bytes-like); whole blocks are compressed at once."""
-        size = len(data)
-        if len(self._tail) + size < self.BLOCK:
-            self._tail += bytes(data)
-            return size
-        view = memoryview(self._tail + bytes(data))
-        whole = len(view) - len(view) % self.BLOCK
-        self._raw.write(
-            b"".join(
-                self._block(view[start : start + self.BLOCK])
-                for start in range(0, whole, self.BLOCK)
-            )
-        )
-        self._tail = bytes(view[whole:])
-        return size
-
-    def close(self) -> None:
-        """Write what is left and the end marker; the file below stays open."""
-        if self.closed:
-            return
-        try:
-            if self._tail:
-                self._raw.write(self._block(memoryview(self._tail)))
-            self._raw.write(self._END)
-            self._raw.flush()
-        finally:
-            self._tail = b""
-            super().close()
-
-    def _block(self, data: memoryview) -> bytes:
-        body = self._deflate(data, self._level)
-        if len(body) >= self.BLOCK:
-            body = zlib.compress(data, 0, wbits=-15)  # noise: stored, it then fits
-        size = len(self._HEADER) + 2 + len(body) + 8
-        return b"".join(
-            (
-                self._HEADER,
-                struct.pack("<H", size - 1),
-                body,
-                struct.pack("<II", zlib.crc32(data), len(data)),
-            )
-        )
+    name = os.fspath(path)
+    with atomic_path(path) as place, _plain(place) as raw:
+        if packed or name.lower().endswith(_GZIP_SUFFIXES):
+            # The writer cuts blocks of its own; small pieces are gathered before.
+            with io.BufferedWriter(BgzfWriter(raw), _BUFFER) as blocks:
+                yield cast(BinaryIO, blocks)
+        else:
+            yield raw
 
 
-def _deflater() -> Any:
-    """Return a function (data, level) -> raw deflate stream; the fastest at hand."""
+@contextmanager
+def open_text(path: _Path) -> Iterator[TextIO]:
+    """As `open_output`, for text: UTF-8, lines as they are given."""
+    with open_output(path) as raw:
+        text = io.TextIOWrapper(raw, "utf-8", newline="\n")
+        yield text
+        text.detach()
+
+
+@contextmanager
+def _plain(place: Path) -> Iterator[BinaryIO]:
+    """A file, or for '-' descriptor 1, with a buffer of our own.
+
+    `sys.stdout.buffer` has none under PYTHONUNBUFFERED, and may then write a part and say
+    no word; one that an error left full is pushed out once more as the program ends.
+    """
+    if os.fspath(place) != "-":
+        with open(place, "wb") as file:
+            yield file
+        return
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    raw = io.FileIO(1, "wb", closefd=False)
     try:
-        from isal import isal_zlib
-    except ImportError:
-        return lambda data, level: zlib.compress(data, level, wbits=-15)
-    return lambda data, level: isal_zlib.compress(data, level=level, wbits=-15)
+        out = io.BufferedWriter(raw, _BUFFER)
+        yield cast(BinaryIO, out)
+        out.flush()
+    finally:
+        raw.close()
+
+
+def standard_input() -> BinaryIO:
+    """Standard input for bytes.
+
+    Raises
+    ------
+    InputError
+        If it is closed.
+    """
+    try:
+        closed = sys.stdin is None or fcntl.fcntl(0, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
+    except OSError:
+        closed = True
+    if closed:
+        message = "-: standard input is closed; give it something to read, or name a file"
+        raise InputError(message)
+    return cast(BinaryIO, sys.stdin.buffer)

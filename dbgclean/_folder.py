@@ -6,7 +6,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 import shutil
 import signal
 import threading
@@ -16,9 +15,10 @@ from types import TracebackType
 from typing import Self
 
 from dbgclean._files import concerns, identities, identity, output_error
+from dbgclean._temporary import FINISHING, Temporary
 from dbgclean.errors import OutputError, UsageError
 
-__all__ = ["OutputFolder"]
+__all__ = ["OutputFolder", "refuse_folder"]
 
 _Path = str | os.PathLike[str]
 
@@ -50,18 +50,10 @@ class OutputFolder:
         self.final = Path(path)
         self._committed = False
         self._inputs = identities(inputs)
-        if self.final.exists() and not self.final.is_dir():
-            message = f"{path}: a file, not a folder; name another output folder"
-            raise OutputError(message)
+        refuse_folder(path, force)
         self._exists = self.final.is_dir()
-        hidden = f".dbgclean-{secrets.token_hex(4)}.tmp"
         self._lock = -1
         try:
-            if self._exists and not force and any(self.final.iterdir()):
-                message = (
-                    f"{path}: the folder is not empty; use --force or name another output folder"
-                )
-                raise OutputError(message)
             # Inside an existing folder, which may be a disk of its own: then the
             # moves of commit() stay renames.
             real = Path(os.path.realpath(self.final))
@@ -69,8 +61,8 @@ class OutputFolder:
             parent.mkdir(parents=True, exist_ok=True)
             if self._exists:
                 self._lock = _locked(real)
-            self._temporary = parent / hidden
-            self._temporary.mkdir()
+            self._kept = Temporary(parent, real.name, folder=True)
+            self._temporary = self._kept.path
         except OSError as error:
             self._unlock()
             raise output_error(path, error) from error
@@ -121,8 +113,10 @@ class OutputFolder:
         """
         try:
             if not self._exists:
-                os.rename(self._temporary, os.path.realpath(self.final))
-                self._committed = True
+                with FINISHING:
+                    os.rename(self._temporary, os.path.realpath(self.final))
+                    self._committed = True
+                    self._kept.forget()
             else:
                 self._replace()
         except OSError as error:
@@ -139,13 +133,13 @@ class OutputFolder:
         self.claim(*names)
         # The report goes first and comes last: killed in between, a folder has none.
         names.sort(key="report.json".__eq__)
-        aside = self._temporary.with_suffix(".old")
+        aside = self._temporary.with_name(f"{self._temporary.name}.old")
         final = Path(os.path.realpath(self.final))
         moves = [(final / n, aside / n) for n in reversed(names) if os.path.lexists(final / n)]
         moves += [(self._temporary / name, final / name) for name in names]
         done: list[tuple[Path, Path]] = []
         made: list[Path] = []
-        with _signals_held():
+        with _signals_held(), FINISHING:
             try:
                 for source, target in moves:
                     made += _make_folder(target.parent)
@@ -177,15 +171,37 @@ class OutputFolder:
     ) -> None:
         self._unlock()
         if self._committed:
+            self._kept.forget()
             return
         temporary = self._temporary
-        shutil.rmtree(temporary, ignore_errors=True)
+        self._kept.remove()
         if isinstance(exc, OSError) and concerns(exc, temporary):
             named = Path(exc.filename) if isinstance(exc.filename, str) else temporary
             raise output_error(self.final / named.relative_to(temporary), exc) from exc
         if isinstance(exc, OutputError) and str(temporary) in str(exc):
             message = str(exc).replace(str(temporary), str(self.final))
             raise OutputError(message) from exc
+
+
+def refuse_folder(path: _Path, force: bool) -> None:
+    """Refuse a file, and a folder that holds something unless `force` is given.
+
+    Raises
+    ------
+    OutputError
+        Saying which.
+    """
+    final = Path(path)
+    if final.exists() and not final.is_dir():
+        message = f"{path}: a file, not a folder; name another output folder"
+        raise OutputError(message)
+    try:
+        full = not force and final.is_dir() and any(final.iterdir())
+    except OSError as error:
+        raise output_error(path, error) from error
+    if full:
+        message = f"{path}: the folder is not empty; use --force or name another output folder"
+        raise OutputError(message)
 
 
 def _locked(folder: Path) -> int:

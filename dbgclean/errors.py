@@ -1,4 +1,4 @@
-"""The exceptions a user may see.
+"""The exceptions a user may see, and how any name is made fit to be shown.
 
 Each message has three parts on one line: where (file, record, option), what was
 found, and what to do about it. The command line prints ``dbgclean: error: MESSAGE``
@@ -12,7 +12,21 @@ __all__ = [
     "ModelError",
     "OutputError",
     "UsageError",
+    "printable",
 ]
+
+
+def printable(text: object) -> str:
+    r"""Make a name safe to show: control characters and broken Unicode are replaced.
+
+    File names may hold line ends, terminal escapes, or bytes that are no UTF-8.
+
+    Examples
+    --------
+    >>> printable("a\x1b[31mb")
+    'a�[31mb'
+    """
+    return "".join(c if c.isprintable() else "\ufffd" for c in str(text))
 
 
 class DbgcleanError(Exception):

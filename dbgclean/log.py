@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
+from dbgclean.errors import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -34,7 +36,10 @@ class _Formatter(logging.Formatter):
     """Plain lines; warnings and worse say who speaks, debug lines where they come from."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        # Names in it come from files: one line, and nothing that a terminal obeys.
+        text = printable(record.getMessage())
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
         if record.levelno >= logging.WARNING:
             return f"dbgclean: {record.levelname.lower()}: {text}"
         if record.levelno <= logging.DEBUG:

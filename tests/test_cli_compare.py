@@ -19,9 +19,9 @@ def files(tmp_path):
     return str(tmp_path / "bubble.fa"), str(tmp_path / "line.gfa")
 
 
-def test_table(files, capsys):
+def test_table(files, capfd):
     assert main(["compare", *files]) == 0
-    said = capsys.readouterr()
+    said = capfd.readouterr()
     assert said.err == ""
     lines = {line.strip().split("  ")[0]: line.split() for line in said.out.splitlines()}
     assert "bubble.fa" in said.out.splitlines()[0]
@@ -29,32 +29,32 @@ def test_table(files, capsys):
     assert lines["junctions"][-2:] == ["2", "0"]
 
 
-def test_json(files, tmp_path, capsys):
+def test_json(files, tmp_path, capfd):
     assert main(["compare", *files, "--json", "-"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    found = json.loads(capfd.readouterr().out)
     assert found["tag"] == "dbgclean compare"
     assert [graph["name"] for graph in found["graphs"]] == ["bubble.fa", "line.gfa"]
     assert [graph["kind"] for graph in found["graphs"]] == ["kmers", "gfa"]
     assert [graph["ambiguity"]["unitigs"] for graph in found["graphs"]] == [4, 1]
 
 
-def test_min_abundance_is_for_kmers(files, capsys):
+def test_min_abundance_is_for_kmers(files, capfd):
     assert main(["compare", *files, "--min-abundance", "2", "--json", "-"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    found = json.loads(capfd.readouterr().out)
     assert [graph["min_abundance"] for graph in found["graphs"]] == [2, None]
 
 
-def test_the_same_file_twice(files, capsys):
+def test_the_same_file_twice(files, capfd):
     assert main(["compare", files[0], files[0], "--json", "-"]) == 0
-    names = [graph["name"] for graph in json.loads(capsys.readouterr().out)["graphs"]]
+    names = [graph["name"] for graph in json.loads(capfd.readouterr().out)["graphs"]]
     assert len(set(names)) == 2
 
 
-def test_standard_input_once(capsys):
+def test_standard_input_once(capfd):
     assert main(["compare", "-", "-"]) == 2
-    assert "only one of A and B" in capsys.readouterr().err
+    assert "only one of A and B" in capfd.readouterr().err
 
 
-def test_missing_file(files, capsys):
+def test_missing_file(files, capfd):
     assert main(["compare", files[0], files[0] + ".none"]) == 1
-    assert "check the path" in capsys.readouterr().err
+    assert "check the path" in capfd.readouterr().err

@@ -1,7 +1,6 @@
 """``dbgclean correct``: a drop-in step, whatever the layout and the format of the reads."""
 
 import gzip
-import io
 import subprocess
 import sys
 
@@ -172,12 +171,10 @@ def test_stdin_to_stdout(sample, expected):
     assert b"alternatives: " in done.stderr
 
 
-def test_output_defaults_to_stdout(sample, expected, monkeypatch):
+def test_output_defaults_to_stdout(sample, expected, capfdbinary):
     folder, _ = sample
-    out = io.TextIOWrapper(io.BytesIO())
-    monkeypatch.setattr(sys, "stdout", out)
     correct(folder / "r1.fq", folder / "r2.fq")
-    assert records(out.buffer.getvalue()) == interleaved(expected)
+    assert records(capfdbinary.readouterr().out) == interleaved(expected)
 
 
 def test_mixed_lengths_lower_case_and_ns(sample, tmp_path):
@@ -263,29 +260,29 @@ def test_nothing_is_changed_by_none(sample, tmp_path):
     assert (tmp_path / "out.fq").read_bytes() == (folder / "both.fq").read_bytes()
 
 
-def test_quiet_and_not(sample, tmp_path, capsys):
+def test_quiet_and_not(sample, tmp_path, capfd):
     folder, _ = sample
     argv = ["correct", str(folder / "r1.fq"), "--corrector", "nearest", "-o"]
     assert main([*argv, str(tmp_path / "a.fq"), "-q"]) == 0
-    assert capsys.readouterr() == ("", "")
+    assert capfd.readouterr() == ("", "")
     assert main([*argv, str(tmp_path / "b.fq")]) == 0
-    out, err = capsys.readouterr()
+    out, err = capfd.readouterr()
     assert out == ""
     assert "of 450 reads touched" in err
     assert (tmp_path / "a.fq").read_bytes() == (tmp_path / "b.fq").read_bytes()
 
 
-def test_auto_is_the_default_and_says_what_it_took(sample, tmp_path, capsys):
+def test_auto_is_the_default_and_says_what_it_took(sample, tmp_path, capfd):
     folder, _ = sample
     paths = {name: tmp_path / f"{name}.fq" for name in ("auto", "likelihood", "without")}
     reads = str(folder / "both.fq")
     assert main(["correct", reads, "-o", str(paths["auto"])]) == 0
-    told = capsys.readouterr().err
+    told = capfd.readouterr().err
     assert "judge: likelihood (" in told
     assert "Of the alleles planted in these reads" in told
     correct(reads, "-o", paths["likelihood"])
     assert main(["correct", reads, "-o", str(paths["without"]), "--no-spikes"]) == 0
-    told = capsys.readouterr().err
+    told = capfd.readouterr().err
     assert "judge: likelihood (no alleles were planted)" in told
     assert "planted in these reads" not in told
     assert paths["auto"].read_bytes() == paths["likelihood"].read_bytes()

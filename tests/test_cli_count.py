@@ -54,16 +54,16 @@ def test_kmers_equal_a_counter(fastq, tmp_path):
     assert records(out.read_text()) == counted(READS)
 
 
-def test_output_defaults_to_stdout_and_words_go_to_stderr(fastq, capsys):
+def test_output_defaults_to_stdout_and_words_go_to_stderr(fastq, capfd):
     assert main(["count", str(fastq), "-k", str(K)]) == 0
-    captured = capsys.readouterr()
+    captured = capfd.readouterr()
     assert records(captured.out) == counted(READS)
     assert "4 reads, 104 bases" in captured.err
 
 
-def test_quiet_says_nothing(fastq, tmp_path, capsys):
+def test_quiet_says_nothing(fastq, tmp_path, capfd):
     assert main(["count", str(fastq), "-o", str(tmp_path / "k.fa"), "-k", str(K), "-q"]) == 0
-    assert capsys.readouterr() == ("", "")
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])
@@ -116,12 +116,12 @@ def test_histogram_and_json(fastq, tmp_path):
     assert facts["spectrum"]["fit"]["reason"]
 
 
-def test_reads_without_a_kmer_are_an_error(tmp_path, capsys):
+def test_reads_without_a_kmer_are_an_error(tmp_path, capfd):
     path = tmp_path / "short.fa"
     path.write_text(">a\nACGT\n>b\nNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN\n")
     out = tmp_path / "kmers.fa"
     assert main(["count", str(path), "-o", str(out)]) == 1
-    line = capsys.readouterr().err
+    line = capfd.readouterr().err
     assert line.startswith("dbgclean: error: ")
     assert line.count("\n") == 1
     assert "short.fa" in line
@@ -131,21 +131,21 @@ def test_reads_without_a_kmer_are_an_error(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("option", "value"), [("--min-abundance", "0"), ("--min-quality", "94"), ("-k", "16")]
 )
-def test_impossible_options(option, value, fastq, tmp_path, capsys):
+def test_impossible_options(option, value, fastq, tmp_path, capfd):
     out = tmp_path / "kmers.fa"
     assert main(["count", str(fastq), "-o", str(out), option, value]) == 2
-    assert value in capsys.readouterr().err
+    assert value in capfd.readouterr().err
     assert not out.exists()
 
 
-def test_missing_file(tmp_path, capsys):
+def test_missing_file(tmp_path, capfd):
     assert main(["count", str(tmp_path / "none.fq"), "-o", str(tmp_path / "k.fa")]) == 1
-    assert "none.fq" in capsys.readouterr().err
+    assert "none.fq" in capfd.readouterr().err
 
 
-def test_unwritable_output(fastq, tmp_path, capsys):
+def test_unwritable_output(fastq, tmp_path, capfd):
     assert main(["count", str(fastq), "-k", str(K), "-o", str(tmp_path / "no" / "k.fa")]) == 1
-    error = capsys.readouterr().err.splitlines()[-1]
+    error = capfd.readouterr().err.splitlines()[-1]
     assert error.startswith("dbgclean: error: ")
 
 
@@ -162,24 +162,24 @@ def test_little_memory_gives_the_same_bytes(fastq, tmp_path):
     assert not list(tmp.iterdir())
 
 
-def test_a_folder_for_temporary_files_that_is_none(fastq, tmp_path, capsys):
+def test_a_folder_for_temporary_files_that_is_none(fastq, tmp_path, capfd):
     argv = ["count", str(fastq), "-o", str(tmp_path / "k.fa"), "--tmp", str(tmp_path / "no")]
     assert main(argv) == 1
-    line = capsys.readouterr().err
+    line = capfd.readouterr().err
     assert line.startswith("dbgclean: error: ")
     assert "--tmp" in line
     assert line.count("\n") == 1
     assert not (tmp_path / "k.fa").exists()
 
 
-def test_a_full_disk_leaves_no_output(fastq, tmp_path, capsys, monkeypatch):
+def test_a_full_disk_leaves_no_output(fastq, tmp_path, capfd, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("dbgclean.spectrum.spill.os.pwrite", full)
     argv = ["count", str(fastq), "-o", str(tmp_path / "k.fa"), "-k", str(K), "--memory", "1K"]
     assert main([*argv, "--tmp", str(tmp_path), "-q"]) == 1
-    line = capsys.readouterr().err
+    line = capfd.readouterr().err
     assert "No space left" in line
     assert line.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == [fastq.name]

@@ -39,7 +39,7 @@ def inputs(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["reads", "fastq", "kmers", "unitigs", "gfa"])
-def test_every_input_gives_the_same_graph(inputs, tmp_path, kind, capsys):
+def test_every_input_gives_the_same_graph(inputs, tmp_path, kind, capfd):
     out, report = tmp_path / "out.gfa", tmp_path / "out.json"
     options = ["-k", "11"] if kind in ("reads", "fastq") else []
     assert main(["graph", inputs[kind], *options, "-o", str(out), "--json", str(report)]) == 0
@@ -52,7 +52,7 @@ def test_every_input_gives_the_same_graph(inputs, tmp_path, kind, capsys):
     assert found["k"] == 11
     assert [found["ambiguity"][n] for n in NUMBERS] == [getattr(SHAPE, n) for n in NUMBERS]
     assert found["bubbles"] == {"simple": 2, "insertion": 0, "super": 0, "chains": 1}
-    said = capsys.readouterr()
+    said = capfd.readouterr()
     assert said.out == ""
     assert "simple bubbles" in said.err
 
@@ -79,9 +79,9 @@ def test_open_bubbles_are_listed(tmp_path):
     assert row.startswith(".\t.\t.\topen\t")
 
 
-def test_gfa_to_stdout(inputs, capsys):
+def test_gfa_to_stdout(inputs, capfd):
     assert main(["graph", inputs["kmers"], "-q"]) == 0
-    said = capsys.readouterr()
+    said = capfd.readouterr()
     assert said.out.startswith("H\tVN:Z:1.0\tks:i:11\nS\t0\t")
     assert said.err == ""
 
@@ -155,7 +155,7 @@ def test_sniff(tmp_path, content, kind):
         (["{folder}/foreign.gfa", "--unitigs", "{folder}/u.fa"], 2, "leave --unitigs out"),
     ],
 )
-def test_wrong_use(inputs, tmp_path, capsys, arguments, code, words):
+def test_wrong_use(inputs, tmp_path, capfd, arguments, code, words):
     (tmp_path / "short.fa").write_text(">a\nACGTACGT\n")
     (tmp_path / "cut.gfa").write_text("S\ta\tACGT\nL\ta\t+\n")
     (tmp_path / "foreign.gfa").write_text("S\ta\tACGT\n")
@@ -164,7 +164,7 @@ def test_wrong_use(inputs, tmp_path, capsys, arguments, code, words):
     if "-o" not in filled:
         filled += ["-o", str(tmp_path / "out.gfa")]
     assert main(["graph", *filled]) == code
-    said = capsys.readouterr().err
+    said = capfd.readouterr().err
     assert words in said
     assert said.startswith("dbgclean: error: ")
     assert said.count("\n") == 1

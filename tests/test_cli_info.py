@@ -11,17 +11,17 @@ from dbgclean.cli import info
 from dbgclean.errors import ModelError
 
 
-def test_text_names_versions_device_and_correctors(capsys):
+def test_text_names_versions_device_and_correctors(capfd):
     assert main(["info"]) == 0
-    shown = capsys.readouterr().out
+    shown = capfd.readouterr().out
     assert shown.startswith(f"dbgclean {__version__}, Python 3.")
     for words in ("device: ", "threads: ", "torch", "numba", "dbgclean.correctors"):
         assert words in shown
 
 
-def test_own_correctors_are_registered(capsys):
+def test_own_correctors_are_registered(capfd):
     assert main(["info", "--json"]) == 0
-    facts = json.loads(capsys.readouterr().out)
+    facts = json.loads(capfd.readouterr().out)
     own = {one["name"] for one in facts["correctors"] if one["package"] == "dbgclean"}
     ours = {
         "none",

@@ -265,10 +265,10 @@ def test_real_reads(shared_data, tmp_path):
     assert truth <= found
 
 
-def error_line(capsys, argv, code=1):
+def error_line(capfd, argv, code=1):
     """The only line on stderr, without its beginning."""
     assert main(["inspect", *map(str, argv)]) == code
-    lines = capsys.readouterr().err.splitlines()
+    lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("dbgclean: error: ")
     return lines[0].removeprefix("dbgclean: error: ")
@@ -330,9 +330,9 @@ def files(sample, tmp_path):
         ("{bam} -r chr -o {bam}", "a file, not a folder", 1),
     ],
 )
-def test_errors_are_one_line_and_leave_nothing(words, message, code, files, capsys):
+def test_errors_are_one_line_and_leave_nothing(words, message, code, files, capfd):
     before = sorted(files["tmp"].iterdir())
-    line = error_line(capsys, words.format(**files).split(), code)
+    line = error_line(capfd, words.format(**files).split(), code)
     assert message.format(**files) in line
     assert sorted(files["tmp"].iterdir()) == before
 
@@ -349,11 +349,11 @@ def test_a_failure_on_the_way_leaves_nothing(sample, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_region_without_reads_among_others_is_told(files, capsys):
+def test_a_region_without_reads_among_others_is_told(files, capfd):
     tmp = files["tmp"]
     argv = f"{tmp}/patchy.bam -r chr:601-700 -r chr:2001-2100 --reference {files['reference']}"
     assert main(["inspect", *argv.split(), "-o", str(tmp / "out")]) == 0
-    told = capsys.readouterr().err
+    told = capfd.readouterr().err
     assert "no reads in chr:2001-2100" in told
     assert "chr:601-700: " in told
     assert f"open {tmp}/out/report.html" in told

@@ -17,9 +17,9 @@ from dbgclean.errors import InputError, UsageError
 from dbgclean.log import Progress, set_up_logging
 
 
-def error_line(capsys):
+def error_line(capfd):
     """The only line on stderr, without its beginning."""
-    lines = capsys.readouterr().err.splitlines()
+    lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("dbgclean: error: ")
     return lines[0].removeprefix("dbgclean: error: ")
@@ -38,9 +38,9 @@ def failing(monkeypatch):
     return fail_with
 
 
-def test_help_lists_every_verb(capsys):
+def test_help_lists_every_verb(capfd):
     assert main(["--help"]) == 0
-    shown = capsys.readouterr().out
+    shown = capfd.readouterr().out
     for verb, short_help in find_verbs().items():
         assert verb in shown
         assert short_help
@@ -54,9 +54,9 @@ def test_verbs_come_in_the_order_of_the_work():
 
 
 @pytest.mark.parametrize("verb", find_verbs())
-def test_help_of_each_verb(verb, capsys):
+def test_help_of_each_verb(verb, capfd):
     assert main([verb, "--help"]) == 0
-    shown = capsys.readouterr().out
+    shown = capfd.readouterr().out
     assert shown.startswith(f"usage: dbgclean {verb}")
     assert "--quiet" in shown
     assert "--debug" in shown
@@ -68,9 +68,9 @@ def test_the_readme_names_each_verb(verb):
     assert f"\ndbgclean {verb} " in readme.read_text(encoding="utf-8")
 
 
-def test_version(capsys):
+def test_version(capfd):
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"dbgclean {__version__}\n"
+    assert capfd.readouterr().out == f"dbgclean {__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_version(capsys):
         (["info", "--colour"], "--colour"),
     ],
 )
-def test_usage_errors_are_one_line_and_exit_2(argv, words, capsys):
+def test_usage_errors_are_one_line_and_exit_2(argv, words, capfd):
     assert main(argv) == 2
-    line = error_line(capsys)
+    line = error_line(capfd)
     assert words in line
     assert "--help" in line
 
@@ -107,16 +107,16 @@ def test_usage_errors_are_one_line_and_exit_2(argv, words, capsys):
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )
-def test_anticipated_failures_are_one_line(error, code, words, failing, capsys):
+def test_anticipated_failures_are_one_line(error, code, words, failing, capfd):
     failing(error)
     assert main(["info"]) == code
-    assert words in error_line(capsys)
+    assert words in error_line(capfd)
 
 
-def test_debug_shows_the_traceback(failing, capsys):
+def test_debug_shows_the_traceback(failing, capfd):
     failing(InputError("a.fq: empty; give reads"))
     assert main(["info", "--debug"]) == 1
-    assert "Traceback" in capsys.readouterr().err
+    assert "Traceback" in capfd.readouterr().err
 
 
 def test_a_bug_is_not_hidden(failing):
@@ -170,33 +170,33 @@ def test_threads_zero_means_all_allowed():
         ),
     ],
 )
-def test_log_goes_to_stderr(settings, shown, capsys):
+def test_log_goes_to_stderr(settings, shown, capfd):
     set_up_logging(**settings)
     logger = logging.getLogger("dbgclean.test")
     logger.debug("detail")
     logger.info("plain")
     logger.warning("careful")
-    captured = capsys.readouterr()
+    captured = capfd.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == shown
 
 
-def test_progress_is_silent_away_from_a_terminal(capsys):
+def test_progress_is_silent_away_from_a_terminal(capfd):
     with Progress() as progress:
         progress.start("Reading", total=3)
         assert list(progress.iterate("abc")) == ["a", "b", "c"]
     assert not progress.shown
-    assert capsys.readouterr() == ("", "")
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("quiet", [False, True])
-def test_progress_on_a_terminal(quiet, capsys, monkeypatch):
+def test_progress_on_a_terminal(quiet, capfd, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with Progress(quiet=quiet) as progress:
         assert progress.shown is not quiet
         progress.start("Reading", total=3)
         progress.start("Counting")
         assert list(progress.iterate("abc", size=len)) == ["a", "b", "c"]
-    captured = capsys.readouterr()
+    captured = capfd.readouterr()
     assert captured.out == ""
     assert ("Counting" in captured.err) is not quiet

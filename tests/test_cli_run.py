@@ -303,11 +303,11 @@ def test_force_replaces_and_leaves_the_rest(sample, tmp_path):
     assert not list(out.glob(".*"))
 
 
-def test_summary_on_stderr_and_silence(sample, tmp_path, capsys):
+def test_summary_on_stderr_and_silence(sample, tmp_path, capfd):
     run(sample / "r1.fq", "-o", tmp_path / "quiet", *FAST)
-    assert capsys.readouterr() == ("", "")
+    assert capfd.readouterr() == ("", "")
     run(sample / "r1.fq", "-o", tmp_path / "loud", *FAST[:-1])
-    out, err = capsys.readouterr()
+    out, err = capfd.readouterr()
     assert out == ""
     assert "what went" in err
     assert "likelihood" in err

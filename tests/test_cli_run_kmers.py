@@ -215,14 +215,14 @@ def test_our_own_count_is_read(sample, cleaned, tmp_path):
     same_result(cleaned, tmp_path / "c.fa", tmp_path)
 
 
-def test_counts_that_stop_at_255_are_warned_of(tmp_path, capsys):
+def test_counts_that_stop_at_255_are_warned_of(tmp_path, capfd):
     rng = np.random.default_rng(3)
     kmers = {"".join(rng.choice(list("ACGT"), 21)) for _ in range(40)}
     text = "".join(f"{kmer}\t{255 if i % 2 else 40}\n" for i, kmer in enumerate(sorted(kmers)))
     (tmp_path / "k.txt").write_text(text)
     argv = ["--kmers", tmp_path / "k.txt", "-o", tmp_path / "out", "--corrector", "nearest"]
     assert not run(*argv, "--no-controls")
-    assert "255" in capsys.readouterr().err
+    assert "255" in capfd.readouterr().err
 
 
 KMER = "ACGTACGTTGCATTGACCATC"
@@ -245,27 +245,27 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_bad_files_are_refused_in_one_line(tmp_path, capsys, what):
+def test_bad_files_are_refused_in_one_line(tmp_path, capfd, what):
     text, told = BAD[what]
     path = tmp_path / "bad.fa"
     path.write_text(text)
     assert run("--kmers", path, "-o", tmp_path / "out", "--corrector", "nearest", "-q") == 1
-    error = capsys.readouterr().err.strip()
+    error = capfd.readouterr().err.strip()
     assert "\n" not in error
     assert "bad.fa" in error
     assert told in error
     assert [p.name for p in tmp_path.iterdir()] == ["bad.fa"], "something was left behind"
 
 
-def test_a_file_that_is_not_there(tmp_path, capsys):
+def test_a_file_that_is_not_there(tmp_path, capfd):
     assert run("--kmers", tmp_path / "no.fa", "-o", tmp_path / "out", "--corrector", "none") == 1
-    assert "no.fa" in capsys.readouterr().err
+    assert "no.fa" in capfd.readouterr().err
 
 
-def test_another_k_than_the_file_has_is_refused(sample, tmp_path, capsys):
+def test_another_k_than_the_file_has_is_refused(sample, tmp_path, capfd):
     argv = ["--kmers", sample / "counts.fa", "-o", tmp_path / "out", "--corrector", "none"]
     assert run(*argv, "-k", "31", "-q") == 1
-    error = capsys.readouterr().err
+    error = capfd.readouterr().err
     assert "21-mers" in error
     assert "-k 31" in error
 
@@ -273,6 +273,6 @@ def test_another_k_than_the_file_has_is_refused(sample, tmp_path, capsys):
 @pytest.mark.parametrize(
     "more", [["reads.fq"], ["--example"], ["--single"], ["--correction-k", "21"]], ids=str
 )
-def test_what_is_for_reads_is_refused_beside_kmers(sample, tmp_path, capsys, more):
+def test_what_is_for_reads_is_refused_beside_kmers(sample, tmp_path, capfd, more):
     assert run("--kmers", sample / "counts.fa", "-o", tmp_path / "out", *more) == 2
-    assert "--kmers" in capsys.readouterr().err.splitlines()[-1]
+    assert "--kmers" in capfd.readouterr().err.splitlines()[-1]

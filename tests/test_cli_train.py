@@ -105,13 +105,13 @@ def test_a_killed_run_goes_on_to_the_same_bytes(sample, trained, monkeypatch, wh
     assert not (sample / f"{where}.checkpoint").exists()
 
 
-def test_an_unfinished_run_is_not_mistaken_for_another(sample, capsys):
+def test_an_unfinished_run_is_not_mistaken_for_another(sample, capfd):
     checkpoint = Checkpoint(sample / "other.checkpoint", {"seed": 7})
     checkpoint.begin()
     assert train(sample, sample / "other") == 2
-    assert "--resume goes on with it" in capsys.readouterr().err
+    assert "--resume goes on with it" in capfd.readouterr().err
     assert train(sample, sample / "other", "--resume") == 1
-    assert "differs in" in capsys.readouterr().err
+    assert "differs in" in capfd.readouterr().err
     checkpoint.remove()
 
 
@@ -129,13 +129,13 @@ def _names(path):
         return [line for i, line in enumerate(lines) if i % 4 == 0]
 
 
-def test_a_sample_with_too_few_places_is_told_so(sample, tmp_path, capsys):
+def test_a_sample_with_too_few_places_is_told_so(sample, tmp_path, capfd):
     reads, _, _ = mixture(length=3000, depth=20, spacing=None, seed=42)
     simulate.write_fastq(reads, tmp_path / "few.fq")
     options = ["--model", str(sample / "blank"), "-q"]
     code = main(["train", str(tmp_path / "few.fq"), "-o", str(tmp_path / "m"), *options])
     assert code == 1
-    assert "places where an allele could be injected" in capsys.readouterr().err
+    assert "places where an allele could be injected" in capfd.readouterr().err
     assert not (tmp_path / "m").exists()
     assert not (tmp_path / "m.checkpoint").exists()
 
@@ -148,20 +148,20 @@ def test_a_sample_with_too_few_places_is_told_so(sample, tmp_path, capsys):
         (["--seed", "-1"], "below 0"),
     ],
 )
-def test_what_cannot_be_is_refused(sample, capsys, options, said):
+def test_what_cannot_be_is_refused(sample, capfd, options, said):
     assert train(sample, sample / "never", *options) == 2
-    assert said in capsys.readouterr().err
+    assert said in capfd.readouterr().err
 
 
-def test_a_folder_that_is_not_empty_is_left_alone(sample, trained, capsys):
+def test_a_folder_that_is_not_empty_is_left_alone(sample, trained, capfd):
     assert train(sample, trained) == 1
-    assert "not empty" in capsys.readouterr().err
+    assert "not empty" in capfd.readouterr().err
 
 
-def test_a_gpu_that_is_not_there(sample, capsys):
+def test_a_gpu_that_is_not_there(sample, capfd):
     import torch
 
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     assert train(sample, sample / "gpu", "--device", "cuda") == 2
-    assert "no GPU" in capsys.readouterr().err
+    assert "no GPU" in capfd.readouterr().err

@@ -12,6 +12,7 @@ import pytest
 from small_samples import mixture, strings_of, turned_reads
 
 from benchmarks import simulate
+from dbgclean.__main__ import main
 from dbgclean.correct import correctors
 from dbgclean.correct.correctors import (
     Corrector,
@@ -44,6 +45,38 @@ class Thrice(Corrector):
         posterior = np.clip(fragments / 4, 0, 1).astype(np.float32)
         return Verdicts(verdict.astype(np.uint8), posterior)
 '''
+FAILING = """
+import numpy as np
+
+from dbgclean.correct import Corrector, Verdicts
+
+
+class Raises(Corrector):
+    def judge(self, evidence, sample):
+        raise IndexError("of its own")
+
+
+class Few(Corrector):
+    def judge(self, evidence, sample):
+        return Verdicts(np.zeros(1, np.uint8), np.zeros(1, np.float32))
+
+
+class Strange(Corrector):
+    def judge(self, evidence, sample):
+        n = len(evidence.alternatives)
+        return Verdicts(np.zeros(n, np.uint8), np.full(n, np.nan, np.float32))
+
+
+class Keeps(Corrector):
+    def keep(self, table, kept_alternatives, sample):
+        return np.ones(3, bool)
+"""
+WRONG = {
+    "raises": "failing_corrector:Raises.judge() failed (IndexError: of its own)",
+    "few": "failing_corrector:Few.judge() gave [(1,), (1,)] verdicts and posteriors for",
+    "strange": "failing_corrector:Strange.judge() gave an unknown verdict, or a posterior",
+    "keeps": "failing_corrector:Keeps.keep() gave no bool for each of",
+}
 COLUMNS = ("keys", "counts", "reverse", "high_quality")
 
 
@@ -52,6 +85,7 @@ def third_party(tmp_path_factory):
     """Install a package, as far as the import system can tell."""
     folder = tmp_path_factory.mktemp("site")
     (folder / "thrice_corrector.py").write_text(MODULE)
+    (folder / "failing_corrector.py").write_text(FAILING)
     info = folder / "thrice_corrector-0.3.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: thrice-corrector\nVersion: 0.3\n")
@@ -61,6 +95,7 @@ def third_party(tmp_path_factory):
         "broken = no_such_module:Nothing\n"
         "lacking = builtins:object\n"
         "likelihood = thrice_corrector:Thrice\n"
+        + "".join(f"{name} = failing_corrector:{name.title()}\n" for name in WRONG)
     )
     sys.path.insert(0, str(folder))
     yield
@@ -244,10 +279,19 @@ def test_what_cannot_be_loaded_is_told(wrong, words):
     assert "\n" not in message
 
 
-def test_info_lists_it(capsys):
-    from dbgclean.__main__ import main
-
+def test_info_lists_it(capfd):
     assert main(["info"]) == 0
-    shown = capsys.readouterr().out
+    shown = capfd.readouterr().out
     assert "thrice-corrector" in shown
     assert all(name in shown for name in NAMES)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_fails_in_a_plug_in_is_one_line_that_names_it(name, tmp_path, capfd):
+    reads, _, _ = mixture(length=1500, depth=20, spacing=None, seed=21)
+    simulate.write_fastq(reads, tmp_path / "a.fq")
+    argv = ["run", tmp_path / "a.fq", "-o", tmp_path / "out", "--corrector", name, "-q"]
+    assert main([*map(str, argv), "--no-controls", "--no-spikes"]) == 1
+    said = capfd.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"dbgclean: error: --corrector {name}: {WRONG[name]}")
+    assert not (tmp_path / "out").exists()

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbgclean._files import BgzfWriter, atomic_path
+from dbgclean._bgzf import BgzfWriter
+from dbgclean._files import atomic_path
 from dbgclean._folder import OutputFolder
 from dbgclean.errors import InputError, OutputError
 

@@ -81,6 +81,21 @@ def _replace(path, old, new):
         (lambda f: _replace(f / "config.toml", b"[24, 16]", b"[24, 17]"), "weights are damaged"),
         (lambda f: _replace(f / "config.toml", b"positions = 7", b"positions = 0"), "is damaged"),
         (lambda f: (f / "weights.safetensors").write_bytes(b""), "weights are damaged"),
+        (lambda f: _replace(f / "config.toml", b"temperature = 1.0", b"temperature = nan"), "nan"),
+        (lambda f: _replace(f / "config.toml", b"temperature = 1.0", b"temperature = inf"), "inf"),
+        (lambda f: _replace(f / "config.toml", b"bound = 0.0", b"bound = nan"), "nan"),
+        (lambda f: _replace(f / "config.toml", b"[24, 16]", b"[2000000000, 2]"), "from 1 to"),
+        (lambda f: _replace(f / "config.toml", b"[24, 16]", b"[65536, 65536]"), "damaged or not"),
+        (lambda f: _replace(f / "config.toml", b"[24, 16]", b"[24.5, 16]"), "from 1 to"),
+        (
+            lambda f: _replace(f / "config.toml", b"[24, 16]", b"[" + b"2," * 200_000 + b"]"),
+            "at most",
+        ),
+        (lambda f: _replace(f / "config.toml", b"[24, 16]", b"[" * 50_000), "config is damaged"),
+        (
+            lambda f: _replace(f / "config.toml", b"[24, 16]", b"[24, 16]\nlatent = " + b"9" * 23),
+            "from 1 to",
+        ),
     ],
 )
 def test_missing_and_damaged_files_are_refused(folder, damage, message):

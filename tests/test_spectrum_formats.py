@@ -1,7 +1,6 @@
 """k-mer files and histograms: round trips, other programs' files, and bad ones."""
 
 import gzip
-import io
 import shutil
 import subprocess
 from pathlib import Path
@@ -71,11 +70,9 @@ def test_no_kmers_make_an_empty_file(tmp_path: Path) -> None:
     assert path.read_bytes() == b""
 
 
-def test_dash_is_standard_output(monkeypatch) -> None:
-    out = io.TextIOWrapper(io.BytesIO())
-    monkeypatch.setattr("sys.stdout", out)
+def test_dash_is_standard_output(capfd) -> None:
     write_kmer_fasta("-", strings_to_kmers(["A" * 11]), np.array([7], dtype=np.uint32), 11)
-    assert out.buffer.getvalue() == b">7\nAAAAAAAAAAA\n"
+    assert capfd.readouterr().out == ">7\nAAAAAAAAAAA\n"
 
 
 def test_unwritable_output_says_so(tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ def find_verbs() -> dict[str, str]:
     ]
     rank = {name: place for place, name in enumerate(_ORDER)}
     names.sort(key=lambda name: (rank.get(name, len(rank)), name))
-    return {name: _first_line(Path(__path__[0]) / f"{name}.py") for name in names}
+    # warm_up.py is `dbgclean warm-up`.
+    return {name.replace("_", "-"): _first_line(Path(__path__[0]) / f"{name}.py") for name in names}
 
 
 def _first_line(path: Path) -> str:

@@ -7,7 +7,6 @@ standard output.
 
 import argparse
 import dataclasses
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -48,9 +47,11 @@ def main(args: argparse.Namespace) -> None:
     """Measure both, and show them."""
     columns = run_compare(args.a, args.b, options_of(args), json=args.json)
     if args.json != "-":
+        from dbgclean._files import open_text
         from dbgclean.report.terminal import ambiguity_table, print_table
 
-        print_table(lambda short: ambiguity_table(columns, short=short), sys.stdout)
+        with open_text("-") as out:
+            print_table(lambda short: ambiguity_table(columns, short=short), out)
 
 
 def run_compare(

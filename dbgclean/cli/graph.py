@@ -230,9 +230,9 @@ def write_json(path: str, content: dict[str, Any]) -> None:
     """Write a JSON document, whole or not at all."""
     import json
 
-    from dbgclean.graph.textfiles import write_text
+    from dbgclean._files import open_text
 
-    with write_text(path) as out:
+    with open_text(path) as out:
         out.write(json.dumps(content, indent=2) + "\n")
 
 
@@ -269,9 +269,11 @@ def _spooled(path: str, folder: str) -> str:
         return path
     import shutil
 
+    from dbgclean._files import standard_input
+
     place = Path(folder) / "stdin"
     with place.open("wb") as out:
-        shutil.copyfileobj(sys.stdin.buffer, out)
+        shutil.copyfileobj(standard_input(), out)
     return str(place)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dbgclean import __version__
+from dbgclean._files import open_text
 from dbgclean.cli import allowed_cpus
 from dbgclean.errors import ModelError
 
@@ -40,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> None:
     """Print what is installed."""
     facts = collect()
-    sys.stdout.write(json.dumps(facts, indent=2) + "\n" if args.json else render(facts))
+    with open_text("-") as out:
+        out.write(json.dumps(facts, indent=2) + "\n" if args.json else render(facts))
 
 
 def collect() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dbgclean._files import BgzfWriter, atomic_path
+from dbgclean._files import open_output
 from dbgclean.correct.policy import RULES, RuledVerdicts
 from dbgclean.correct.verdicts import ERROR, NAMES, Verdicts
 from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK, NO_SIGNAL
@@ -105,7 +105,7 @@ def write_corrections(
     OutputError
         If the file cannot be written.
     """
-    with atomic_path(path) as part, open(part, "wb") as raw, BgzfWriter(raw) as packed:
+    with open_output(path, packed=True) as packed:
         packed.write(("\t".join(COLUMNS) + "\n").encode())
         if evidence is None or verdicts is None:
             return

@@ -13,14 +13,18 @@ behaviour for whatever is not overridden.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dbgclean.correct.verdicts import (
+    ERROR,
+    REAL,
+    UNDECIDED,
     Verdicts,
     all_errors,
     likelihood_verdicts,
@@ -28,7 +32,7 @@ from dbgclean.correct.verdicts import (
     rule_verdicts,
     spare_clear,
 )
-from dbgclean.errors import ModelError, UsageError
+from dbgclean.errors import DbgcleanError, ModelError, UsageError
 from dbgclean.evidence.edits import WINDOW
 from dbgclean.evidence.windows import CHANNELS, GLOBALS, SCHEME
 from dbgclean.spectrum.histogram import Spectrum
@@ -211,6 +215,54 @@ class AutoencoderCorrector(Corrector):
             raise ModelError(msg) from None
 
 
+_REMEDY = "; repair or remove the package"
+
+
+class _Guarded(Corrector):
+    """Somebody else's corrector: what goes wrong in it is said in one line that names it."""
+
+    def __init__(self, name: str, target: str, inner: Corrector) -> None:
+        self._who, self._inner = f"--corrector {name}: {target}", inner
+        self.edits_reads = inner.edits_reads
+
+    def check(self, model: str | None) -> None:
+        """As the other one does, where it does."""
+        if hasattr(self._inner, "check"):
+            self._call(self._inner.check, model)
+
+    def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
+        """The other one's verdicts: one of ours for each alternative, and a probability."""
+        found = self._call(self._inner.judge, evidence, sample)
+        n = len(evidence.alternatives)
+        shapes = [np.shape(getattr(found, part, ())) for part in ("verdict", "posterior")]
+        if shapes != [(n,), (n,)]:
+            msg = f"{self._who}.judge() gave {shapes} verdicts and posteriors for {n} alternatives"
+            raise DbgcleanError(msg + _REMEDY)
+        known = np.isin(found.verdict, (ERROR, REAL, UNDECIDED)).all()
+        if not known or not np.all((found.posterior >= 0) & (found.posterior <= 1)):
+            msg = f"{self._who}.judge() gave an unknown verdict, or a posterior not within 0 to 1"
+            raise DbgcleanError(msg + _REMEDY)
+        return found
+
+    def keep(self, table: KmerTable, kept_alternatives: np.ndarray, sample: Sample) -> np.ndarray:
+        """The other one's choice: bool, one for each k-mer."""
+        found = self._call(self._inner.keep, table, kept_alternatives, sample)
+        if np.shape(found) != (len(table),) or np.asarray(found).dtype != bool:
+            msg = f"{self._who}.keep() gave no bool for each of {len(table)} k-mers"
+            raise DbgcleanError(msg + _REMEDY)
+        return found
+
+    def _call(self, method: Callable[..., Any], *given: Any) -> Any:
+        try:
+            return method(*given)
+        except (DbgcleanError, MemoryError):
+            raise
+        except Exception as error:
+            msg = f"{self._who}.{method.__name__}() failed ({type(error).__name__}: {error})"
+            msg += f"{_REMEDY} (--debug shows where)"
+            raise DbgcleanError(msg) from error
+
+
 @dataclass(frozen=True)
 class CorrectorInfo:
     """Where a corrector comes from."""
@@ -274,4 +326,6 @@ def load_corrector(name: str) -> Corrector:
             "a corrector follows dbgclean.correct.Corrector"
         )
         raise UsageError(msg)
-    return corrector
+    if point.value.startswith("dbgclean."):
+        return corrector
+    return _Guarded(name, point.value, corrector)

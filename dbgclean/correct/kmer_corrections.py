@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dbgclean._files import BgzfWriter, atomic_path
+from dbgclean._files import open_output
 from dbgclean.correct.corrections import COLUMNS, alternative_rows
 from dbgclean.correct.kmer_moves import ALONE, LEFT, Moves
 from dbgclean.correct.verdicts import Verdicts
@@ -51,7 +51,7 @@ def write_kmer_corrections(
     OutputError
         If the file cannot be written.
     """
-    with atomic_path(path) as part, open(part, "wb") as raw, BgzfWriter(raw) as packed:
+    with open_output(path, packed=True) as packed:
         packed.write(("\t".join(COLUMNS) + "\n").encode())
         if evidence is None or verdicts is None or moves is None:
             return

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 
-from dbgclean.graph.textfiles import write_text
+from dbgclean._files import open_text
 from dbgclean.graph.topology import Bubble, Superbubble, chains, find_bubbles
 from dbgclean.graph.unitigs import UnitigGraph
 
@@ -33,7 +33,7 @@ def write_bubbles(path: str | os.PathLike[str], graph: UnitigGraph) -> None:
     OutputError
         If it cannot be written.
     """
-    with write_text(path) as out:
+    with open_text(path) as out:
         out.write("\t".join(COLUMNS) + "\n")
         out.writelines("\t".join(row) + "\n" for row in _rows(graph))
 

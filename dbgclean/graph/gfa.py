@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dbgclean._files import open_output
 from dbgclean.errors import InputError
 from dbgclean.graph.rendering import link_text, segment_text
-from dbgclean.graph.textfiles import bad_line, numbered_lines, write_bytes
+from dbgclean.graph.textfiles import bad_line, numbered_lines
 from dbgclean.graph.unitigs import Foreign, UnitigGraph
 from dbgclean.spectrum.kmers import encode
 
@@ -43,7 +44,7 @@ def write_gfa(path: str | os.PathLike[str], graph: UnitigGraph) -> None:
     OutputError
         If it cannot be written.
     """
-    with write_bytes(path) as out:
+    with open_output(path) as out:
         out.write(f"H\tVN:Z:1.0\tks:i:{graph.k}\n".encode() if graph.k else b"H\tVN:Z:1.0\n")
         if graph.foreign is not None:
             out.writelines(line.encode() for line in _foreign_lines(graph, graph.foreign))

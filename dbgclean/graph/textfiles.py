@@ -1,18 +1,17 @@
-"""Text files of graphs: opening by content, lines with their number, whole or not at all."""
+"""Text files of graphs, for reading: opened by content, lines with their number."""
 
 import gzip
 import io
 import os
-import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO, cast
 
-from dbgclean._files import BgzfWriter, atomic_path
+from dbgclean._files import standard_input
 from dbgclean.errors import InputError
 
-__all__ = ["bad_line", "numbered_lines", "write_bytes", "write_text"]
+__all__ = ["bad_line", "numbered_lines"]
 
 _FOREIGN_MAGIC = {
     b"BZh": ("bzip2", "bunzip2"),
@@ -31,7 +30,7 @@ def _open(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open for bytes, decompressed if need be; standard input stays open."""
     with ExitStack() as stack:
         if os.fspath(path) == "-":
-            raw = cast(io.BufferedReader, sys.stdin.buffer)
+            raw = cast(io.BufferedReader, standard_input())
         else:
             try:
                 raw = stack.enter_context(open(path, "rb"))
@@ -74,46 +73,3 @@ def numbered_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     if number == 0:
         msg = f"{path}: the file is empty; nothing to read"
         raise InputError(msg)
-
-
-@contextmanager
-def write_bytes(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Open `path` for bytes that appear there only when whole; BGZF if it ends in .gz.
-
-    '-' is standard output.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
-    with atomic_path(path) as place:
-        if os.fspath(place) == "-":
-            sys.stdout.flush()
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-            return
-        with open(place, "wb") as raw:
-            if os.fspath(path).endswith(".gz"):
-                # The writer leaves `raw` open, and cuts its own blocks.
-                with io.BufferedWriter(BgzfWriter(raw), 1 << 20) as packed:
-                    yield packed
-            else:
-                yield raw
-
-
-@contextmanager
-def write_text(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
-    """As `write_bytes`, for text.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
-    if os.fspath(path) == "-":
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    with write_bytes(path) as raw, io.TextIOWrapper(raw, "utf-8", newline="\n") as text:
-        yield text

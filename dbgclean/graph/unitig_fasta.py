@@ -11,10 +11,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from dbgclean._files import open_output
 from dbgclean.errors import InputError
 from dbgclean.graph.gfa import link_arrays
 from dbgclean.graph.rendering import unitig_text
-from dbgclean.graph.textfiles import bad_line, numbered_lines, write_bytes
+from dbgclean.graph.textfiles import bad_line, numbered_lines
 from dbgclean.graph.unitigs import UnitigGraph
 from dbgclean.spectrum.kmers import encode
 
@@ -38,7 +39,7 @@ def write_unitigs(path: str | os.PathLike[str], graph: UnitigGraph) -> None:
     OutputError
         If it cannot be written.
     """
-    with write_bytes(path) as out:
+    with open_output(path) as out:
         for block in unitig_text(graph):
             out.write(block.data)
 

@@ -13,6 +13,7 @@ funnel adds, which is bounded. So what the ratio holds certain stays certain, wh
 network has learned, and P(real) never falls where the ratio rises and all else is equal.
 """
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +30,9 @@ __all__ = ["Autoencoder", "AutoencoderConfig", "best_device", "predict"]
 # changes, so every pass has exactly this many rows (the last is padded): a window's
 # posterior then depends neither on how many windows came with it nor on the threads.
 _ROWS = {"cpu": 1024, "cuda": 16384}
+
+# Bounds on what a config may ask for.
+_WIDEST, _MOST_LAYERS = 1 << 16, 64
 
 # Logit of the observed base in an untrained network: a copy with posterior 0.87.
 _COPY_LOGIT = 3.0
@@ -85,8 +89,17 @@ class AutoencoderConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
         sizes = (self.positions, self.channels, self.latent_size, *self.hidden)
-        if not self.hidden or min(sizes) < 1 or self.globals_ < 0 or self.temperature <= 0:
-            msg = f"sizes and temperature of an autoencoder must be positive, found {self}"
+        if not 1 <= len(self.hidden) <= _MOST_LAYERS or not all(
+            type(size) is int and 1 <= size <= _WIDEST for size in (*sizes, self.globals_ + 1)
+        ):
+            msg = (
+                f"sizes of an autoencoder go from 1 to {_WIDEST}, with at most {_MOST_LAYERS} "
+                "hidden layers"
+            )
+            raise ValueError(msg)
+        numbers = (self.temperature, self.bound, self.uint8_scale)
+        if not all(math.isfinite(number) for number in numbers) or self.temperature <= 0:
+            msg = f"temperature, bound and scale must be finite, and not below 0, found {numbers}"
             raise ValueError(msg)
         if self.bound < 0 or (self.bound and not self.globals_):
             msg = f"a bound is positive and needs a global to be the anchor, found {self}"

@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
@@ -84,7 +85,7 @@ def read_card(folder: str | Path) -> ModelCard:
     except OSError as error:
         msg = f"{path}: cannot read ({error.strerror}); give a folder made by `dbgclean train`"
         raise ModelError(msg) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         msg = f"{path}: the model's config is damaged ({error}); install it again or train anew"
         raise ModelError(msg) from error
     if document.get("format") != _FORMAT:
@@ -150,9 +151,15 @@ def load_model(
     )
     if hashlib.sha256(weights).hexdigest() != sha256:
         raise ModelError(damaged)
-    model = Autoencoder(config)
     try:
-        model.load_state_dict(load(weights))
+        state = load(weights)
+        # Sizes alone first: what config.toml asks for is built only where it is there.
+        with torch.device("meta"):
+            expected = Autoencoder(config).state_dict()
+        if {n: t.shape for n, t in state.items()} != {n: t.shape for n, t in expected.items()}:
+            raise ModelError(damaged)
+        model = Autoencoder(config)
+        model.load_state_dict(state)
     except (SafetensorError, RuntimeError) as error:
         raise ModelError(damaged) from error
     return model.eval()

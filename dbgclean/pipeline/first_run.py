@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 
@@ -51,7 +52,7 @@ class Compiling:
     def __init__(self, graph: bool) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", f"from {__name__} import compile_all as c; c({graph})"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         atexit.register(self._stop)
 
@@ -64,6 +65,7 @@ class Compiling:
 
     def finish(self) -> None:
         """Wait for the other process to end."""
+        self._process.wait()  # before its standard input is closed, which would end it
         self._process.communicate()
         atexit.unregister(self._stop)
 
@@ -86,11 +88,20 @@ def start_compiling(*, graph: bool = False) -> Compiling | None:
 
 
 def compile_all(graph: bool) -> None:
-    """What the second process does; says when threading is ready."""
+    """What the second process does; says when threading is ready.
+
+    It ends with the first one, however that ends: its standard input is then closed.
+    """
+    Thread(target=_end_with_parent, daemon=True).start()
     compile_threading()
     print("threading", flush=True)
     if graph:
         compile_graph()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
 
 
 def _toy_reads() -> ReadBatch:

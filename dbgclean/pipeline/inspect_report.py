@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dbgclean import __version__
-from dbgclean._files import BgzfWriter
+from dbgclean._files import open_output
 from dbgclean._folder import OutputFolder
 from dbgclean.pipeline.inspect_inputs import InspectInputs, InspectOptions
 from dbgclean.report.inspect_page import write_inspect_page
@@ -180,7 +180,7 @@ def write_files(
     write_alleles(out.path("alleles.tsv.gz"), table)
     lengths = {name: len(bases) for name, bases in contigs.items()}
     if inputs.reference is None:
-        with open(out.path(CONSENSUS), "wb") as raw, BgzfWriter(raw) as packed:
+        with open_output(out.path(CONSENSUS)) as packed:
             for name, bases in contigs.items():
                 packed.write(f">{name}\n{bases}\n".encode())
     write_vcf(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import shutil
 import stat
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
+from dbgclean._files import standard_input
+from dbgclean._temporary import temporary_folder
 from dbgclean.errors import InputError, UsageError
 from dbgclean.reads.compression import (
     READ_ERRORS,
@@ -238,7 +238,7 @@ class _Spool:
             If the file is missing, a folder, may not be read, or cannot be copied.
         """
         if name == "-":
-            return self._copy(sys.stdin.buffer, "stdin")
+            return self._copy(standard_input(), "stdin")
         try:
             mode = os.stat(name).st_mode
         except OSError as error:
@@ -260,8 +260,7 @@ class _Spool:
     def _copy(self, source: BinaryIO, stem: str) -> str:
         try:
             if self._folder is None:
-                self._folder = tempfile.mkdtemp(prefix="dbgclean-", dir=self._given)
-                atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+                self._folder = str(temporary_folder(self._given).path)
             target = Path(self._folder, stem)
             with target.open("wb") as file:
                 shutil.copyfileobj(source, cast(BinaryIO, file), 1 << 20)

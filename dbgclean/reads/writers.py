@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, cast
+from typing import BinaryIO, Self
 
 import numpy as np
 
-from dbgclean._files import BgzfWriter, atomic_path, refuse_overwriting
+from dbgclean._files import open_output, refuse_overwriting
 from dbgclean.errors import UsageError
 from dbgclean.reads.batch import ReadBatch, RecordStyle
 from dbgclean.reads.inputs import InputGroup
@@ -21,7 +19,6 @@ from dbgclean.reads.names import as_names
 __all__ = ["ReadWriter", "open_writer"]
 
 _BLOCK_READS = 512  # even, so that mates stay together
-_GZIP_SUFFIXES = (".gz", ".bgz", ".bgzf")
 _REFUSED_SUFFIXES = (".bz2", ".xz", ".zst", ".bam", ".cram", ".sam")
 
 
@@ -40,7 +37,7 @@ class ReadWriter:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._sinks = [_open(stack, output) for output in self._outputs]
+            self._sinks = [stack.enter_context(open_output(output)) for output in self._outputs]
             self._stack = stack.pop_all()
         return self
 
@@ -150,14 +147,3 @@ def _check(group: InputGroup, outputs: list[str]) -> None:
                 "name the output .fastq.gz or .fastq"
             )
             raise UsageError(message)
-
-
-def _open(stack: ExitStack, output: str) -> BinaryIO:
-    path = stack.enter_context(atomic_path(output))
-    if output == "-":
-        stack.callback(sys.stdout.buffer.flush)
-        return sys.stdout.buffer
-    raw = stack.enter_context(Path(path).open("wb"))
-    if output.lower().endswith(_GZIP_SUFFIXES):
-        return cast(BinaryIO, stack.enter_context(BgzfWriter(raw)))
-    return cast(BinaryIO, raw)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dbgclean.errors import printable
 from dbgclean.report.planted import expected_loss_sentence, planted_alleles
 
 __all__ = [
@@ -72,19 +73,6 @@ class Headline:
     label: str
     value: str
     note: str = ""
-
-
-def printable(text: object) -> str:
-    r"""Make a name safe to show: control characters and broken Unicode are replaced.
-
-    File names may hold line ends, terminal escapes, or bytes that are no UTF-8.
-
-    Examples
-    --------
-    >>> printable("a\x1b[31mb")
-    'a�[31mb'
-    """
-    return "".join(c if c.isprintable() else "\ufffd" for c in str(text))
 
 
 def humanise(key: str) -> str:

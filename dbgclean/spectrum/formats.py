@@ -10,11 +10,8 @@ A histogram is a tab-separated table of abundances with the fit in comment lines
 
 import logging
 import os
-import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numba
 import numpy as np
@@ -22,7 +19,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from dbgclean._files import BgzfWriter, atomic_path
+from dbgclean._files import open_output
 from dbgclean.errors import InputError, UsageError
 from dbgclean.reads.compression import READ_ERRORS, open_bytes
 from dbgclean.spectrum.histogram import Spectrum
@@ -49,21 +46,6 @@ _BLOCK = 1 << 24
 _DIGITS = 10  # of the highest abundance
 _EACH_BYTE = np.uint64(0x0101010101010101)
 _FIT_FIELDS = ("valley", "peak", "half_peak", "error_rate", "genome_size", "depth")
-
-
-@contextmanager
-def _writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open for writing: '-' is standard output, a name in .gz is written as BGZF."""
-    if os.fspath(path) == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    with atomic_path(path) as temporary, temporary.open("wb") as raw:
-        if Path(path).suffix == ".gz":
-            with BgzfWriter(raw) as packed:
-                yield cast(BinaryIO, packed)
-        else:
-            yield raw
 
 
 @intrinsic
@@ -162,7 +144,7 @@ def kmer_text(keys: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
 
 def write_text(path: str | os.PathLike[str], parts: Iterable[np.ndarray]) -> None:
     """Write parts of a text (uint8) one after the other; path and errors as above."""
-    with _writing(path) as out:
+    with open_output(path) as out:
         for part in parts:
             out.write(part.data)
 
@@ -340,7 +322,7 @@ def write_histogram(path: str | os.PathLike[str], spectrum: Spectrum) -> None:
         seen = int(spectrum.histogram[abundance]) if abundance in filled else 0
         drawn = [f"{value:.6g}" for value in curve.get(abundance, ())] or [".", "."]
         lines.append("\t".join([str(abundance), str(seen), *drawn]))
-    with _writing(path) as out:
+    with open_output(path) as out:
         out.write(("\n".join(lines) + "\n").encode("ascii"))
 
 

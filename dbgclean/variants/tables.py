@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dbgclean._files import BgzfWriter, atomic_path
+from dbgclean._files import open_output
 from dbgclean.correct.verdicts import NAMES as VERDICTS
 from dbgclean.spectrum.formats import write_kmer_fasta
 from dbgclean.variants.allele_table import (
@@ -148,7 +148,7 @@ def write_alleles(path: str | os.PathLike[str], table: AlleleTable) -> None:
     OutputError
         If the file cannot be written.
     """
-    with atomic_path(path) as part, open(part, "wb") as raw, BgzfWriter(raw) as packed:
+    with open_output(path, packed=True) as packed:
         packed.write(("\t".join(COLUMNS) + "\n").encode())
         for start in range(0, len(table), _CHUNK):
             some = table.select(np.arange(start, min(start + _CHUNK, len(table))))

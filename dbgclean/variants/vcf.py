@@ -19,7 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from dbgclean._files import BgzfWriter, atomic_path
+from dbgclean._bgzf import BgzfWriter
+from dbgclean._files import atomic_path
+from dbgclean.errors import printable
 from dbgclean.variants.allele_table import CLASSES, KINDS, VARIANT, ZYGOSITIES, AlleleTable
 from dbgclean.variants.genotype import genotype_posteriors
 from dbgclean.variants.signs import FILTERS
@@ -199,7 +201,7 @@ def _header(
         lines.append(f'##INFO=<ID={key},Number={number},Type={kind},Description="{words}">')
     for key, number, kind, words in _FORMAT:
         lines.append(f'##FORMAT=<ID={key},Number={number},Type={kind},Description="{words}">')
-    name = re.sub(r"\s+", "_", sample.strip()) or "sample"
+    name = printable(re.sub(r"\s+", "_", sample.strip())) or "sample"
     lines.append(f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{name}")
     return "\n".join(lines) + "\n"
 
@@ -215,7 +217,7 @@ def _described_filters(table: AlleleTable) -> dict[str, str]:
 
 def _one_line(text: str) -> str:
     # "<" at the start would make it a structured line.
-    return " ".join(str(text).split()).lstrip("<")
+    return printable(" ".join(str(text).split())).lstrip("<")
 
 
 def _quoted(text: str) -> str:
