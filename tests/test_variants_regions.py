@@ -126,7 +126,7 @@ def test_bed_may_be_compressed_but_not_damaged(tmp_path):
     bed.write_bytes(packed)
     assert parse_regions([], str(bed), CONTIGS) == [Region("chr2", 0, 10)]
     bed.write_bytes(packed[: len(packed) // 2])
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="damaged after line"):
         parse_regions([], str(bed), CONTIGS)
     with pytest.raises(InputError, match="No such file"):
         parse_regions([], str(tmp_path / "none.bed"), CONTIGS)

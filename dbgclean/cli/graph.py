@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dbgclean import __version__
-from dbgclean.cli import add_memory, add_output, add_threads, kmer_size
+from dbgclean.cli import add_layout, add_memory, add_output, add_threads, kmer_size
 
 if TYPE_CHECKING:
     from dbgclean.graph.ambiguity import AmbiguityReport
@@ -33,9 +33,9 @@ Kind = Literal["gfa", "unitigs", "kmers", "reads"]
 _CUT = 60_000
 """A head this long may end within a record."""
 
-_GFA_LINE = re.compile(rb"(#|[HSLPWCJ]\t)")
+_GFA_LINE = re.compile(rb"(#|[A-Za-z]\t)")
 _UNITIG_HEADER = re.compile(rb">\d+\s[^\r\n]*\bKC:i:\d")
-_COUNT_LINE = re.compile(rb"[ACGT]{3,31}[\t ]\d+\r?\n")
+_COUNT_LINE = re.compile(rb"[ACGTacgt]{3,31}[\t ]\d+\r?\n")
 _COUNT_HEADER = re.compile(rb"\d+\r?\n([ACGTacgt]{3,31})\r?(?:\n|$)")
 
 
@@ -51,7 +51,7 @@ class GraphOptions:
         Leave out k-mers seen fewer times; ``"auto"``: the cutoff of the spectrum's fit.
     threads, memory, tmp
         As in `dbgclean count`.
-    interleaved, single : bool
+    interleaved, single, paired : bool
     reference : str or None
         Of CRAM input.
     quiet : bool
@@ -65,6 +65,7 @@ class GraphOptions:
     tmp: str | None = None
     interleaved: bool = False
     single: bool = False
+    paired: bool = False
     reference: str | None = None
     quiet: bool = True
 
@@ -95,11 +96,7 @@ def add_graph_options(parser: argparse.ArgumentParser) -> None:
         help="leave k-mers out that were seen fewer times; auto: the cutoff that the spectrum "
         "suggests. Default: 1",
     )
-    layout = parser.add_mutually_exclusive_group()
-    layout.add_argument(
-        "--interleaved", action="store_true", help="mates follow one another in each file"
-    )
-    layout.add_argument("--single", action="store_true", help="take no two files as a pair")
+    add_layout(parser)
     parser.add_argument("--reference", metavar="FASTA", help="reference of CRAM input")
     add_memory(parser)
     add_threads(parser)
@@ -115,6 +112,7 @@ def options_of(args: argparse.Namespace) -> GraphOptions:
         tmp=args.tmp,
         interleaved=args.interleaved,
         single=args.single,
+        paired=args.paired,
         reference=args.reference,
         quiet=args.quiet,
     )
@@ -355,13 +353,14 @@ def _kmers(paths: Sequence[str], kind: Kind, options: GraphOptions) -> "KmerTabl
 def _count(paths: Sequence[str], options: GraphOptions) -> "KmerTable":
     from dbgclean.errors import InputError
     from dbgclean.log import Progress
-    from dbgclean.reads import iter_batches, plan_inputs
+    from dbgclean.reads import ReadStatistics, iter_batches, plan_inputs, tell_pairs
     from dbgclean.spectrum.counting import KmerCounter
 
     groups = plan_inputs(
         paths,
         interleaved=options.interleaved,
         single=options.single,
+        paired=options.paired,
         spool_dir=options.tmp,
         reference=options.reference,
     )
@@ -370,9 +369,13 @@ def _count(paths: Sequence[str], options: GraphOptions) -> "KmerTable":
     with Progress(quiet=options.quiet) as progress:
         for group in groups:
             progress.start(f"Counting {', '.join(Path(path).name for path in group.paths)}")
-            batches = iter_batches(group, reference=options.reference, threads=options.threads)
+            tally = ReadStatistics()
+            batches = iter_batches(
+                group, reference=options.reference, threads=options.threads, statistics=tally
+            )
             for batch in progress.iterate(batches):
                 counter.add(batch)
+            tell_pairs(group, tally)
     table = counter.finish()
     if not len(table):
         message = f"{', '.join(paths)}: no {k}-mer in any read; give longer reads or a smaller -k"

@@ -66,10 +66,10 @@ class Alignments:
 
 
 @contextmanager
-def open_alignments(
-    path: str, reference: str | None = None, threads: int = 1
-) -> Iterator[Alignments]:
+def open_alignments(path: str, reference: str | None = None) -> Iterator[Alignments]:
     """Open a BAM or CRAM file to read regions of it.
+
+    With one thread: htslib's threaded reader never ends on some damaged files.
 
     Parameters
     ----------
@@ -77,8 +77,6 @@ def open_alignments(
         The file; its index (``.bai``, ``.csi`` or ``.crai``) lies beside it.
     reference
         FASTA that a CRAM file was written against.
-    threads
-        Threads that decompress.
 
     Yields
     ------
@@ -92,9 +90,7 @@ def open_alignments(
     _check_format(path)
     with quiet_htslib():
         try:
-            file = pysam.AlignmentFile(
-                path, "r", check_sq=False, reference_filename=reference, threads=threads
-            )
+            file = pysam.AlignmentFile(path, "r", check_sq=False, reference_filename=reference)
         except (OSError, ValueError) as error:
             raise explain_failure(path, reference, 0, error) from error
     try:

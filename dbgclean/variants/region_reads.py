@@ -18,6 +18,7 @@ import pysam
 
 from dbgclean.reads.bam import RecordGatherer
 from dbgclean.reads.batch import ReadBatch
+from dbgclean.reads.names import as_bytes
 from dbgclean.variants.alignments import Alignments, open_alignments
 from dbgclean.variants.regions import Region
 
@@ -291,7 +292,7 @@ def _keys(records: list[pysam.AlignedSegment]) -> np.ndarray:
         name = record.query_name or "*"
         if not record.flag & pysam.FPAIRED:
             name = f"{name}\t{record.reference_start}\t{record.flag}"
-        hashes += hashlib.blake2b(name.encode(), digest_size=8).digest()
+        hashes += hashlib.blake2b(as_bytes(name), digest_size=8).digest()
     return np.frombuffer(bytes(hashes), "<u8").astype(np.uint64)
 
 
