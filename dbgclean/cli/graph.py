@@ -10,7 +10,6 @@ import argparse
 import logging
 import re
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -209,8 +208,8 @@ def _refuse_foreign(graph: "UnitigGraph", inputs: Sequence[str]) -> None:
         from dbgclean.errors import UsageError
 
         message = (
-            f"{inputs[0]}: --unitigs needs a De Bruijn graph, and this one has names or overlaps "
-            "of its own; leave --unitigs out"
+            f"{inputs[0]}: --unitigs needs a De Bruijn graph with depths, and this one lacks some, "
+            "or has names or overlaps of its own; leave --unitigs out"
         )
         raise UsageError(message)
 
@@ -244,33 +243,23 @@ def load_graph(
     InputError, UsageError
         If the input cannot be used, or an option does not fit it.
     """
-    with tempfile.TemporaryDirectory(prefix="dbgclean-", dir=options.tmp) as folder:
-        paths = [_spooled(path, folder) for path in inputs]
-        kind = sniff(paths[0])
-        _check(inputs, kind, options)
-        about: dict[str, Any] = {"files": [Path(path).name for path in inputs], "kind": kind}
-        if kind in ("gfa", "unitigs"):
-            graph = _read(paths[0], kind, options.k)
-            return graph, {**about, "k": graph.k or None, "min_abundance": None}
-        table = _kmers(paths, kind, options)
     from dbgclean.graph.compaction import compact
+    from dbgclean.reads.spool import Spool
 
+    # What they are must be seen before they are read: a pipe is copied.
+    spool = Spool(options.tmp)
+    paths = [spool.readable(path) for path in inputs]
+    kind = sniff(paths[0])
+    _check(inputs, kind, options)
+    about: dict[str, Any] = {"files": [Path(path).name for path in inputs], "kind": kind}
+    if kind in ("gfa", "unitigs"):
+        graph = _read(paths[0], kind, options.k)
+        return graph, {**about, "k": graph.k or None, "min_abundance": None}
+    table = _kmers(paths, kind, options)
     least = _least(table, options)
     kept = table.counts >= least
     graph = compact(table.keys[kept], table.counts[kept], table.k, options.threads)
     return graph, {**about, "k": table.k, "min_abundance": least}
-
-
-def _spooled(path: str, folder: str) -> str:
-    """Standard input as a file, because what it is must be seen before it is read."""
-    if path != "-":
-        return path
-    import shutil
-
-    place = Path(folder) / "stdin"
-    with place.open("wb") as out:
-        shutil.copyfileobj(sys.stdin.buffer, out)
-    return str(place)
 
 
 def sniff(path: str) -> Kind:
@@ -281,17 +270,9 @@ def sniff(path: str) -> Kind:
     InputError
         If it cannot be read.
     """
-    from dbgclean.errors import InputError
     from dbgclean.reads.compression import read_head
 
-    if Path(path).is_dir():
-        message = f"{path}: a folder; name a file"
-        raise InputError(message)
-    try:
-        head = read_head(path).lstrip()
-    except OSError as error:
-        message = f"{path}: cannot be read: {error.strerror}; check the path"
-        raise InputError(message) from error
+    head = read_head(path).lstrip()
     if _GFA_LINE.match(head):
         return "gfa"
     if _UNITIG_HEADER.match(head):

@@ -49,7 +49,7 @@ class Spool:
                 raise InputError(message) from error
             raise damaged(name, 0, error) from error
         if stat.S_ISDIR(mode):
-            message = f"{name}: a folder, not a file; name the read files in it"
+            message = f"{name}: a folder, not a file; name the files in it"
             raise InputError(message)
         if stat.S_ISREG(mode):
             return name
@@ -87,5 +87,5 @@ def _suffixes(path: str) -> str:
     head = read_head(path)
     if head.startswith(b"BAM\x01") or head.startswith(b"CRAM"):
         return ".bam" if head.startswith(b"BAM") else ".cram"
-    kind = ".fasta" if head.lstrip()[:1] == b">" else ".fastq"
+    kind = {b">": ".fasta", b"@": ".fastq"}.get(head.lstrip()[:1], "")
     return f"{kind}.{compression}" if compression else kind
