@@ -219,8 +219,8 @@ def bed(tmp_path, text):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda t: str(t / "absent.vcf"), "absent.vcf: cannot be read: No such file"),
-        (lambda t: str(t), "cannot be read: Is a directory"),
+        (lambda t: str(t / "absent.vcf"), "absent.vcf: no such file; check the path"),
+        (lambda t: str(t), "a folder, not a file"),
         (lambda t: bed(t, "hello there\n"), "line 1 is 'hello there', neither VCF nor BED"),
         (lambda t: bed(t, "chr1\tx\t5\n"), "neither VCF nor BED"),
         (lambda t: bed(t, "chr1\t1\t5\nchr1\t9\t8\n"), "line 2 goes from 9 to 8"),

@@ -285,7 +285,7 @@ def cram(tmp_path):
 def test_cram_reads_as_bam_does(cram):
     path, bam, fasta = cram
     region = Region("chr", 500, 700)
-    with open_alignments(path, fasta, threads=2) as alignments:
+    with open_alignments(path, fasta) as alignments:
         reads = fetch_reads(alignments, region)
     expected = read(bam, region)
     assert sequences(reads) == sequences(expected)

@@ -215,7 +215,7 @@ def test_what_is_no_reference(fasta, tmp_path):
     ragged = tmp_path / "ragged.fa"
     ragged.write_text(">a\nACGT\nAC\nACGTACGT\n")
     for path, words in [
-        (tmp_path / "none.fa", "No such file"),
+        (tmp_path / "none.fa", "no such file"),
         (packed, "not with bgzip"),
         (reads, "not with '>'"),
         (ragged, "samtools faidx"),

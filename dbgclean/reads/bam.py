@@ -19,11 +19,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
+import numpy as np
 import pysam
 
 from dbgclean.errors import InputError
 from dbgclean.reads.batch import MAX_QUALITY, BatchBuilder, ReadBatch, next_step
 from dbgclean.reads.names import as_bytes
+from dbgclean.reads.reference import iter_sequences
 from dbgclean.reads.statistics import ReadStatistics
 
 __all__ = [
@@ -46,6 +48,7 @@ _SKIP_ORDER = (
     (pysam.FDUP, "duplicate"),
 )
 _COMPLEMENT = bytes.maketrans(b"ACGTRYSWKMBDHVNacgtryswkmbdhvn", b"TGCAYRSWMKVHDBNtgcayrswmkvhdbn")
+_LETTERS = np.frombuffer(b"ACGTN", np.uint8)
 _NO_QUALITY = b"B"
 _TO_FASTQ = bytes(min(score, MAX_QUALITY) + 33 for score in range(256))
 _ENDS = pysam.FREAD1 | pysam.FREAD2
@@ -55,7 +58,9 @@ _SUFFIXES = {pysam.FREAD1: b"/1", pysam.FREAD2: b"/2"}
 class RecordGatherer:
     """Turns records into reads and gathers them for the next batch."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, reference: str | None = None) -> None:
+        self._path, self._reference = path, reference
+        self._contigs: dict[str, np.ndarray] = {}
         self._builder = BatchBuilder((path,))
         self._clear()
 
@@ -86,6 +91,9 @@ class RecordGatherer:
         flags = [record.flag for record in records]
         names = [as_bytes(record.query_name or "*") for record in records]
         sequences = [(record.query_sequence or "").encode("ascii") for record in records]
+        for row, record in enumerate(records):
+            if b"=" in sequences[row]:
+                sequences[row] = self._spelled(record, sequences[row])
         qualities = []
         for sequence, record in zip(sequences, records, strict=True):
             scores = record.query_qualities
@@ -103,6 +111,29 @@ class RecordGatherer:
             name + _SUFFIXES.get(flag & _ENDS, b"") for name, flag in zip(names, flags, strict=True)
         ]
         self._builder.add(suffixed, sequences, qualities)
+
+    def _spelled(self, record: pysam.AlignedSegment, sequence: bytes) -> bytes:
+        """The sequence with the reference's bases for '=', which stand for them.
+
+        Raises
+        ------
+        InputError
+            If there is no reference.
+        """
+        if self._reference is None:
+            message = (
+                f"{self._path}: read {record.query_name!r} has '=' for bases like the reference's "
+                "(samtools calmd -e); give the reference (--reference)"
+            )
+            raise InputError(message)
+        if not self._contigs:
+            self._contigs = dict(iter_sequences(self._reference))
+        contig = self._contigs.get(record.reference_name or "", np.zeros(0, np.uint8))
+        letters = np.frombuffer(bytearray(sequence), np.uint8)
+        pairs = np.array(record.get_aligned_pairs(matches_only=True), np.int64).reshape(-1, 2)
+        pairs = pairs[(pairs[:, 1] < len(contig)) & (letters[pairs[:, 0]] == ord("="))]
+        letters[pairs[:, 0]] = _LETTERS[contig[pairs[:, 1]]]
+        return letters.tobytes()
 
     def build(self, grouped: bool) -> tuple[ReadBatch, ReadStatistics]:
         """Return the batch and what was left out in it, and start on the next one."""
@@ -159,7 +190,7 @@ def alignment_batches(
     InputError
         If the file is truncated, damaged, or cannot be read without a reference.
     """
-    reads = RecordGatherer(path)
+    reads = RecordGatherer(path, reference)
     usable = reads.usable(_records(path, reference))
     records = _first_mate_first(usable) if grouped else usable
     step = 1
@@ -185,7 +216,7 @@ def is_name_grouped(path: str, reference: str | None = None) -> bool:
     InputError
         If the file holds no usable read, or cannot be read.
     """
-    reads = RecordGatherer(path)
+    reads = RecordGatherer(path, reference)
     reads.add(list(islice(_first_mate_first(reads.usable(_records(path, reference))), 2)))
     if not len(reads):
         left_out = reads.statistics.skipped

@@ -115,10 +115,9 @@ def forget(path: str) -> None:
 class _Members(io.RawIOBase):
     """The decompressed bytes of a file, one member after the other."""
 
-    def __init__(self, path: str, kind: str, *, ahead: bool) -> None:
+    def __init__(self, file: BinaryIO, kind: str, *, ahead: bool) -> None:
         super().__init__()
-        self._path, self._kind = path, kind
-        self._file = open(path, "rb", buffering=0)
+        self._file, self._kind = file, kind
         self._blocks = prefetch(self._inflated) if ahead else self._inflated()
         self._rest = memoryview(b"")
 
@@ -163,13 +162,15 @@ class _Members(io.RawIOBase):
         skippable = self._kind == "zst" and data[1:4] == _SKIPPABLE_FRAME
         if not data or skippable or magic.startswith(data[: len(magic)]):
             return data
-        behind = len(data) + os.fstat(self._file.fileno()).st_size - self._file.tell()
-        if self._path not in _told:
-            _told.add(self._path)
+        behind = len(data)
+        while more := self._file.read(_READ):
+            behind += len(more)
+        if self._file.name not in _told:
+            _told.add(self._file.name)
             logger.warning(
                 "%s: %s bytes behind the compressed data were not read; get a whole copy if "
                 "they should be data",
-                self._path, f"{behind:,}",
+                self._file.name, f"{behind:,}",
             )  # fmt: skip
         return b""
 
@@ -177,12 +178,15 @@ class _Members(io.RawIOBase):
 def detect_compression(path: str) -> str | None:
     """Return 'gz' (bgzip included), 'bz2', 'xz', 'zst', or None for anything else."""
     with open(path, "rb") as file:
-        head = file.read(8)
+        return _kind(file.peek(8))
+
+
+def _kind(head: bytes) -> str | None:
     return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
 
 
 def open_bytes(path: str, *, threads: int = 1) -> BinaryIO:
-    """Open `path` for reading its decompressed bytes.
+    """Open `path` for reading its decompressed bytes; a pipe too, once.
 
     Parameters
     ----------
@@ -194,16 +198,18 @@ def open_bytes(path: str, *, threads: int = 1) -> BinaryIO:
     InputError
         If the file is zstd-compressed and no zstd library is installed.
     """
-    compression = detect_compression(path)
+    file = open(path, "rb")
+    compression = _kind(file.peek(8))
     if compression is None:
-        return open(path, "rb")
+        return file
     if compression == "zst" and zstd is None:
+        file.close()
         message = (
             f"{path}: compressed with zstd, and no zstd library is here; "
             "pip install backports.zstd, or decompress the file first"
         )
         raise InputError(message)
-    members = _Members(path, compression, ahead=threads > 1)
+    members = _Members(file, compression, ahead=threads > 1)
     return cast(BinaryIO, io.BufferedReader(members, _READ))
 
 

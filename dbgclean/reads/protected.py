@@ -21,6 +21,7 @@ from dbgclean.reads.batch import encode_bases
 from dbgclean.reads.bed import bed_regions
 from dbgclean.reads.compression import read_head
 from dbgclean.reads.reference import iter_sequences
+from dbgclean.reads.spool import Spool
 
 __all__ = ["LONGEST_GAP", "ProtectedContig", "ProtectedGap", "ProtectedList", "read_protected"]
 
@@ -140,6 +141,7 @@ def read_protected(path: str, reference: str) -> ProtectedList:
         reference, a REF allele is not what the reference has, or a place is beyond
         the contig's end.
     """
+    given, path = path, Spool().readable(path)
     if read_head(path).startswith((b"##fileformat=VCF", b"BCF")):
         found = _read_vcf(path)
     else:
@@ -159,7 +161,9 @@ def read_protected(path: str, reference: str) -> ProtectedList:
             "give the reference that the list was made on"
         )
         raise InputError(msg)
-    used = ProtectedList(path, found.kind, number, dict(sorted((+found.unusable).items())), contigs)
+    used = ProtectedList(
+        given, found.kind, number, dict(sorted((+found.unusable).items())), contigs
+    )
     _tell(used)
     return used
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
 from dbgclean.errors import InputError
 from dbgclean.reads.batch import encode_bases
-from dbgclean.reads.compression import READ_ERRORS, damaged, open_bytes, read_head
+from dbgclean.reads.compression import READ_ERRORS, damaged, open_bytes
 from dbgclean.reads.names import id_of
 from dbgclean.reads.records import fasta_records
 
@@ -39,13 +39,10 @@ def iter_sequences(path: str | os.PathLike[str]) -> Iterator[tuple[str, np.ndarr
     InputError
         If the file is missing, empty, damaged or of another format.
     """
-    given, path = path, os.fspath(path)
-    if os.path.isdir(path):
-        msg = f"{given}: a folder, not a file; give a FASTA or GenBank file"
-        raise InputError(msg)
+    path = os.fspath(path)
     try:
-        head = read_head(path).lstrip()
         with open_bytes(path) as file:
+            head = cast(io.BufferedReader, file).peek().lstrip()
             if head.startswith((b">", b"#")) and b">" in head:
                 for record in fasta_records(file):
                     bases = np.frombuffer(record.sequence, np.uint8)
@@ -53,12 +50,12 @@ def iter_sequences(path: str | os.PathLike[str]) -> Iterator[tuple[str, np.ndarr
             elif head.startswith(b"LOCUS"):
                 yield from _genbank(file)
             else:
-                msg = f"{given}: starts with {head[:10]!r}, not with '>' or 'LOCUS'; "
+                msg = f"{path}: starts with {head[:10]!r}, not with '>' or 'LOCUS'; "
                 raise InputError(msg + "give FASTA or GenBank")
     except READ_ERRORS as error:
         raise damaged(path, 0, error) from error
     except ValueError as error:
-        msg = f"{given}: damaged GenBank ({error}); get the file again"
+        msg = f"{path}: damaged GenBank ({error}); get the file again"
         raise InputError(msg) from error
 
 

@@ -29,6 +29,8 @@ class Alignments:
     ----------
     path
         As given.
+    reference
+        FASTA that was given with it, or None.
     contigs
         dict of str to int: lengths by name, in the order of the header.
     sample
@@ -38,7 +40,7 @@ class Alignments:
 
     def __init__(self, path: str, reference: str | None, file: pysam.AlignmentFile) -> None:
         self.path = path
-        self._reference = reference
+        self.reference = reference
         self._file = file
         self.contigs: dict[str, int] = dict(zip(file.references, file.lengths, strict=True))
         groups = file.header.to_dict().get("RG", [])
@@ -62,7 +64,7 @@ class Alignments:
                     yield record
                     read += 1
             except (OSError, ValueError) as error:
-                raise explain_failure(self.path, self._reference, read, error) from error
+                raise explain_failure(self.path, self.reference, read, error) from error
 
 
 @contextmanager
