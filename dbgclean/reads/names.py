@@ -7,7 +7,7 @@ from typing import overload
 
 import numpy as np
 
-__all__ = ["Names", "are_mates", "as_bytes", "as_names", "id_of", "names_are_mates"]
+__all__ = ["Names", "are_mates", "as_bytes", "as_names", "as_text", "id_of", "names_are_mates"]
 
 # Names are bytes; as text, what is no UTF-8 is kept so that it goes back as it came.
 _CODING = ("utf-8", "surrogateescape")
@@ -85,6 +85,11 @@ def as_names(names: Sequence[str]) -> Names:
 def as_bytes(name: str) -> bytes:
     """A header line as the file has it."""
     return name.encode(*_CODING)
+
+
+def as_text(name: str) -> str:
+    """A name that can be written as UTF-8: other bytes of it are replaced."""
+    return as_bytes(name).decode("utf-8", "replace")
 
 
 def id_of(name: bytes) -> str:

@@ -13,6 +13,7 @@ import pysam
 from dbgclean.errors import InputError
 from dbgclean.reads.bam import explain_failure, quiet_htslib
 from dbgclean.reads.compression import read_head
+from dbgclean.reads.names import as_text
 from dbgclean.variants.regions import Region
 
 __all__ = ["Alignments", "open_alignments"]
@@ -43,8 +44,13 @@ class Alignments:
         self.reference = reference
         self._file = file
         self.contigs: dict[str, int] = dict(zip(file.references, file.lengths, strict=True))
+        for name in self.contigs:
+            if name == as_text(name):
+                continue
+            msg = f"{path}: contig {name!r} is not UTF-8; rename it (samtools reheader)"
+            raise InputError(msg)
         groups = file.header.to_dict().get("RG", [])
-        names = {group["SM"] for group in groups if group.get("SM")}
+        names = {as_text(group["SM"]) for group in groups if group.get("SM")}
         self.sample: str = names.pop() if len(names) == 1 else Path(path).stem
         if len(names) > 1:
             logger.warning("%s: holds %d samples; taken as one", path, len(names))
