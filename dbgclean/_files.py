@@ -187,7 +187,7 @@ class BgzfWriter(io.RawIOBase):
 
     Same bytes in, same bytes out: no time stamp, no name, blocks cut at fixed
     lengths. About five times as fast as `pysam.BGZFile`, where the library isal
-    (which dnaio brings) is installed; else zlib.
+    is installed; else zlib.
 
     Parameters
     ----------

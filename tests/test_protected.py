@@ -1,6 +1,7 @@
 """Lists of what must stay: reading VCF and BED, and their k-mers."""
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pysam
@@ -275,3 +276,11 @@ def test_the_command_line_stops_before_it_reads(tmp_path, reference, capsys):
     assert main([*map(str, argv)]) == 1
     assert "contig chrM is not in" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_contig_that_stands_twice(tmp_path, reference):
+    """Its alleles would be protected twice, and be counted as twice as many."""
+    text = Path(reference).read_bytes()
+    Path(reference).write_bytes(text + text)
+    with pytest.raises(InputError, match="contig chr1 stands there twice"):
+        read_protected(bed(tmp_path, "chr1\t1\t5\n"), reference)

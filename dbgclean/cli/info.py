@@ -24,7 +24,7 @@ _LIBRARIES = (
     "numpy",
     "scipy",
     "networkx",
-    "dnaio",
+    "isal",
     "pysam",
     "biopython",
     "matplotlib",

@@ -146,11 +146,17 @@ def read_protected(path: str, reference: str) -> ProtectedList:
         found = _read_vcf(path)
     else:
         found = _read_bed(path)
-    contigs, names, number = [], [], 0
+    contigs: list[ProtectedContig] = []
+    names, number = [], 0
     for name, codes in iter_sequences(reference):
         names.append(name)
         if name not in found.names:
             continue
+        if any(contig.name == name for contig in contigs):
+            msg = (
+                f"{reference}: contig {name} stands there twice; give a reference that has it once"
+            )
+            raise InputError(msg)
         contig, number = _contig(path, name, codes, found, number)
         contigs.append(contig)
     missing = sorted(found.names - set(names))
