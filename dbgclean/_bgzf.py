@@ -7,6 +7,8 @@ import struct
 import zlib
 from typing import Any, BinaryIO
 
+import deflate
+
 __all__ = ["BgzfWriter"]
 
 
@@ -14,15 +16,15 @@ class BgzfWriter(io.RawIOBase):
     """Writes BGZF: gzip in blocks, readable by gzip, bgzip, tabix and htslib.
 
     Same bytes in, same bytes out: no time stamp, no name, blocks cut at fixed
-    lengths. About five times as fast as `pysam.BGZFile`, where the library isal
-    (which dnaio brings) is installed; else zlib.
+    lengths, packed by libdeflate. isal is faster, but what it gives for a block now and
+    then depends on what the memory held before.
 
     Parameters
     ----------
     raw : binary file
         Open for writing; stays open.
     level : int
-        0 to 3 for isal; at 1, size and speed are the best compromise for reads.
+        1 to 12; at 1, size and speed are the best compromise for reads.
 
     References
     ----------
@@ -37,7 +39,6 @@ class BgzfWriter(io.RawIOBase):
         self._raw = raw
         self._level = level
         self._tail = b""
-        self._deflate = _deflater()
 
     def writable(self) -> bool:
         return True
@@ -73,7 +74,7 @@ class BgzfWriter(io.RawIOBase):
             super().close()
 
     def _block(self, data: memoryview) -> bytes:
-        body = self._deflate(data, self._level)
+        body = deflate.deflate_compress(data, self._level)
         if len(body) >= self.BLOCK:
             body = zlib.compress(data, 0, wbits=-15)  # noise: stored, it then fits
         size = len(self._HEADER) + 2 + len(body) + 8
@@ -82,15 +83,6 @@ class BgzfWriter(io.RawIOBase):
                 self._HEADER,
                 struct.pack("<H", size - 1),
                 body,
-                struct.pack("<II", zlib.crc32(data), len(data)),
+                struct.pack("<II", deflate.crc32(data), len(data)),
             )
         )
-
-
-def _deflater() -> Any:
-    """Return a function (data, level) -> raw deflate stream; the fastest at hand."""
-    try:
-        from isal import isal_zlib
-    except ImportError:
-        return lambda data, level: zlib.compress(data, level, wbits=-15)
-    return lambda data, level: isal_zlib.compress(data, level=level, wbits=-15)

@@ -102,7 +102,7 @@ def test_missing_mate(verb, good, tmp_path, capfd):
 
 def test_directory(verb, tmp_path, capfd):
     (tmp_path / "reads").mkdir()
-    words = f"{tmp_path / 'reads'}: a folder, not a file; name the read files in it"
+    words = f"{tmp_path / 'reads'}: a folder, not a file; name the files in it"
     refuse(verb, [tmp_path / "reads"], tmp_path, capfd, words)
 
 

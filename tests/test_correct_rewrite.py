@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from small_samples import batch_of, mixture, strings_of
 
 from benchmarks import simulate
-from dbgclean.correct.rewrite import Rewriter
+from dbgclean.correct.rewrite import Rewriter, _spelled_as
 from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK, OtherChanges
 from dbgclean.evidence.edits import SUBSTITUTION, Edits
 from dbgclean.evidence.gather import gather
-from dbgclean.reads.batch import encode_bases
+from dbgclean.reads.batch import ReadBatch, encode_bases
 from dbgclean.spectrum.counting import count_codes, count_kmers
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.kmers import kmers_to_strings
@@ -284,3 +284,21 @@ def test_no_kept_base_no_stretch(sample):
     batch, evidence, kept = sample
     rewriter = Rewriter(evidence, np.zeros(len(kept), bool))
     assert len(rewriter.kept_stretches(batch, 0, 31).codes) == 0
+
+
+def test_rna_stays_rna():
+    """A T that a correction writes into a read with U for T is a U, in the read's case."""
+    reads = [b"ACGUACGU", b"", b"ACGTACGT", b"acguacgu", b"ACTUACGU", b"ACGAACGA"]
+    written = [b"ACTUACGUT", b"", b"ACTTACGT", b"acttacgu", b"ACTTACGU", b"ACTAACGA"]
+    expected = [b"ACUUACGUU", b"", b"ACTTACGT", b"acuuacgu", b"ACTTACGU", b"ACTAACGA"]
+
+    def batch(texts):
+        bases = np.frombuffer(bytearray(b"".join(texts)), np.uint8)
+        offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])])
+        return ReadBatch(
+            bases, encode_bases(bases), None, offsets, ["r"] * len(texts), 0, paired=False
+        )
+
+    result = _spelled_as(batch(reads), batch(written))
+    assert result.bases.tobytes() == b"".join(expected)
+    assert result.codes.tolist() == batch(written).codes.tolist()

@@ -1,6 +1,8 @@
 """GFA, unitig FASTA and networkx: round trips, other tools' files, bad files."""
 
+import bz2
 import gzip
+import lzma
 
 import networkx as nx
 import numpy as np
@@ -177,6 +179,55 @@ def test_other_tools_gfa_is_kept(tmp_path):
     assert links == ["L\tleft\t+\tmiddle\t-\t1M2D3M", "L\tmiddle\t+\tmiddle\t+\t*"]
 
 
+@pytest.mark.parametrize(
+    ("tags", "depth"),
+    [
+        ("dp:i:25", 25),
+        ("dp:f:2.5", 2.5),
+        ("DP:i:7", 7),
+        ("rd:i:31", 31),
+        ("km:f:4", 4),
+        ("RC:i:120", 10),
+        ("FC:i:60", 5),
+        ("KC:i:36", 3),
+        ("LN:i:12\tKC:f:36.0\trd:i:9", 3),
+        ("dp:f:nan", None),
+        ("dp:f:-1", None),
+        ("rd:Z:many", None),
+        ("LN:i:12", None),
+    ],
+)
+def test_depths_of_other_tools(tmp_path, tags, depth):
+    """Of whatever type; unknown is written as nothing, never as 0."""
+    (tmp_path / "in.gfa").write_text(f"S\te1\tACGTACGTACGT\t{tags}\n")
+    graph = read_gfa(tmp_path / "in.gfa")
+    assert graph.known_depth(0) == (depth is not None)
+    if depth is not None:
+        assert graph.depth[0] == pytest.approx(depth, abs=0.05)
+    write_gfa(tmp_path / "out.gfa", graph)
+    told = "" if depth is None else f"\tKC:i:{graph.abundance[0]}\tdp:f:{graph.depth[0]:.3f}"
+    written = (tmp_path / "out.gfa").read_text()
+    assert written == f"H\tVN:Z:1.0\nS\te1\tACGTACGTACGT\tLN:i:12{told}\n"
+
+
+def test_records_of_other_tools_are_passed_over_and_said(tmp_path, caplog):
+    """A of hifiasm, a and x of miniasm; P, W, J and C, which the output will not have."""
+    lines = ["S\tu1\tAC.=GT", "A\tu1\t0\t+\tread", "A\tu1\t9\t-\tread", "a\tu1\t0", "x\tu1"]
+    lines += ["P\tp\tu1+\t*", "W\ts\t1\tc\t0\t6\t>u1", "# of no account"]
+    (tmp_path / "in.gfa").write_text("\n".join(lines) + "\n")
+    graph = read_gfa(tmp_path / "in.gfa")
+    assert (graph.sequence(0), len(graph)) == ("ACNNGT", 1)
+    assert caplog.messages == [
+        f"{tmp_path / 'in.gfa'}: passed over, and not in any output: 2 A, 1 P, 1 W, 1 a, 1 x lines"
+    ]
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_compressed_graphs(tmp_path, compress):
+    (tmp_path / "g.gfa").write_bytes(compress(b"S\ta\tACGT\n"))
+    assert read_gfa(tmp_path / "g.gfa").sequence(0) == "ACGT"
+
+
 def test_turned_cigar():
     assert turned_cigar(turned_cigar("3M1I4D")) == "3M1I4D"
 
@@ -201,8 +252,10 @@ BAD_GFA = {
     "bad strand": (b"S\ta\tAC\nL\ta\t?\ta\t+\t1M\n", "line 2: not a link"),
     "bad overlap": (b"S\ta\tAC\nL\ta\t+\ta\t+\t1Q\n", "line 2: overlap '1Q'"),
     "binary": (b"S\ta\tAC\n\xff\xfe\x00", "line 2: not text"),
-    "cut gzip": (gzip.compress(b"S\ta\tACGT\n" + b"#\n" * 99, mtime=0)[:-12], "damaged gzip"),
-    "bzip2": (b"BZh91AY", "compressed with bzip2"),
+    "cut gzip": (gzip.compress(b"S\ta\tACGT\n" + b"#\n" * 99, mtime=0)[:-12], "damaged or cut off"),
+    "cut bzip2": (bz2.compress(b"S\ta\tACGT\n")[:-9], "damaged or cut off"),
+    "second version without a header": (b"S\ta\tAC\nE\t*\ta+\ta+\n", "line 2: this is GFA 2"),
+    "letters beyond ASCII": ("S\ta\tACÉ\n".encode(), "line 1: segment 'a' holds other"),
 }
 
 

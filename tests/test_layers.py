@@ -13,15 +13,15 @@ from dbgclean.cli import find_verbs
 PACKAGE = Path(dbgclean.__file__).parent
 
 # reads > spectrum > evidence > model > correct > graph > report, read from left to right:
-# a stage sees what is to its left. graph needs the spectrum alone; report shows what it is
-# given and knows only the graph's and the spectrum's own objects.
+# a stage sees what is to its left. graph needs the spectrum, and opens files as reads are
+# opened; report shows what it is given and knows only the graph's and the spectrum's own objects.
 MAY_IMPORT = {
     "reads": set(),
     "spectrum": {"reads"},
     "evidence": {"reads", "spectrum"},
     "model": {"reads", "spectrum", "evidence"},
     "correct": {"reads", "spectrum", "evidence", "model"},
-    "graph": {"spectrum"},
+    "graph": {"reads", "spectrum"},
     "report": {"spectrum", "graph"},
     "variants": {"reads", "spectrum", "evidence", "model", "correct", "graph"},
 }

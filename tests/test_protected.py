@@ -1,6 +1,7 @@
 """Lists of what must stay: reading VCF and BED, and their k-mers."""
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pysam
@@ -219,8 +220,8 @@ def bed(tmp_path, text):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda t: str(t / "absent.vcf"), "absent.vcf: cannot be read: No such file"),
-        (lambda t: str(t), "cannot be read: Is a directory"),
+        (lambda t: str(t / "absent.vcf"), "absent.vcf: no such file; check the path"),
+        (lambda t: str(t), "a folder, not a file"),
         (lambda t: bed(t, "hello there\n"), "line 1 is 'hello there', neither VCF nor BED"),
         (lambda t: bed(t, "chr1\tx\t5\n"), "neither VCF nor BED"),
         (lambda t: bed(t, "chr1\t1\t5\nchr1\t9\t8\n"), "line 2 goes from 9 to 8"),
@@ -275,3 +276,11 @@ def test_the_command_line_stops_before_it_reads(tmp_path, reference, capsys):
     assert main([*map(str, argv)]) == 1
     assert "contig chrM is not in" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_contig_that_stands_twice(tmp_path, reference):
+    """Its alleles would be protected twice, and be counted as twice as many."""
+    text = Path(reference).read_bytes()
+    Path(reference).write_bytes(text + text)
+    with pytest.raises(InputError, match="contig chr1 stands there twice"):
+        read_protected(bed(tmp_path, "chr1\t1\t5\n"), reference)

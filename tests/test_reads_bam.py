@@ -304,3 +304,61 @@ def test_suffix_may_lie(tmp_path):
     path = write_bam(tmp_path / "a.bam", noise(5)).rename(tmp_path / "reads.fq")
     (group,) = plan_inputs([path])
     assert (group.format, output_names([group])) == ("bam", [("reads.fq.fastq.gz",)])
+
+
+def patched(path, old, new):
+    """The BAM with some bytes replaced behind its compression."""
+    with pysam.BGZFile(str(path)) as file:
+        raw = file.read()
+    assert old in raw
+    with pysam.BGZFile(str(path), "w") as file:
+        file.write(raw.replace(old, new))
+    return path
+
+
+def test_names_are_bytes(tmp_path):
+    rows = [unaligned(f"nam{i:02}", bases="ACGT", quals="IIII") for i in range(20)]
+    path = patched(write_bam(tmp_path / "a.bam", rows), b"nam", b"\xffa\xe9")
+    (group,) = plan_inputs([path])
+    with open_writer(group, [tmp_path / "a.fq"]) as writer:
+        for batch in iter_batches(group):
+            writer.write(batch)
+    lines = (tmp_path / "a.fq").read_bytes().split(b"\n")
+    assert lines[::4][:-1] == [b"@\xffa\xe9%02d" % i for i in range(20)]
+
+
+def test_equal_signs_are_bases_of_the_reference(tmp_path):
+    """As `samtools calmd -e` writes them; on both strands, beside clips and gaps."""
+    (tmp_path / "g.fa").write_text(f">chr\n{GENOME}\n")
+    stretch = GENOME[100:120]
+    rows = [
+        ("f", 0, "TT" + stretch + "G", "I" * 23, 100, "2S20M1S"),
+        ("r", REVERSE, stretch[:8] + "A" + stretch[10:], "I" * 19, 100, "8M1I2D10M"),
+        unaligned("u", UNMAPPED, "ACGT", "IIII"),
+    ]
+    whole = as_fastq(write_bam(tmp_path / "a.bam", rows), tmp_path / "a.fq")
+    rows[0] = (*rows[0][:2], "TT" + "=" * 20 + "G", *rows[0][3:])
+    rows[1] = (*rows[1][:2], "=" * 8 + "A" + "=" * 10, *rows[1][3:])
+    path = write_bam(tmp_path / "e.bam", rows)
+    assert as_fastq(path, tmp_path / "e.fq", reference=str(tmp_path / "g.fa")) == whole
+    with pytest.raises(InputError, match=r"'=' for bases like .*; give the reference"):
+        as_fastq(path, tmp_path / "e.fq")
+
+
+@pytest.mark.timeout(120)
+def test_damaged_files_are_read_to_an_end(tmp_path):
+    """Each is read or refused: with more threads than one, htslib hung on such files."""
+    whole = write_bam(tmp_path / "a.bam", pairs(3000)).read_bytes()
+    draw = random.Random(15)
+    for number in range(60):
+        raw = bytearray(whole)
+        for _ in range(draw.choice([1, 1, 5])):
+            raw[draw.randrange(len(raw))] = draw.randrange(256)
+        path = tmp_path / f"{number}.bam"
+        path.write_bytes(raw[: draw.choice([len(raw), draw.randrange(len(raw))])])
+        try:
+            (group,) = plan_inputs([path])
+            reads = sum(len(batch) for batch in iter_batches(group, threads=4))
+        except InputError:
+            continue
+        assert reads > 0

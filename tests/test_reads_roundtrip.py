@@ -21,8 +21,10 @@ PRINTABLE = [chr(c) for c in range(33, 127)]
 BASES = "ACGTNacgtnRYKMSWBDHVUrykmx.-"
 QUALITIES = PRINTABLE
 
-names = st.text(PRINTABLE, min_size=1, max_size=12).filter(lambda name: name[0] not in ">@#")
-comments = st.text([*PRINTABLE, " ", "\t"], max_size=12).map(str.rstrip)
+names = st.text([*PRINTABLE, "é", "中"], min_size=1, max_size=12).filter(
+    lambda name: name[0] not in ">@#"
+)
+comments = st.text([*PRINTABLE, " ", "\t", "ü"], max_size=12).map(str.rstrip)
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,8 @@ def test_codes_and_qualities_follow_the_text(records):
         path.write_bytes(fastq(records))
         (batch,) = iter_batches(plan_inputs([path])[0])
     text = "".join(r.bases for r in records)
-    assert batch.codes.tolist() == ["ACGT".find(b) if b in "ACGT" else 4 for b in text.upper()]
+    code_of = dict(zip("ACGTU", (0, 1, 2, 3, 3), strict=True))
+    assert batch.codes.tolist() == [code_of.get(b, 4) for b in text.upper()]
     assert batch.quals.tolist() == [ord(q) - 33 for r in records for q in r.quals]
     assert batch.offsets.tolist() == np.cumsum([0, *(len(r.bases) for r in records)]).tolist()
     assert (batch.offsets.dtype, batch.codes.dtype) == (np.int64, np.uint8)

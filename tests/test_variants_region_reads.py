@@ -285,7 +285,7 @@ def cram(tmp_path):
 def test_cram_reads_as_bam_does(cram):
     path, bam, fasta = cram
     region = Region("chr", 500, 700)
-    with open_alignments(path, fasta, threads=2) as alignments:
+    with open_alignments(path, fasta) as alignments:
         reads = fetch_reads(alignments, region)
     expected = read(bam, region)
     assert sequences(reads) == sequences(expected)
@@ -395,3 +395,25 @@ def test_real_reads(shared_data):
     aligned = lengths - reads.clip_left - reads.clip_right
     assert (aligned > 0).all()
     assert np.mean(aligned == reads.end - reads.start) > 0.9
+
+
+def test_names_that_are_no_text(tmp_path):
+    """Reads and samples are taken all the same; a contig's name has to be written as it is."""
+    rows = [("nam", PAIRED | READ1, 30, "20M"), ("nam", PAIRED | READ2, 60, "20M")]
+    path = write_alignments(tmp_path / "a.bam", rows, groups=["SAMP"])
+
+    def patch(old, new):
+        with pysam.BGZFile(path) as file:
+            raw = file.read()
+        with pysam.BGZFile(path, "w") as file:
+            file.write(raw.replace(old, new))
+        pysam.index(path)
+
+    patch(b"SAMP", b"S\xffMP")
+    patch(b"nam", b"n\xe9m")
+    with open_alignments(path) as alignments:
+        assert alignments.sample == "S\ufffdMP"
+        assert fetch_reads(alignments, ALL).pairs == 1
+    patch(b"other", b"oth\xffr")
+    with pytest.raises(InputError, match="is not UTF-8; rename it"), open_alignments(path):
+        pass

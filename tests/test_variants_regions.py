@@ -126,7 +126,7 @@ def test_bed_may_be_compressed_but_not_damaged(tmp_path):
     bed.write_bytes(packed)
     assert parse_regions([], str(bed), CONTIGS) == [Region("chr2", 0, 10)]
     bed.write_bytes(packed[: len(packed) // 2])
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="damaged after line"):
         parse_regions([], str(bed), CONTIGS)
     with pytest.raises(InputError, match="No such file"):
         parse_regions([], str(tmp_path / "none.bed"), CONTIGS)
@@ -215,7 +215,7 @@ def test_what_is_no_reference(fasta, tmp_path):
     ragged = tmp_path / "ragged.fa"
     ragged.write_text(">a\nACGT\nAC\nACGTACGT\n")
     for path, words in [
-        (tmp_path / "none.fa", "No such file"),
+        (tmp_path / "none.fa", "no such file"),
         (packed, "not with bgzip"),
         (reads, "not with '>'"),
         (ragged, "samtools faidx"),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dbgclean.cli._options import (
     add_kmer_size,
+    add_layout,
     add_memory,
     add_output,
     add_reads,
@@ -26,6 +27,7 @@ from dbgclean.cli._options import (
 
 __all__ = [
     "add_kmer_size",
+    "add_layout",
     "add_memory",
     "add_output",
     "add_reads",

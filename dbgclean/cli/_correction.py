@@ -118,6 +118,7 @@ def options_of(args: argparse.Namespace) -> "Options":
         tmp=args.tmp,
         interleaved=args.interleaved,
         single=args.single,
+        paired=args.paired,
         reference=args.reference,
         min_vaf=args.min_vaf,
         ploidy=args.ploidy,

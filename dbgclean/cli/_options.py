@@ -6,6 +6,7 @@ import re
 
 __all__ = [
     "add_kmer_size",
+    "add_layout",
     "add_memory",
     "add_output",
     "add_reads",
@@ -114,15 +115,25 @@ def add_reads(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
         help="FASTA, FASTQ (plain, gz, bgz), BAM or CRAM; '-' is stdin. Two files in a row "
         "whose read names are mates are taken as a pair",
     )
+    add_layout(parser)
+    parser.add_argument(
+        "--reference",
+        metavar="FASTA",
+        help="reference of CRAM input, and of --protect where there is one",
+    )
+
+
+def add_layout(parser: argparse.ArgumentParser) -> None:
+    """Add ``--interleaved``, ``--single`` and ``--paired``, of which one may be given."""
     layout = parser.add_mutually_exclusive_group()
     layout.add_argument(
         "--interleaved", action="store_true", help="mates follow one another in each file"
     )
     layout.add_argument("--single", action="store_true", help="take no two files as a pair")
-    parser.add_argument(
-        "--reference",
-        metavar="FASTA",
-        help="reference of CRAM input, and of --protect where there is one",
+    layout.add_argument(
+        "--paired",
+        action="store_true",
+        help="take every two files in a row as a pair, whatever the reads' names",
     )
 
 

@@ -93,7 +93,7 @@ def count_files(args: argparse.Namespace) -> "tuple[KmerCounter, ReadStatistics]
     """
     from dbgclean.errors import InputError
     from dbgclean.log import Progress
-    from dbgclean.reads import ReadStatistics, iter_batches, plan_inputs
+    from dbgclean.reads import ReadStatistics, iter_batches, plan_inputs, tell_pairs
     from dbgclean.spectrum.counting import KmerCounter
     from dbgclean.spectrum.spill import temporary_folder
 
@@ -101,6 +101,7 @@ def count_files(args: argparse.Namespace) -> "tuple[KmerCounter, ReadStatistics]
         args.reads,
         interleaved=args.interleaved,
         single=args.single,
+        paired=args.paired,
         spool_dir=args.tmp,
         reference=args.reference,
     )
@@ -118,13 +119,16 @@ def count_files(args: argparse.Namespace) -> "tuple[KmerCounter, ReadStatistics]
     with Progress(quiet=args.quiet) as progress:
         for group in groups:
             progress.start(f"Counting {', '.join(Path(path).name for path in group.paths)}")
+            tally = ReadStatistics()
             batches = iter_batches(
-                group, reference=args.reference, threads=args.threads, statistics=statistics
+                group, reference=args.reference, threads=args.threads, statistics=tally
             )
             for batch in progress.iterate(batches):
                 counter.add(batch)
                 if fit.ident is None:
                     fit.start()
+            tell_pairs(group, tally)
+            statistics += tally
     if not counter.statistics.kmers:
         message = (
             f"{', '.join(args.reads)}: no {args.k}-mer in {statistics.reads:,} reads (longest "

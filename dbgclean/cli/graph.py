@@ -10,14 +10,13 @@ import argparse
 import logging
 import re
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dbgclean import __version__
-from dbgclean.cli import add_memory, add_output, add_threads, kmer_size
+from dbgclean.cli import add_layout, add_memory, add_output, add_threads, kmer_size
 
 if TYPE_CHECKING:
     from dbgclean.graph.ambiguity import AmbiguityReport
@@ -33,9 +32,9 @@ Kind = Literal["gfa", "unitigs", "kmers", "reads"]
 _CUT = 60_000
 """A head this long may end within a record."""
 
-_GFA_LINE = re.compile(rb"(#|[HSLPWCJ]\t)")
+_GFA_LINE = re.compile(rb"(#|[A-Za-z]\t)")
 _UNITIG_HEADER = re.compile(rb">\d+\s[^\r\n]*\bKC:i:\d")
-_COUNT_LINE = re.compile(rb"[ACGT]{3,31}[\t ]\d+\r?\n")
+_COUNT_LINE = re.compile(rb"[ACGTacgt]{3,31}[\t ]\d+\r?\n")
 _COUNT_HEADER = re.compile(rb"\d+\r?\n([ACGTacgt]{3,31})\r?(?:\n|$)")
 
 
@@ -51,7 +50,7 @@ class GraphOptions:
         Leave out k-mers seen fewer times; ``"auto"``: the cutoff of the spectrum's fit.
     threads, memory, tmp
         As in `dbgclean count`.
-    interleaved, single : bool
+    interleaved, single, paired : bool
     reference : str or None
         Of CRAM input.
     quiet : bool
@@ -65,6 +64,7 @@ class GraphOptions:
     tmp: str | None = None
     interleaved: bool = False
     single: bool = False
+    paired: bool = False
     reference: str | None = None
     quiet: bool = True
 
@@ -95,11 +95,7 @@ def add_graph_options(parser: argparse.ArgumentParser) -> None:
         help="leave k-mers out that were seen fewer times; auto: the cutoff that the spectrum "
         "suggests. Default: 1",
     )
-    layout = parser.add_mutually_exclusive_group()
-    layout.add_argument(
-        "--interleaved", action="store_true", help="mates follow one another in each file"
-    )
-    layout.add_argument("--single", action="store_true", help="take no two files as a pair")
+    add_layout(parser)
     parser.add_argument("--reference", metavar="FASTA", help="reference of CRAM input")
     add_memory(parser)
     add_threads(parser)
@@ -115,6 +111,7 @@ def options_of(args: argparse.Namespace) -> GraphOptions:
         tmp=args.tmp,
         interleaved=args.interleaved,
         single=args.single,
+        paired=args.paired,
         reference=args.reference,
         quiet=args.quiet,
     )
@@ -211,8 +208,8 @@ def _refuse_foreign(graph: "UnitigGraph", inputs: Sequence[str]) -> None:
         from dbgclean.errors import UsageError
 
         message = (
-            f"{inputs[0]}: --unitigs needs a De Bruijn graph, and this one has names or overlaps "
-            "of its own; leave --unitigs out"
+            f"{inputs[0]}: --unitigs needs a De Bruijn graph with depths, and this one lacks some, "
+            "or has names or overlaps of its own; leave --unitigs out"
         )
         raise UsageError(message)
 
@@ -246,35 +243,23 @@ def load_graph(
     InputError, UsageError
         If the input cannot be used, or an option does not fit it.
     """
-    with tempfile.TemporaryDirectory(prefix="dbgclean-", dir=options.tmp) as folder:
-        paths = [_spooled(path, folder) for path in inputs]
-        kind = sniff(paths[0])
-        _check(inputs, kind, options)
-        about: dict[str, Any] = {"files": [Path(path).name for path in inputs], "kind": kind}
-        if kind in ("gfa", "unitigs"):
-            graph = _read(paths[0], kind, options.k)
-            return graph, {**about, "k": graph.k or None, "min_abundance": None}
-        table = _kmers(paths, kind, options)
     from dbgclean.graph.compaction import compact
+    from dbgclean.reads.spool import Spool
 
+    # What they are must be seen before they are read: a pipe is copied.
+    spool = Spool(options.tmp)
+    paths = [spool.readable(path) for path in inputs]
+    kind = sniff(paths[0])
+    _check(inputs, kind, options)
+    about: dict[str, Any] = {"files": [Path(path).name for path in inputs], "kind": kind}
+    if kind in ("gfa", "unitigs"):
+        graph = _read(paths[0], kind, options.k)
+        return graph, {**about, "k": graph.k or None, "min_abundance": None}
+    table = _kmers(paths, kind, options)
     least = _least(table, options)
     kept = table.counts >= least
     graph = compact(table.keys[kept], table.counts[kept], table.k, options.threads)
     return graph, {**about, "k": table.k, "min_abundance": least}
-
-
-def _spooled(path: str, folder: str) -> str:
-    """Standard input as a file, because what it is must be seen before it is read."""
-    if path != "-":
-        return path
-    import shutil
-
-    from dbgclean._files import standard_input
-
-    place = Path(folder) / "stdin"
-    with place.open("wb") as out:
-        shutil.copyfileobj(standard_input(), out)
-    return str(place)
 
 
 def sniff(path: str) -> Kind:
@@ -285,17 +270,9 @@ def sniff(path: str) -> Kind:
     InputError
         If it cannot be read.
     """
-    from dbgclean.errors import InputError
     from dbgclean.reads.compression import read_head
 
-    if Path(path).is_dir():
-        message = f"{path}: a folder; name a file"
-        raise InputError(message)
-    try:
-        head = read_head(path).lstrip()
-    except OSError as error:
-        message = f"{path}: cannot be read: {error.strerror}; check the path"
-        raise InputError(message) from error
+    head = read_head(path).lstrip()
     if _GFA_LINE.match(head):
         return "gfa"
     if _UNITIG_HEADER.match(head):
@@ -357,13 +334,14 @@ def _kmers(paths: Sequence[str], kind: Kind, options: GraphOptions) -> "KmerTabl
 def _count(paths: Sequence[str], options: GraphOptions) -> "KmerTable":
     from dbgclean.errors import InputError
     from dbgclean.log import Progress
-    from dbgclean.reads import iter_batches, plan_inputs
+    from dbgclean.reads import ReadStatistics, iter_batches, plan_inputs, tell_pairs
     from dbgclean.spectrum.counting import KmerCounter
 
     groups = plan_inputs(
         paths,
         interleaved=options.interleaved,
         single=options.single,
+        paired=options.paired,
         spool_dir=options.tmp,
         reference=options.reference,
     )
@@ -372,9 +350,13 @@ def _count(paths: Sequence[str], options: GraphOptions) -> "KmerTable":
     with Progress(quiet=options.quiet) as progress:
         for group in groups:
             progress.start(f"Counting {', '.join(Path(path).name for path in group.paths)}")
-            batches = iter_batches(group, reference=options.reference, threads=options.threads)
+            tally = ReadStatistics()
+            batches = iter_batches(
+                group, reference=options.reference, threads=options.threads, statistics=tally
+            )
             for batch in progress.iterate(batches):
                 counter.add(batch)
+            tell_pairs(group, tally)
     table = counter.finish()
     if not len(table):
         message = f"{', '.join(paths)}: no {k}-mer in any read; give longer reads or a smaller -k"

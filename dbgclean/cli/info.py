@@ -25,7 +25,7 @@ _LIBRARIES = (
     "numpy",
     "scipy",
     "networkx",
-    "dnaio",
+    "isal",
     "pysam",
     "biopython",
     "matplotlib",

@@ -89,7 +89,7 @@ def _validate_kmers(args: argparse.Namespace, parser: argparse.ArgumentParser) -
     if args.reads or args.example:
         other = "--example" if args.example else "READS"
         parser.error(f"argument --kmers: not together with {other}; give one or the other")
-    for name in ("interleaved", "single", "correction_k"):
+    for name in ("interleaved", "single", "paired", "correction_k"):
         if getattr(args, name):
             option = "--" + name.replace("_", "-")
             parser.error(f"argument --kmers: {option} is for reads; leave it out")

@@ -117,6 +117,7 @@ def main(args: argparse.Namespace) -> None:
         tmp=args.tmp,
         interleaved=args.interleaved,
         single=args.single,
+        paired=args.paired,
         reference=args.reference,
     )
     training = TrainOptions(args.steps, args.rounds, args.device, args.force, args.resume)

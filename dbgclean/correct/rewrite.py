@@ -144,9 +144,8 @@ class Rewriter:
         values = changes.value[changes.kind == FILL]
         bases[filled] = _in_case_of(bases[filled], _LETTERS[values])
         self._count(batch, first_read, len(where), changes)
-        if not changes.has_gaps:
-            return batch.with_bases(bases)
-        return _regapped(batch, bases, changes)
+        result = _regapped(batch, bases, changes) if changes.has_gaps else None
+        return _spelled_as(batch, batch.with_bases(bases) if result is None else result)
 
     def kept_stretches(self, batch: ReadBatch, first_read: int, k: int) -> Bases:
         """The k-mers of the corrected reads over bases that stand although they were weak.
@@ -254,6 +253,21 @@ def _cut(batch: ReadBatch, pieces: np.ndarray) -> Bases:
 def _in_case_of(old: np.ndarray, letters: np.ndarray) -> np.ndarray:
     """Capital ``letters``, small where ``old`` is: soft-masked stretches stay masked."""
     return letters | np.where(old >= _SMALL_A, _LOWER_CASE, np.uint8(0))
+
+
+def _spelled_as(batch: ReadBatch, result: ReadBatch) -> ReadBatch:
+    """Corrected reads with U for T where the read has U and no T: RNA."""
+    capital = batch.bases & ~_LOWER_CASE
+    is_u = capital == ord("U")
+    if not is_u.any():
+        return result
+    counts = [
+        np.add.reduceat(np.append(each, False), batch.offsets[:-1], dtype=np.int64)
+        for each in (is_u, capital == ord("T"))
+    ]
+    rna = (counts[0] > 0) & (counts[1] == 0) & (np.diff(batch.offsets) > 0)
+    changed = np.repeat(rna, np.diff(result.offsets)) & (result.bases & ~_LOWER_CASE == ord("T"))
+    return result.with_bases(result.bases + changed.astype(np.uint8))
 
 
 def _regapped(batch: ReadBatch, bases: np.ndarray, changes: _Changes) -> ReadBatch:

@@ -57,5 +57,8 @@ def _structure(graph: UnitigGraph, bubble: Superbubble | Bubble) -> list[str]:
         graph.oriented_name(bubble.sink),
         ",".join(map(graph.oriented_name, inside)),
         ",".join(str(graph.lengths[node >> 1]) for node in inside),
-        ",".join(f"{graph.depth[node >> 1]:.1f}" for node in inside),
+        ",".join(
+            f"{graph.depth[node >> 1]:.1f}" if graph.known_depth(node >> 1) else "."
+            for node in inside
+        ),
     ]

@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 _CIGAR = re.compile(r"(\d+[MIDNSHPX=])+")
 _MATCH = re.compile(r"(\d+)M")
 _TURNED_OPERATIONS = str.maketrans("ID", "DI")
-_OTHER_RECORDS = frozenset("PWCJ#")
+_SEQUENCE = re.compile(r"[A-Za-z=.]+")
+_OF_GFA_2 = frozenset("EFGOU")
 
 
 def write_gfa(path: str | os.PathLike[str], graph: UnitigGraph) -> None:
@@ -63,10 +64,12 @@ def _foreign_lines(graph: UnitigGraph, foreign: Foreign) -> Iterator[str]:
         graph.lengths.tolist(),
         graph.abundance.tolist(),
         graph.depth.tolist(),
+        foreign.known_depth.tolist(),
         strict=True,
     )
-    for name, text, length, abundance, depth in rows:
-        yield (f"S\t{name}\t{text or '*'}\tLN:i:{length}\tKC:i:{abundance}\tdp:f:{depth:.3f}\n")
+    for name, text, length, abundance, depth, known in rows:
+        told = f"\tKC:i:{abundance}\tdp:f:{depth:.3f}" if known else ""
+        yield f"S\t{name}\t{text or '*'}\tLN:i:{length}{told}\n"
     links = graph.link_rows()
     sources = graph.link_sources[links].tolist()
     targets = graph.link_targets[links].tolist()
@@ -147,10 +150,10 @@ def read_gfa(path: str | os.PathLike[str], k: int | None = None) -> UnitigGraph:
     -------
     UnitigGraph
         Segments in the order of the file. ``foreign`` is None where the file could
-        have been written by us: names are numbers from 0, sequences are there and
+        have been written by us: names are numbers from 0, sequences and depths are there and
         every overlap is ``<k - 1>M``. Letters other than A, C, G and T are read as N;
-        links given twice, or with their mirror, are one; paths, walks and
-        containments are passed over.
+        links given twice, or with their mirror, are one. Records of other kinds (paths,
+        walks, containments, jumps, and what tools add) are passed over, which is said.
 
     Raises
     ------
@@ -163,9 +166,13 @@ def read_gfa(path: str | os.PathLike[str], k: int | None = None) -> UnitigGraph:
         if not line:
             continue
         kind = line[0]
+        if kind == "#":
+            continue
         if kind in readers and line[1:2] in ("\t", ""):
             readers[kind](parts, number, line.split("\t"))
-        elif kind in _OTHER_RECORDS:
+        elif kind in _OF_GFA_2 and line[1:2] == "\t":
+            raise _second_version(path, number)
+        elif kind.isascii() and kind.isalpha() and line[1:2] == "\t":
             parts.skipped[kind] = parts.skipped.get(kind, 0) + 1
         else:
             raise bad_line(
@@ -174,22 +181,25 @@ def read_gfa(path: str | os.PathLike[str], k: int | None = None) -> UnitigGraph:
     if not parts.numbers:
         msg = f"{path}: holds no segments (S lines); give a GFA 1 file"
         raise InputError(msg)
-    for kind, times in sorted(parts.skipped.items()):
-        logger.debug("%s: %d %s lines passed over", path, times, kind)
+    if parts.skipped:
+        kinds = ", ".join(f"{times:,} {kind}" for kind, times in sorted(parts.skipped.items()))
+        logger.warning("%s: passed over, and not in any output: %s lines", path, kinds)
     return _assemble(parts, k)
 
 
 def _read_header(parts: _Parts, number: int, fields: list[str]) -> None:
     for tag in fields[1:]:
         if tag.startswith("VN:Z:2"):
-            raise bad_line(
-                parts.path, number, "this is GFA 2", "convert it to GFA 1 (gfak convert)"
-            )
+            raise _second_version(parts.path, number)
         if tag.startswith("ks:i:"):
             value = tag[5:]
             if not value.isdigit():
                 raise bad_line(parts.path, number, f"k is {value!r}", "ks:i takes a number")
             parts.k = int(value)
+
+
+def _second_version(path: str | os.PathLike[str], number: int) -> InputError:
+    return bad_line(path, number, "this is GFA 2", "convert it to GFA 1 (gfak convert)")
 
 
 def _read_segment(parts: _Parts, number: int, fields: list[str]) -> None:
@@ -200,12 +210,12 @@ def _read_segment(parts: _Parts, number: int, fields: list[str]) -> None:
     name, text = fields[1], fields[2]
     if name in parts.numbers:
         raise bad_line(parts.path, number, f"segment {name!r} again", "names must differ")
-    if text != "*" and not text.isalpha():
+    if text != "*" and not _SEQUENCE.fullmatch(text):
         raise bad_line(
             parts.path, number, f"segment {name!r} holds other than letters", "give its bases or *"
         )
-    tags = {tag[:4]: tag[5:] for tag in fields[3:]}
-    length = tags.get("LN:i", "0") if text == "*" else str(len(text))
+    tags = {tag[:2]: tag[5:] for tag in fields[3:]}
+    length = tags.get("LN", "0") if text == "*" else str(len(text))
     if not length.isdigit():
         raise bad_line(parts.path, number, f"length {length!r}", "LN:i takes a number")
     parts.numbers[name] = len(parts.texts)
@@ -225,20 +235,24 @@ def _read_link(parts: _Parts, number: int, fields: list[str]) -> None:
     parts.links.append((number, *fields[1:5], cigar))  # type: ignore[arg-type]
 
 
-_DEPTH_TAGS = ("KC:i", "dp:f", "DP:f", "DP:i", "km:f")
+_COUNTS = ("RC", "FC")  # reads and fragments: over the length, as Bandage has it
+_MEANS = ("dp", "DP", "rd", "km")
+_DEPTH_TAGS = frozenset(("KC", *_COUNTS, *_MEANS))
+_MOST = 2**62
 
 
-def _abundance(tags: dict[str, str], kmers: int) -> int:
-    """Abundances summed: as told, or mean times k-mers; 0 where the file is silent."""
-    try:
-        if "KC:i" in tags:
-            return int(tags["KC:i"])
-        for key in _DEPTH_TAGS[1:]:
-            if key in tags:
-                return round(float(tags[key]) * kmers)
-    except ValueError:
-        logger.debug("depth tag passed over: %s", tags)
-    return 0
+def _abundance(tags: dict[str, str], kmers: int, length: int) -> int | None:
+    """Abundances summed: as told, or mean times k-mers; None where the file is silent."""
+    kmers = max(kmers, 1)
+    shares = [("KC", 1.0), *((tag, kmers) for tag in _MEANS)]
+    for tag, share in [*shares, *((tag, kmers / max(length, 1)) for tag in _COUNTS)]:
+        try:
+            total = float(tags[tag]) * share
+        except (KeyError, ValueError):
+            continue
+        if 0 <= total < _MOST:
+            return round(total)
+    return None
 
 
 def _oriented_links(parts: _Parts) -> tuple[np.ndarray, list[str]]:
@@ -279,18 +293,19 @@ def _assemble(parts: _Parts, k: int | None) -> UnitigGraph:
     offsets = np.zeros(unitigs + 1, dtype=np.int64)
     np.cumsum([len(text) for text in parts.texts], out=offsets[1:])
     kmers = [max(length - max(k, 1) + 1, 0) for length in parts.lengths]
-    abundance = np.array(
-        [_abundance(tags, n) for tags, n in zip(parts.tags, kmers, strict=True)], dtype=np.int64
-    )
+    told = list(map(_abundance, parts.tags, kmers, parts.lengths))
+    abundance = np.array([total or 0 for total in told], dtype=np.int64)
+    known = np.array([total is not None for total in told], dtype=bool)
     plain = (
         k > 0
         and set(cigars) <= {f"{k - 1}M"}
         and all(parts.texts)
+        and known.all()
         and all(name == str(number) for name, number in parts.numbers.items())
     )
     foreign = None
     if not plain:
         lengths = np.array(parts.lengths, dtype=np.int64)
-        foreign = Foreign(tuple(parts.numbers), lengths, tuple(distinct), link_cigars)
+        foreign = Foreign(tuple(parts.numbers), lengths, tuple(distinct), link_cigars, known)
     codes = encode("".join(parts.texts))
     return UnitigGraph(k, codes, offsets, abundance, link_offsets, link_targets, foreign)

@@ -57,12 +57,15 @@ class Foreign:
         The distinct overlaps of the links, as in the file.
     link_cigars : ndarray of int32, (L,)
         Which of `cigars` each link has, in the order of ``link_targets``.
+    known_depth : ndarray of bool, (U,)
+        Whether the file told a depth; where not, the abundance is 0 and says nothing.
     """
 
     names: tuple[str, ...]
     declared_lengths: np.ndarray
     cigars: tuple[str, ...]
     link_cigars: np.ndarray
+    known_depth: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +122,10 @@ class UnitigGraph:
     def depth(self) -> np.ndarray:
         """Mean abundance of each unitig's k-mers, float64 (U,)."""
         return self.abundance / np.maximum(self.kmers, 1)
+
+    def known_depth(self, unitig: int) -> bool:
+        """Whether the depth of a unitig is known."""
+        return self.foreign is None or bool(self.foreign.known_depth[unitig])
 
     @cached_property
     def out_degree(self) -> np.ndarray:

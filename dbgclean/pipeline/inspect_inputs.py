@@ -202,7 +202,7 @@ def open_inputs(
     progress: Progress,
 ) -> InspectInputs:
     """Open and check everything before any work is done."""
-    sample = stack.enter_context(open_alignments(bam, reference, options.threads))
+    sample = stack.enter_context(open_alignments(bam, reference))
     odd: Counter[str] = Counter()
     wanted = parse_regions(regions, bed, sample.contigs, odd)
     names = list(dict.fromkeys(region.contig for region in wanted))
@@ -211,7 +211,7 @@ def open_inputs(
         fasta.check_against(sample.contigs, names)
     other = None
     if normal is not None:
-        other = stack.enter_context(open_alignments(normal, reference, options.threads))
+        other = stack.enter_context(open_alignments(normal, reference))
         _check_same_contigs(sample, other, names)
     surveys = []
     for region in wanted:

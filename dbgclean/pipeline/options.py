@@ -31,7 +31,7 @@ class Options:
         Phred from which a base is of high quality.
     seed, threads, memory_bytes, tmp
         As on the command line; ``threads`` changes no result.
-    interleaved, single, reference
+    interleaved, single, paired, reference
         How the input files are laid out; the reference is that of CRAM input and of
         the protected list.
     min_vaf, ploidy
@@ -56,6 +56,7 @@ class Options:
     tmp: str | None = None
     interleaved: bool = False
     single: bool = False
+    paired: bool = False
     reference: str | None = None
     min_vaf: float = 0.0
     ploidy: int | None = None

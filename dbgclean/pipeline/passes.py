@@ -252,7 +252,10 @@ def correct_reads(
     run = open_run(reads, options, progress)
     if len(run.groups) != 1:
         files = ", ".join(path for group in run.groups for path in group.paths)
-        msg = f"{files}: {len(run.groups)} sets of reads; `correct` takes one file or one pair"
+        msg = (
+            f"{files}: {len(run.groups)} sets of reads, for the names of their first reads are not "
+            "those of mates; `correct` takes one file or one pair (--paired if they are mates)"
+        )
         raise InputError(msg)
     with ExitStack() as stack:
         # Opened first: an output that cannot be written is told of before the work.

@@ -21,7 +21,7 @@ from dbgclean.evidence.poly_g import TailCounter
 from dbgclean.log import Progress
 from dbgclean.pipeline.first_run import Compiling, start_compiling
 from dbgclean.pipeline.options import Options, policy_of
-from dbgclean.reads import InputGroup, ReadStatistics, iter_batches, plan_inputs
+from dbgclean.reads import InputGroup, ReadStatistics, iter_batches, plan_inputs, tell_pairs
 from dbgclean.spectrum.histogram import Spectrum
 from dbgclean.spectrum.read_depths import ReadSample
 from dbgclean.spectrum.table import KmerTable
@@ -149,6 +149,7 @@ class Run:
                 self.progress.advance()
             if statistics:
                 self.statistics.append(tally)
+                tell_pairs(group, tally)
 
     def refuse(self, *, wait: bool = False) -> None:
         """Raise what is wrong with the corrector, once that is known."""
@@ -202,6 +203,7 @@ def open_run(
         reads,
         interleaved=options.interleaved,
         single=options.single,
+        paired=options.paired,
         spool_dir=options.tmp,
         reference=options.reference,
     )

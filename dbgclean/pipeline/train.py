@@ -148,7 +148,7 @@ def _fingerprint(
     return {
         "version": __version__,
         "reads": [[Path(path).name, size] for path, size in zip(reads, sizes, strict=True)],
-        "layout": [options.interleaved, options.single],
+        "layout": [options.interleaved, options.single, options.paired],
         "k": [options.k, options.correction_k],
         "min-quality": options.min_quality,
         "seed": options.seed,

@@ -5,7 +5,7 @@ writes it back with names, order, qualities and layout as they came.
 """
 
 from dbgclean.reads.batch import ReadBatch
-from dbgclean.reads.inputs import InputGroup, output_names, plan_inputs
+from dbgclean.reads.inputs import InputGroup, output_names, plan_inputs, tell_pairs
 from dbgclean.reads.reading import iter_batches
 from dbgclean.reads.statistics import ReadStatistics
 from dbgclean.reads.writers import ReadWriter, open_writer
@@ -19,4 +19,5 @@ __all__ = [
     "open_writer",
     "output_names",
     "plan_inputs",
+    "tell_pairs",
 ]

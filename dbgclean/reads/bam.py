@@ -19,10 +19,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
+import numpy as np
 import pysam
 
 from dbgclean.errors import InputError
 from dbgclean.reads.batch import MAX_QUALITY, BatchBuilder, ReadBatch, next_step
+from dbgclean.reads.names import as_bytes
+from dbgclean.reads.reference import iter_sequences
 from dbgclean.reads.statistics import ReadStatistics
 
 __all__ = [
@@ -33,6 +36,10 @@ __all__ = [
     "quiet_htslib",
 ]
 
+# Names are bytes; those that are no UTF-8 come as they do of FASTQ (`dbgclean.reads.names`).
+# For good: records hand out their names after the file was closed.
+pysam.set_encoding_error_handler("surrogateescape")
+
 _SKIPPED = pysam.FSECONDARY | pysam.FSUPPLEMENTARY | pysam.FQCFAIL | pysam.FDUP
 _SKIP_ORDER = (
     (pysam.FSECONDARY, "secondary"),
@@ -40,23 +47,26 @@ _SKIP_ORDER = (
     (pysam.FQCFAIL, "qc_fail"),
     (pysam.FDUP, "duplicate"),
 )
-_COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVNacgtryswkmbdhvn", "TGCAYRSWMKVHDBNtgcayrswmkvhdbn")
-_NO_QUALITY = "B"
+_COMPLEMENT = bytes.maketrans(b"ACGTRYSWKMBDHVNacgtryswkmbdhvn", b"TGCAYRSWMKVHDBNtgcayrswmkvhdbn")
+_LETTERS = np.frombuffer(b"ACGTN", np.uint8)
+_NO_QUALITY = b"B"
 _TO_FASTQ = bytes(min(score, MAX_QUALITY) + 33 for score in range(256))
 _ENDS = pysam.FREAD1 | pysam.FREAD2
-_SUFFIXES = {pysam.FREAD1: "/1", pysam.FREAD2: "/2"}
+_SUFFIXES = {pysam.FREAD1: b"/1", pysam.FREAD2: b"/2"}
 
 
 class RecordGatherer:
     """Turns records into reads and gathers them for the next batch."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, reference: str | None = None) -> None:
+        self._path, self._reference = path, reference
+        self._contigs: dict[str, np.ndarray] = {}
         self._builder = BatchBuilder((path,))
         self._clear()
 
     def _clear(self) -> None:
         self.statistics = ReadStatistics()
-        self._ends: list[tuple[str, int]] = []  # name and READ1, READ2 flags of each read
+        self._ends: list[tuple[bytes, int]] = []  # name and READ1, READ2 flags of each read
 
     def __len__(self) -> int:
         return len(self._builder)
@@ -79,8 +89,11 @@ class RecordGatherer:
     def add(self, records: Sequence[pysam.AlignedSegment]) -> None:
         """Append the reads of records, in sequencing orientation."""
         flags = [record.flag for record in records]
-        names = [record.query_name or "*" for record in records]
-        sequences = [record.query_sequence or "" for record in records]
+        names = [as_bytes(record.query_name or "*") for record in records]
+        sequences = [(record.query_sequence or "").encode("ascii") for record in records]
+        for row, record in enumerate(records):
+            if b"=" in sequences[row]:
+                sequences[row] = self._spelled(record, sequences[row])
         qualities = []
         for sequence, record in zip(sequences, records, strict=True):
             scores = record.query_qualities
@@ -88,16 +101,39 @@ class RecordGatherer:
                 qualities.append(_NO_QUALITY * len(sequence))
                 self.statistics.without_quality += bool(sequence)
             else:
-                qualities.append(scores.tobytes().translate(_TO_FASTQ).decode("ascii"))
+                qualities.append(scores.tobytes().translate(_TO_FASTQ))
         for row, flag in enumerate(flags):
             if flag & pysam.FREVERSE:
                 sequences[row] = sequences[row].translate(_COMPLEMENT)[::-1]
                 qualities[row] = qualities[row][::-1]
         self._ends += [(name, flag & _ENDS) for name, flag in zip(names, flags, strict=True)]
         suffixed = [
-            name + _SUFFIXES.get(flag & _ENDS, "") for name, flag in zip(names, flags, strict=True)
+            name + _SUFFIXES.get(flag & _ENDS, b"") for name, flag in zip(names, flags, strict=True)
         ]
         self._builder.add(suffixed, sequences, qualities)
+
+    def _spelled(self, record: pysam.AlignedSegment, sequence: bytes) -> bytes:
+        """The sequence with the reference's bases for '=', which stand for them.
+
+        Raises
+        ------
+        InputError
+            If there is no reference.
+        """
+        if self._reference is None:
+            message = (
+                f"{self._path}: read {record.query_name!r} has '=' for bases like the reference's "
+                "(samtools calmd -e); give the reference (--reference)"
+            )
+            raise InputError(message)
+        if not self._contigs:
+            self._contigs = dict(iter_sequences(self._reference))
+        contig = self._contigs.get(record.reference_name or "", np.zeros(0, np.uint8))
+        letters = np.frombuffer(bytearray(sequence), np.uint8)
+        pairs = np.array(record.get_aligned_pairs(matches_only=True), np.int64).reshape(-1, 2)
+        pairs = pairs[(pairs[:, 1] < len(contig)) & (letters[pairs[:, 0]] == ord("="))]
+        letters[pairs[:, 0]] = _LETTERS[contig[pairs[:, 1]]]
+        return letters.tobytes()
 
     def build(self, grouped: bool) -> tuple[ReadBatch, ReadStatistics]:
         """Return the batch and what was left out in it, and start on the next one."""
@@ -135,7 +171,6 @@ def alignment_batches(
     grouped: bool,
     batch_bases: int,
     reference: str | None = None,
-    threads: int = 1,
 ) -> Iterator[tuple[ReadBatch, ReadStatistics]]:
     """Yield the reads of a BAM or CRAM file as batches, and what was left out before each.
 
@@ -149,16 +184,14 @@ def alignment_batches(
         A batch is closed as soon as it holds this many bases.
     reference : str, optional
         FASTA that a CRAM file was written against.
-    threads : int
-        Threads that decompress.
 
     Raises
     ------
     InputError
         If the file is truncated, damaged, or cannot be read without a reference.
     """
-    reads = RecordGatherer(path)
-    usable = reads.usable(_records(path, reference, threads))
+    reads = RecordGatherer(path, reference)
+    usable = reads.usable(_records(path, reference))
     records = _first_mate_first(usable) if grouped else usable
     step = 1
     while chunk := list(islice(records, step)):
@@ -183,8 +216,8 @@ def is_name_grouped(path: str, reference: str | None = None) -> bool:
     InputError
         If the file holds no usable read, or cannot be read.
     """
-    reads = RecordGatherer(path)
-    reads.add(list(islice(_first_mate_first(reads.usable(_records(path, reference, 1))), 2)))
+    reads = RecordGatherer(path, reference)
+    reads.add(list(islice(_first_mate_first(reads.usable(_records(path, reference))), 2)))
     if not len(reads):
         left_out = reads.statistics.skipped
         found = f"only {left_out:,} secondary, QC-failed or duplicate records" if left_out else ""
@@ -219,8 +252,12 @@ def _sorted_by_coordinate(path: str) -> bool:
         return file.header.to_dict().get("HD", {}).get("SO") == "coordinate"
 
 
-def _records(path: str, reference: str | None, threads: int) -> Iterator[pysam.AlignedSegment]:
-    """Yield every record of a file in its order; no index needed."""
+def _records(path: str, reference: str | None) -> Iterator[pysam.AlignedSegment]:
+    """Yield every record of a file in its order; no index needed.
+
+    With one thread: htslib's threaded reader never ends on some damaged files, and what is
+    read here is read ahead anyway.
+    """
     if reference is not None and not os.path.isfile(reference):
         message = f"{reference}: no such reference; give the FASTA that {path} was written against"
         raise InputError(message)
@@ -228,7 +265,7 @@ def _records(path: str, reference: str | None, threads: int) -> Iterator[pysam.A
     with quiet_htslib():
         try:
             with pysam.AlignmentFile(
-                path, "r", check_sq=False, reference_filename=reference, threads=threads
+                path, "r", check_sq=False, reference_filename=reference
             ) as file:
                 for record in file.fetch(until_eof=True):
                     yield record

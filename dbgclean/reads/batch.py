@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dbgclean.errors import InputError
+from dbgclean.reads.names import Names
 
 __all__ = [
     "CHECKED_CODES",
@@ -29,7 +30,7 @@ __all__ = [
 MAX_QUALITY = 93
 """Highest Phred score a printable FASTQ quality character can carry ('~')."""
 
-_OTHER = 4  # N, IUPAC ambiguity codes, U, X, gaps: a k-mer never spans one
+_OTHER = 4  # N, IUPAC ambiguity codes, X, gaps: a k-mer never spans one
 _NOT_A_BASE = 5  # only seen while a batch is checked; never leaves BatchBuilder
 
 _MOST_RECORDS = 512
@@ -38,9 +39,9 @@ _MOST_RECORDS = 512
 def _translation(default: int) -> bytes:
     """Return a 256-byte table from ASCII to 2-bit code, `default` elsewhere."""
     table = bytearray([default]) * 256
-    for base in b"NRYSWKMBDHVUXnryswkmbdhvux.-":
+    for base in b"NRYSWKMBDHVXnryswkmbdhvx.-":
         table[base] = _OTHER
-    for code, pair in enumerate((b"Aa", b"Cc", b"Gg", b"Tt")):
+    for code, pair in enumerate((b"Aa", b"Cc", b"Gg", b"TtUu")):
         for base in pair:
             table[base] = code
     return bytes(table)
@@ -73,13 +74,14 @@ class ReadBatch:
         ASCII exactly as in the file (lower case and IUPAC codes kept). Reads of a
         BAM or CRAM file stand in sequencing orientation.
     codes : ndarray of uint8, shape (n_bases,)
-        A=0 C=1 G=2 T=3 (either case), 4 for anything else.
+        A=0 C=1 G=2 T=3 (either case; U is T), 4 for anything else.
     quals : ndarray of uint8, shape (n_bases,), or None
         Phred scores 0 to 93; None for FASTA.
     offsets : ndarray of int64, shape (n_reads + 1,)
         Read i is ``bases[offsets[i]:offsets[i + 1]]``.
     names : sequence of str
-        Header lines without '@' or '>': name, white space and comment as they came.
+        Header lines without '@' or '>': name, white space and comment as they came;
+        bytes that are no UTF-8 as surrogates (`dbgclean.reads.names.Names`).
     first_read : int
         0-based number of the first read within its `InputGroup`.
     paired : bool
@@ -126,7 +128,7 @@ class ReadBatch:
 
 
 def encode_bases(bases: np.ndarray) -> np.ndarray:
-    """Return 2-bit codes, uint8 (n,), of ASCII bases, uint8 (n,); 4 where not ACGT."""
+    """Return 2-bit codes, uint8 (n,), of ASCII bases, uint8 (n,); 4 where not ACGTU."""
     return _writable(bases.tobytes().translate(_CODES))
 
 
@@ -157,7 +159,7 @@ class BatchBuilder:
 
     def _clear(self) -> None:
         self.bases = 0
-        self._names: list[str] = []
+        self._names: list[bytes] = []
         self._sequences: list[bytes] = []
         self._qualities: list[bytes] = []
         self._lengths: list[np.ndarray] = []
@@ -166,16 +168,16 @@ class BatchBuilder:
         return len(self._names)
 
     def add(
-        self, names: list[str], sequences: Sequence[str], qualities: Sequence[str] | None
+        self, names: list[bytes], sequences: Sequence[bytes], qualities: Sequence[bytes] | None
     ) -> None:
         """Append records; `qualities` are FASTQ strings (Phred + 33), None for FASTA."""
-        text = "".join(sequences).encode("ascii")
+        text = b"".join(sequences)
         self.bases += len(text)
         self._names += names
         self._sequences.append(text)
         self._lengths.append(np.fromiter(map(len, sequences), np.int64, len(names)))
         if qualities is not None:
-            self._qualities.append("".join(qualities).encode("ascii"))
+            self._qualities.append(b"".join(qualities))
 
     def build(self, *, paired: bool) -> ReadBatch:
         """Return what was gathered as a batch, and start on the next one.
@@ -199,7 +201,7 @@ class BatchBuilder:
             codes=codes,
             quals=quals,
             offsets=offsets,
-            names=self._names,
+            names=Names.of(self._names),
             first_read=self._first_read,
             paired=paired,
             extras=self._extras,

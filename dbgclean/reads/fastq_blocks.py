@@ -102,13 +102,13 @@ class BlockFile:
         if lines > len(ends):
             ends = np.empty(lines, np.int64)
             find_lines(self._text, self._text.size, ends)
-        n = max(lines, 0) // 4
+        n = lines // 4
         if not self._known and n:
             self._look_at_first(ends)
         sizes = np.empty((n, 2), np.int64)
         returns, two = self.layout
         good = check_records(self._text, ends, n, returns, two, sizes)
-        self._regular = lines >= 0 and good == n and not (self._whole and lines % 4)
+        self._regular = good == n and not (self._whole and lines % 4)
         self._sizes = sizes[:good]
         self._begins = np.concatenate([[0], ends[3 : 4 * good : 4] + 1]).astype(np.int64)
 
@@ -163,7 +163,7 @@ class _Rest(io.RawIOBase):
 
 
 def block_batches(
-    files: list[BlockFile], *, interleaved: bool, batch_bases: int
+    files: list[BlockFile], *, interleaved: bool, batch_bases: int, named: bool = True
 ) -> Generator[ReadBatch]:
     """Yield the reads as batches, as far as the files are laid out as usual.
 
@@ -175,6 +175,8 @@ def block_batches(
         Whether the records of a single file are mates two by two.
     batch_bases : int
         A batch is closed as soon as it holds this many bases.
+    named : bool
+        Whether the names of mates have to go together.
     """
     step = 2 if interleaved else 1
     pending = _Pending(files, step)
@@ -184,7 +186,7 @@ def block_batches(
                 file.need(step)
         n = min(file.left for file in files) // step * step
         found = [file.look(n) for file in files]
-        if n == 0 or not _in_step(found, interleaved):
+        if n == 0 or (named and not _in_step(found, interleaved)):
             break
         n = _enough(found, batch_bases - pending.bases, step)
         pending.add([_Records(r.text, r.starts[:n], r.sizes[:n]) for r in found])

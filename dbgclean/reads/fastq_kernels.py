@@ -13,17 +13,15 @@ _SPACE, _TAB = 32, 9
 def find_lines(text: np.ndarray, size: int, ends: np.ndarray) -> int:
     """List where the lines of ``text[:size]`` end, as many as ``ends`` has room for.
 
-    Returns their number, or -1 where a byte is no ASCII.
+    Returns their number.
     """
     n = 0
-    high = np.uint8(0)
     for i in range(size):
-        high |= text[i]
         if text[i] == _NEWLINE:
             if n < len(ends):
                 ends[n] = i
             n += 1
-    return -1 if high > 127 else n
+    return n
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,4 +1,4 @@
-"""FASTA and FASTQ: records parsed by dnaio, joined into batches.
+"""FASTA and FASTQ as batches: FASTQ of the usual layout in blocks, all else by record.
 
 What a batch does not keep of a file: blank lines, '#' lines and white space at the
 end of header lines in FASTA; a missing newline at the end. Repeated FASTQ names on
@@ -10,20 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import islice
+from itertools import chain, islice
 from types import TracebackType
 from typing import Self
-
-import dnaio
 
 from dbgclean.errors import InputError
 from dbgclean.reads.batch import BatchBuilder, ReadBatch, RecordStyle, next_step
 from dbgclean.reads.compression import READ_ERRORS, damaged, open_bytes, read_head
 from dbgclean.reads.fastq_blocks import BlockFile, block_batches
+from dbgclean.reads.names import are_mates, id_of
+from dbgclean.reads.records import BadRecord, Record, fasta_records, fastq_records
 
-__all__ = ["RecordFile", "fastx_batches", "names_are_mates"]
+__all__ = ["RecordFile", "fastx_batches"]
 
-_PARSE_ERRORS: tuple[type[Exception], ...] = (*READ_ERRORS, dnaio.FileFormatError, ValueError)
+_PARSE_ERRORS: tuple[type[Exception], ...] = (*READ_ERRORS, BadRecord)
 
 
 class RecordFile:
@@ -37,30 +37,32 @@ class RecordFile:
     ) -> None:
         self.path = path
         self._format = file_format
-        self.taken = self._before = begun.taken if begun else 0
+        self.taken = begun.taken if begun else 0
         self._file = begun.rest() if begun else open_bytes(path, threads=threads)
+        # A record has four lines as long as blocks are taken of it.
+        records = (
+            fasta_records(self._file)
+            if self.is_fasta
+            else fastq_records(self._file, 4 * self.taken)
+        )
         try:
-            reader = (dnaio.FastaReader if file_format == "fasta" else dnaio.FastqReader)(
-                self._file
-            )
+            first = list(islice(records, 1))
         except _PARSE_ERRORS as error:
             self._file.close()
             raise self._explained(error) from error
-        two_headers = getattr(reader, "two_headers", False)
-        self.style = (
-            begun.style
-            if begun and begun.taken
-            else _record_style(read_head(path), file_format, two_headers)
-        )
-        self._reader = reader  # kept alive: it would close the file with a warning
-        self._records = iter(reader)
+        self._records = chain(first, records)
+        if begun and begun.taken:
+            self.style = begun.style
+        else:
+            repeated = bool(first) and first[0].repeated
+            self.style = _record_style(read_head(path), file_format, repeated)
 
     @property
     def is_fasta(self) -> bool:
         """Whether the records have no qualities."""
         return self._format == "fasta"
 
-    def take(self, n: int) -> list[dnaio.SequenceRecord]:
+    def take(self, n: int) -> list[Record]:
         """Return the next `n` records, fewer at the end of the file.
 
         Raises
@@ -92,20 +94,10 @@ class RecordFile:
 
     def _explained(self, error: BaseException) -> InputError:
         """Return what goes wrong in this file as one line for the user."""
-        name = self._format.upper()
-        if isinstance(error, dnaio.FileFormatError):
-            # A record has four lines as long as blocks are taken of it.
-            line = None if error.line is None else error.line + 1 + 4 * self._before
-            where = f"after record {self.taken:,}" if line is None else f"line {line:,}"
-            # Whole records may follow in the parser's message: its first sentence will do.
-            found = " ".join(error.message.split(". ")[0].split()).rstrip(".")
+        if isinstance(error, BadRecord):
             return InputError(
-                f"{self.path}: {where}: not {name}: {found}; repair the file or get a whole copy"
-            )
-        if isinstance(error, UnicodeDecodeError):
-            return InputError(
-                f"{self.path}: after record {self.taken:,}: characters other than ASCII; "
-                f"give a plain {name} file"
+                f"{self.path}: line {error.line:,}: not {self._format.upper()}: {error.found}; "
+                "repair the file or get a whole copy"
             )
         return damaged(self.path, self.taken, error)
 
@@ -116,6 +108,7 @@ def fastx_batches(
     *,
     interleaved: bool,
     batch_bases: int,
+    named: bool = True,
     threads: int = 1,
 ) -> Iterator[ReadBatch]:
     """Yield the reads of one file, or of two with mates, as batches.
@@ -129,8 +122,10 @@ def fastx_batches(
         Whether the records of a single file are mates two by two.
     batch_bases : int
         A batch is closed as soon as it holds this many bases.
+    named : bool
+        Whether the names of mates have to go together.
     threads : int
-        With 2 or more, each gzip file is inflated in a thread of its own.
+        With 2 or more, each compressed file is decompressed in a thread of its own.
 
     Raises
     ------
@@ -142,23 +137,27 @@ def fastx_batches(
             files = [
                 stack.enter_context(RecordFile(path, "fasta", threads=threads)) for path in paths
             ]
-            yield from _parsed(files, interleaved, batch_bases)
+            yield from _parsed(files, interleaved, batch_bases, named)
         return
     with ExitStack() as stack:
         blocks = []
         for path in paths:
             blocks.append(BlockFile(path, threads=threads))
             stack.callback(blocks[-1].close)
-        yield from block_batches(blocks, interleaved=interleaved, batch_bases=batch_bases)
+        yield from block_batches(
+            blocks, interleaved=interleaved, batch_bases=batch_bases, named=named
+        )
         if all(block.ended for block in blocks):
             return
         files = [
             stack.enter_context(RecordFile(block.path, "fastq", begun=block)) for block in blocks
         ]
-        yield from _parsed(files, interleaved, batch_bases)
+        yield from _parsed(files, interleaved, batch_bases, named)
 
 
-def _parsed(files: list[RecordFile], interleaved: bool, batch_bases: int) -> Iterator[ReadBatch]:
+def _parsed(
+    files: list[RecordFile], interleaved: bool, batch_bases: int, named: bool
+) -> Iterator[ReadBatch]:
     """Yield what is left of files, parsed record by record, as batches."""
     paired = interleaved or len(files) == 2
     builder = BatchBuilder(
@@ -166,11 +165,11 @@ def _parsed(files: list[RecordFile], interleaved: bool, batch_bases: int) -> Ite
         tuple(file.style for file in files),
         sum(file.taken for file in files),
     )
-    for records in _chunks(files, interleaved, batch_bases):
+    for records in _chunks(files, interleaved, batch_bases, named):
         builder.add(
             [record.name for record in records],
             [record.sequence for record in records],
-            None if files[0].is_fasta else [record.qualities or "" for record in records],
+            None if files[0].is_fasta else [record.qualities or b"" for record in records],
         )
         if builder.bases >= batch_bases:
             yield builder.build(paired=paired)
@@ -179,28 +178,31 @@ def _parsed(files: list[RecordFile], interleaved: bool, batch_bases: int) -> Ite
 
 
 def _chunks(
-    files: list[RecordFile], interleaved: bool, batch_bases: int
-) -> Iterator[list[dnaio.SequenceRecord]]:
+    files: list[RecordFile], interleaved: bool, batch_bases: int, named: bool
+) -> Iterator[list[Record]]:
     """Yield a few records at a time, mates side by side."""
     step = 1
     while True:
         if interleaved:
             records = _take_interleaved(files[0], step)
         elif len(files) == 2:
-            records = _take_mates(files[0], files[1], step)
+            records = _take_mates(files[0], files[1], step, named)
         else:
             records = files[0].take(step)
         if not records:
             return
         yield records
-        step = next_step(step, sum(map(len, records)), len(records), batch_bases)
+        step = next_step(
+            step, sum(len(record.sequence) for record in records), len(records), batch_bases
+        )
 
 
-def _take_mates(first: RecordFile, second: RecordFile, n: int) -> list[dnaio.SequenceRecord]:
+def _take_mates(first: RecordFile, second: RecordFile, n: int, named: bool) -> list[Record]:
     """Return the next `n` pairs of two files, mates side by side."""
     before = first.taken
     left, right = first.take(n), second.take(n)
-    _check_mates(left, right, before, f"{first.path} and {second.path}: record")
+    if named:
+        _check_mates(left, right, before, f"{first.path} and {second.path}: record")
     if len(left) != len(right):
         short, long = (first, second) if len(left) < len(right) else (second, first)
         message = (
@@ -208,12 +210,12 @@ def _take_mates(first: RecordFile, second: RecordFile, n: int) -> list[dnaio.Seq
             "give both files of the same run whole, or treat them as single reads (--single)"
         )
         raise InputError(message)
-    records: list[dnaio.SequenceRecord] = left + right
+    records: list[Record] = left + right
     records[0::2], records[1::2] = left, right
     return records
 
 
-def _take_interleaved(file: RecordFile, n: int) -> list[dnaio.SequenceRecord]:
+def _take_interleaved(file: RecordFile, n: int) -> list[Record]:
     """Return the records of the next `n` pairs of an interleaved file."""
     before = file.taken
     records = file.take(2 * n)
@@ -221,42 +223,22 @@ def _take_interleaved(file: RecordFile, n: int) -> list[dnaio.SequenceRecord]:
     if len(records) % 2:
         message = (
             f"{file.path}: {file.taken:,} reads cannot be interleaved pairs, the last one "
-            f"({records[-1].name}) has no mate; leave --interleaved out for single reads"
+            f"({id_of(records[-1].name)}) has no mate; leave --interleaved out for single reads"
         )
         raise InputError(message)
     return records
 
 
-def _check_mates(
-    left: list[dnaio.SequenceRecord], right: list[dnaio.SequenceRecord], before: int, where: str
-) -> None:
+def _check_mates(left: list[Record], right: list[Record], before: int, where: str) -> None:
     """Raise InputError where two records that stand side by side are not mates."""
-    if all(map(dnaio.SequenceRecord.is_mate, left, right)):
-        return
     pairs = enumerate(zip(left, right, strict=False), start=before + 1)
-    number, (one, two) = next((i, pair) for i, pair in pairs if not pair[0].is_mate(pair[1]))
-    message = (
-        f"{where} {number:,}: {one.id!r} and {two.id!r} are not mates; "
-        "bring the pairs back in step (repair.sh, seqkit pair), or treat the reads as single"
-    )
-    raise InputError(message)
-
-
-def names_are_mates(first: str, second: str) -> bool:
-    """Tell whether two header lines look like read 1 and read 2 of one fragment.
-
-    Beyond dnaio's rule (same name, a last 1, 2 or 3 aside) the two must not both say
-    that they are the same read of it: 'a/1' and 'a/1', or '1:N:0' in both comments.
-    """
-    one, two = dnaio.SequenceRecord(first, ""), dnaio.SequenceRecord(second, "")
-    if not one.is_mate(two):
-        return False
-    for mine, other in ((one.id, two.id), (one.comment or "", two.comment or "")):
-        if mine[-2:] == other[-2:] and mine[-2:] in ("/1", "/2"):
-            return False
-        if mine[1:2] == ":" and mine[:2] == other[:2] and mine[0] in "12":
-            return False
-    return True
+    wrong = (pair for pair in pairs if not are_mates(pair[1][0].name, pair[1][1].name))
+    for number, (one, two) in wrong:
+        message = (
+            f"{where} {number:,}: {id_of(one.name)!r} and {id_of(two.name)!r} are not mates; "
+            "bring the pairs back in step (repair.sh, seqkit pair), or treat the reads as single"
+        )
+        raise InputError(message)
 
 
 def _record_style(head: bytes, file_format: str, two_headers: bool) -> RecordStyle:

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import stat
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import Literal, cast
 
-from dbgclean._files import standard_input
-from dbgclean._temporary import temporary_folder
 from dbgclean.errors import InputError, UsageError
 from dbgclean.reads.compression import (
-    READ_ERRORS,
     damaged,
     detect_compression,
+    forget,
     read_head,
     warn_without_end,
 )
-from dbgclean.reads.fastx import RecordFile, names_are_mates
+from dbgclean.reads.fastx import RecordFile
+from dbgclean.reads.pairing import LOOKED_AT, Looked, pair_up
+from dbgclean.reads.spool import Spool
+from dbgclean.reads.statistics import ReadStatistics
 
-__all__ = ["InputGroup", "output_names", "plan_inputs"]
+__all__ = ["InputGroup", "output_names", "plan_inputs", "tell_pairs"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,18 +45,14 @@ class InputGroup:
         A BAM or CRAM file in which mates stand next to each other is interleaved.
     format : 'fasta', 'fastq', 'bam' or 'cram'
         By content, whatever the suffix says.
+    named : bool
+        Whether the names of mates go together, and are checked; else their places tell.
     """
 
     paths: tuple[str, ...]
     layout: Layout
     format: Format
-
-
-@dataclass(frozen=True)
-class _Inspected:
-    path: str
-    format: Format
-    first_name: str
+    named: bool = True
 
 
 def plan_inputs(
@@ -67,13 +60,14 @@ def plan_inputs(
     *,
     interleaved: bool = False,
     single: bool = False,
+    paired: bool = False,
     spool_dir: str | os.PathLike[str] | None = None,
     reference: str | None = None,
 ) -> list[InputGroup]:
     """Check every file and say which ones belong together.
 
     Two FASTA or FASTQ files given one after the other are a pair if the names of
-    their first records match as mates.
+    their first records match as mates (`dbgclean.reads.pairing`).
 
     Parameters
     ----------
@@ -84,6 +78,8 @@ def plan_inputs(
         FASTA and FASTQ files hold mates two by two.
     single : bool
         Never pair anything.
+    paired : bool
+        Every two files in a row are a pair, whatever their names.
     spool_dir : path, optional
         Where to copy standard input and pipes; by default a temporary folder that
         is removed when the program ends.
@@ -96,31 +92,32 @@ def plan_inputs(
         If a file is missing, a folder, empty, damaged, of no known format, or given
         twice.
     UsageError
-        If there is no path, or both `interleaved` and `single`.
+        If there is no path, more than one of `interleaved`, `single` and `paired`, or
+        `paired` with files that cannot be pairs.
     """
     if not paths:
         message = "no reads were given; name at least one FASTA, FASTQ, BAM or CRAM file"
         raise UsageError(message)
-    if interleaved and single:
-        message = "reads cannot be both interleaved and single; leave one of the two out"
+    layouts = {"interleaved": interleaved, "single": single, "paired": paired}
+    if len(asked := [name for name, chosen in layouts.items() if chosen]) > 1:
+        message = f"reads cannot be both {asked[0]} and {asked[1]}; leave one of the two out"
         raise UsageError(message)
     names = [os.fspath(path) for path in paths]
     _refuse_repeats(names)
-    spool = _Spool(spool_dir)
-    files = [_inspect(spool.readable(name)) for name in names]
-    groups: list[InputGroup] = []
-    position = 0
-    while position < len(files):
-        mates = files[position : position + 2]
-        if not interleaved and not single and _are_a_pair(mates):
-            both = (mates[0].path, mates[1].path)
-            groups.append(InputGroup(both, "paired", mates[0].format))
-        else:
-            mates = mates[:1]
-            layout = _layout(mates[0], interleaved, single, reference)
-            groups.append(InputGroup((mates[0].path,), layout, mates[0].format))
-        position += len(mates)
+    spool = Spool(spool_dir)
+    files = [_look(spool.readable(name)) for name in names]
+    groups = []
+    for mates, named in pair_up(files, single=single or interleaved, paired=paired):
+        layout = "paired" if len(mates) == 2 else _layout(mates[0], interleaved, single, reference)
+        held = tuple(file.path for file in mates)
+        groups.append(InputGroup(held, layout, cast(Format, mates[0].format), named))
     return groups
+
+
+def tell_pairs(group: InputGroup, statistics: ReadStatistics) -> None:
+    """Say how many pairs came of which two files, once they were read."""
+    if group.layout == "paired":
+        logger.info("%s pairs from %s and %s", f"{statistics.pairs:,}", *group.paths)
 
 
 def output_names(groups: Sequence[InputGroup]) -> list[tuple[str, ...]]:
@@ -161,14 +158,7 @@ def _refuse_repeats(names: list[str]) -> None:
         seen.add(real)
 
 
-def _are_a_pair(files: list[_Inspected]) -> bool:
-    if len(files) < 2 or files[0].format not in ("fasta", "fastq"):
-        return False
-    one, two = files
-    return one.format == two.format and names_are_mates(one.first_name, two.first_name)
-
-
-def _layout(file: _Inspected, interleaved: bool, single: bool, reference: str | None) -> Layout:
+def _layout(file: Looked, interleaved: bool, single: bool, reference: str | None) -> Layout:
     if file.format in ("fasta", "fastq"):
         return "interleaved" if interleaved else "single"
     from dbgclean.reads.bam import is_name_grouped
@@ -177,8 +167,9 @@ def _layout(file: _Inspected, interleaved: bool, single: bool, reference: str | 
     return "interleaved" if grouped and not single else "single"
 
 
-def _inspect(path: str) -> _Inspected:
-    """Return the format of a file and the name of its first record."""
+def _look(path: str) -> Looked:
+    """Return the format of a file and the names of its first records."""
+    forget(path)
     try:
         compression = detect_compression(path)
         head = read_head(path)
@@ -191,15 +182,15 @@ def _inspect(path: str) -> _Inspected:
         logger.warning("%s: not gzip, whatever its name says; read as it is", path)
     file_format = _detect_format(path, head)
     if file_format in ("bam", "cram"):
-        return _Inspected(path, file_format, "")
+        return Looked(path, file_format)
     if compression == "gz":
         warn_without_end(path)
     with RecordFile(path, file_format) as file:
-        records = file.take(1)
+        records = file.take(LOOKED_AT)
     if not records:
         message = f"{path}: holds no reads; check the step that wrote it"
         raise InputError(message)
-    return _Inspected(path, file_format, records[0].name)
+    return Looked(path, file_format, tuple(record.name for record in records))
 
 
 def _detect_format(path: str, head: bytes) -> Format:
@@ -220,66 +211,3 @@ def _detect_format(path: str, head: bytes) -> Format:
         "(starts with '>'), FASTQ ('@'), BAM or CRAM, plain or compressed (gzip, bzip2, xz, zstd)"
     )
     raise InputError(message)
-
-
-class _Spool:
-    """Keeps what can be read only once in files that can be read again."""
-
-    def __init__(self, folder: str | os.PathLike[str] | None) -> None:
-        self._given = folder
-        self._folder: str | None = None
-
-    def readable(self, name: str) -> str:
-        """Return a path that can be read more than once.
-
-        Raises
-        ------
-        InputError
-            If the file is missing, a folder, may not be read, or cannot be copied.
-        """
-        if name == "-":
-            return self._copy(standard_input(), "stdin")
-        try:
-            mode = os.stat(name).st_mode
-        except OSError as error:
-            if isinstance(error, FileNotFoundError):
-                message = f"{name}: no such file; check the path"
-                raise InputError(message) from error
-            raise damaged(name, 0, error) from error
-        if stat.S_ISDIR(mode):
-            message = f"{name}: a folder, not a file; name the read files in it"
-            raise InputError(message)
-        if stat.S_ISREG(mode):
-            return name
-        try:
-            with open(name, "rb") as file:
-                return self._copy(file, os.path.basename(name))
-        except READ_ERRORS as error:
-            raise damaged(name, 0, error) from error
-
-    def _copy(self, source: BinaryIO, stem: str) -> str:
-        try:
-            if self._folder is None:
-                self._folder = str(temporary_folder(self._given).path)
-            target = Path(self._folder, stem)
-            with target.open("wb") as file:
-                shutil.copyfileobj(source, cast(BinaryIO, file), 1 << 20)
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            folder = self._given or tempfile.gettempdir()
-            message = (
-                f"{stem}: cannot be copied to {folder}: {reason}; "
-                "give a temporary folder with room (--tmp), or a file"
-            )
-            raise InputError(message) from error
-        return str(target.rename(f"{target}{_suffixes(str(target))}"))
-
-
-def _suffixes(path: str) -> str:
-    """Return the suffixes that tell what a spooled file is."""
-    compression = detect_compression(path)
-    head = read_head(path)
-    if head.startswith(b"BAM\x01") or head.startswith(b"CRAM"):
-        return ".bam" if head.startswith(b"BAM") else ".cram"
-    kind = ".fasta" if head.lstrip()[:1] == b">" else ".fastq"
-    return f"{kind}.{compression}" if compression else kind

@@ -7,11 +7,8 @@ it has records and ALTs, whatever their FILTER), a BED gives regions.
 
 from __future__ import annotations
 
-import io
 import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,16 +16,18 @@ import numpy as np
 import pysam
 
 from dbgclean.errors import InputError
+from dbgclean.reads.bam import quiet_htslib
 from dbgclean.reads.batch import encode_bases
-from dbgclean.reads.compression import READ_ERRORS, open_bytes, read_head
+from dbgclean.reads.bed import bed_regions
+from dbgclean.reads.compression import read_head
+from dbgclean.reads.reference import iter_sequences
+from dbgclean.reads.spool import Spool
 
 __all__ = ["LONGEST_GAP", "ProtectedContig", "ProtectedGap", "ProtectedList", "read_protected"]
 
 logger = logging.getLogger(__name__)
 
-_UNREADABLE: tuple[type[Exception], ...] = (*READ_ERRORS, UnicodeDecodeError, ValueError)
 _BASES = frozenset("ACGT")
-_SKIPPED_BED = (b"#", b"track", b"browser")
 _SHOWN = 3
 # Longer insertions and deletions are never closed or opened in a read.
 LONGEST_GAP = 6
@@ -142,15 +141,22 @@ def read_protected(path: str, reference: str) -> ProtectedList:
         reference, a REF allele is not what the reference has, or a place is beyond
         the contig's end.
     """
+    given, path = path, Spool().readable(path)
     if read_head(path).startswith((b"##fileformat=VCF", b"BCF")):
         found = _read_vcf(path)
     else:
         found = _read_bed(path)
-    contigs, names, number = [], [], 0
-    for name, codes in _sequences(reference):
+    contigs: list[ProtectedContig] = []
+    names, number = [], 0
+    for name, codes in iter_sequences(reference):
         names.append(name)
         if name not in found.names:
             continue
+        if any(contig.name == name for contig in contigs):
+            msg = (
+                f"{reference}: contig {name} stands there twice; give a reference that has it once"
+            )
+            raise InputError(msg)
         contig, number = _contig(path, name, codes, found, number)
         contigs.append(contig)
     missing = sorted(found.names - set(names))
@@ -161,7 +167,9 @@ def read_protected(path: str, reference: str) -> ProtectedList:
             "give the reference that the list was made on"
         )
         raise InputError(msg)
-    used = ProtectedList(path, found.kind, number, dict(sorted((+found.unusable).items())), contigs)
+    used = ProtectedList(
+        given, found.kind, number, dict(sorted((+found.unusable).items())), contigs
+    )
     _tell(used)
     return used
 
@@ -174,20 +182,10 @@ def _tell(used: ProtectedList) -> None:
     logger.info("%s: %s %s protected%s", used.path, f"{used.listed:,}", used.kind, unused)
 
 
-@contextmanager
-def _quiet_htslib() -> Iterator[None]:
-    """htslib writes its own lines to stderr; what matters comes as an exception."""
-    before = pysam.set_verbosity(0)
-    try:
-        yield
-    finally:
-        pysam.set_verbosity(before)
-
-
 def _read_vcf(path: str) -> _Found:
     found = _Found("alleles")
     record = 0
-    with _quiet_htslib():
+    with quiet_htslib():
         try:
             with pysam.VariantFile(path) as file:
                 for variant in file:
@@ -242,65 +240,12 @@ def _trimmed(ref: str, alt: str) -> tuple[int, str, str]:
 
 def _read_bed(path: str) -> _Found:
     found = _Found("regions")
-    number = 0
-    try:
-        with open_bytes(path) as file:
-            for number, line in enumerate(file, 1):
-                if line.strip() and not line.startswith(_SKIPPED_BED):
-                    name, start, stop = _bed_line(path, number, line)
-                    if start == stop:
-                        found.unusable["of_no_length"] += 1
-                        continue
-                    found.regions.setdefault(name, []).append((start, stop))
-    except READ_ERRORS as error:
-        msg = f"{path}: damaged after line {number:,} ({error}); get the file again"
-        raise InputError(msg) from error
+    for _, name, start, stop in bed_regions(path, "neither VCF nor BED"):
+        if start == stop:
+            found.unusable["of_no_length"] += 1
+        else:
+            found.regions.setdefault(name, []).append((start, stop))
     return found
-
-
-def _bed_line(path: str, number: int, line: bytes) -> tuple[str, int, int]:
-    """Contig, start and stop of a line."""
-    fields = line.split(b"\t") if b"\t" in line else line.split()
-    try:
-        name, start, stop = fields[0].decode("ascii"), int(fields[1]), int(fields[2])
-    except (IndexError, ValueError):
-        text = line.strip()[:40].decode("ascii", "replace")
-        msg = (
-            f"{path}: line {number:,} is {text!r}, neither VCF nor BED; give a VCF (starts "
-            "with '##fileformat=VCF') or a BED (contig, start, end)"
-        )
-        raise InputError(msg) from None
-    if not 0 <= start <= stop:
-        msg = (
-            f"{path}: line {number:,} goes from {start} to {stop}; a BED region has "
-            "0 <= start <= end"
-        )
-        raise InputError(msg)
-    return name, start, stop
-
-
-def _sequences(reference: str) -> Iterator[tuple[str, np.ndarray]]:
-    """Names and codes of a FASTA or GenBank file, one sequence at a time."""
-    from Bio import SeqIO
-    from Bio.SeqIO.FastaIO import SimpleFastaParser
-
-    try:
-        head = read_head(reference)
-        with open_bytes(reference) as raw, io.TextIOWrapper(raw, "ascii") as text:
-            if head.lstrip().startswith(b">"):
-                for title, sequence in SimpleFastaParser(text):
-                    bases = np.frombuffer(sequence.encode("ascii"), np.uint8)
-                    yield (title.split() or [""])[0], encode_bases(bases)
-            elif head.startswith(b"LOCUS"):
-                for entry in SeqIO.parse(text, "genbank"):
-                    yield entry.id, encode_bases(np.frombuffer(bytes(entry.seq), np.uint8))
-            else:
-                msg = f"{reference}: starts with {head[:10]!r}; give FASTA or GenBank"
-                raise InputError(msg)
-    except _UNREADABLE as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        msg = f"{reference}: cannot read sequences ({reason}); give FASTA or GenBank"
-        raise InputError(msg) from error
 
 
 def _contig(

@@ -84,7 +84,6 @@ def _batches(
             grouped=interleaved,
             batch_bases=batch_bases,
             reference=reference,
-            threads=threads,
         )
         return
     for batch in fastx_batches(
@@ -92,6 +91,7 @@ def _batches(
         group.format,
         interleaved=interleaved,
         batch_bases=batch_bases,
+        named=group.named,
         threads=threads,
     ):
         yield batch, ReadStatistics()

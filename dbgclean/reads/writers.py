@@ -14,7 +14,7 @@ from dbgclean._files import open_output, refuse_overwriting
 from dbgclean.errors import UsageError
 from dbgclean.reads.batch import ReadBatch, RecordStyle
 from dbgclean.reads.inputs import InputGroup
-from dbgclean.reads.names import as_names
+from dbgclean.reads.names import as_bytes, as_names
 
 __all__ = ["ReadWriter", "open_writer"]
 
@@ -112,23 +112,23 @@ def _fastq(batch: ReadBatch, style: RecordStyle, start: int, step: int) -> memor
     return out.data
 
 
-def _fasta(names: Sequence[str], bases: list[str], style: RecordStyle) -> str:
+def _fasta(names: list[bytes], bases: list[bytes], style: RecordStyle) -> bytes:
     """Return records as FASTA text, folded to the width of the style."""
-    end, width = style.newline, style.width
+    end, width = style.newline.encode(), style.width
     if width is not None:
         bases = [end.join([b[i : i + width] for i in range(0, len(b), width)]) for b in bases]
-    return "".join([f">{n}{end}{b}{end}" for n, b in zip(names, bases, strict=True)])
+    return b"".join([b">%b%b%b%b" % (n, end, b, end) for n, b in zip(names, bases, strict=True)])
 
 
 def _blocks(batch: ReadBatch, style: RecordStyle, start: int, step: int) -> Iterator[bytes]:
     """Yield the reads ``start, start + step, ...`` as FASTA text, a cacheful at a time."""
     for first in range(0, len(batch), _BLOCK_READS):
-        names = batch.names[first : first + _BLOCK_READS]
+        names = [as_bytes(name) for name in batch.names[first : first + _BLOCK_READS]]
         low, *ends = batch.offsets[first : first + len(names) + 1].tolist()
         bounds = [slice(a - low, b - low) for a, b in zip([low, *ends], ends, strict=False)]
-        text = batch.bases[low : ends[-1]].tobytes().decode("ascii")
+        text = batch.bases[low : ends[-1]].tobytes()
         bases = [text[bound] for bound in bounds[start::step]]
-        yield _fasta(names[start::step], bases, style).encode("ascii")
+        yield _fasta(names[start::step], bases, style)
 
 
 def _check(group: InputGroup, outputs: list[str]) -> None:

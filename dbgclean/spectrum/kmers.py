@@ -42,7 +42,7 @@ LETTERS = np.frombuffer(b"ACGTN", dtype=np.uint8).copy()
 
 BASE_CODES = np.full(256, 4, dtype=np.uint8)
 """Code of each byte of a sequence, uint8 (256,)."""
-for _code, _pair in enumerate((b"Aa", b"Cc", b"Gg", b"Tt")):
+for _code, _pair in enumerate((b"Aa", b"Cc", b"Gg", b"TtUu")):
     for _letter in _pair:
         BASE_CODES[_letter] = _code
 

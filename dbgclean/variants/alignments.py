@@ -13,6 +13,7 @@ import pysam
 from dbgclean.errors import InputError
 from dbgclean.reads.bam import explain_failure, quiet_htslib
 from dbgclean.reads.compression import read_head
+from dbgclean.reads.names import as_text
 from dbgclean.variants.regions import Region
 
 __all__ = ["Alignments", "open_alignments"]
@@ -29,6 +30,8 @@ class Alignments:
     ----------
     path
         As given.
+    reference
+        FASTA that was given with it, or None.
     contigs
         dict of str to int: lengths by name, in the order of the header.
     sample
@@ -38,11 +41,16 @@ class Alignments:
 
     def __init__(self, path: str, reference: str | None, file: pysam.AlignmentFile) -> None:
         self.path = path
-        self._reference = reference
+        self.reference = reference
         self._file = file
         self.contigs: dict[str, int] = dict(zip(file.references, file.lengths, strict=True))
+        for name in self.contigs:
+            if name == as_text(name):
+                continue
+            msg = f"{path}: contig {name!r} is not UTF-8; rename it (samtools reheader)"
+            raise InputError(msg)
         groups = file.header.to_dict().get("RG", [])
-        names = {group["SM"] for group in groups if group.get("SM")}
+        names = {as_text(group["SM"]) for group in groups if group.get("SM")}
         self.sample: str = names.pop() if len(names) == 1 else Path(path).stem
         if len(names) > 1:
             logger.warning("%s: holds %d samples; taken as one", path, len(names))
@@ -62,14 +70,14 @@ class Alignments:
                     yield record
                     read += 1
             except (OSError, ValueError) as error:
-                raise explain_failure(self.path, self._reference, read, error) from error
+                raise explain_failure(self.path, self.reference, read, error) from error
 
 
 @contextmanager
-def open_alignments(
-    path: str, reference: str | None = None, threads: int = 1
-) -> Iterator[Alignments]:
+def open_alignments(path: str, reference: str | None = None) -> Iterator[Alignments]:
     """Open a BAM or CRAM file to read regions of it.
+
+    With one thread: htslib's threaded reader never ends on some damaged files.
 
     Parameters
     ----------
@@ -77,8 +85,6 @@ def open_alignments(
         The file; its index (``.bai``, ``.csi`` or ``.crai``) lies beside it.
     reference
         FASTA that a CRAM file was written against.
-    threads
-        Threads that decompress.
 
     Yields
     ------
@@ -92,9 +98,7 @@ def open_alignments(
     _check_format(path)
     with quiet_htslib():
         try:
-            file = pysam.AlignmentFile(
-                path, "r", check_sq=False, reference_filename=reference, threads=threads
-            )
+            file = pysam.AlignmentFile(path, "r", check_sq=False, reference_filename=reference)
         except (OSError, ValueError) as error:
             raise explain_failure(path, reference, 0, error) from error
     try:

@@ -16,6 +16,7 @@ import pysam
 from dbgclean.errors import InputError
 from dbgclean.reads.bam import quiet_htslib
 from dbgclean.reads.compression import detect_compression, read_head
+from dbgclean.reads.spool import Spool
 
 __all__ = ["Reference"]
 
@@ -56,7 +57,8 @@ class Reference:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
+        # Read more than once: a pipe is copied.
+        self.path = Spool().readable(os.fspath(path))
         _check_format(self.path)
         with ExitStack() as stack:
             stack.enter_context(quiet_htslib())

@@ -18,6 +18,7 @@ import pysam
 
 from dbgclean.reads.bam import RecordGatherer
 from dbgclean.reads.batch import ReadBatch
+from dbgclean.reads.names import as_bytes
 from dbgclean.variants.alignments import Alignments, open_alignments
 from dbgclean.variants.regions import Region
 
@@ -132,8 +133,8 @@ def _take(batch: ReadBatch, order: np.ndarray, *, paired: bool) -> ReadBatch:
 class _Sieve:
     """Lets the records through that count, and counts the others."""
 
-    def __init__(self, path: str, min_mapping_quality: int) -> None:
-        self.reads = RecordGatherer(path)
+    def __init__(self, alignments: Alignments, min_mapping_quality: int) -> None:
+        self.reads = RecordGatherer(alignments.path, alignments.reference)
         self._least = min_mapping_quality
         self.seen = 0
         self._counts = dict.fromkeys(_REASONS[len(_SKIPPED) :], 0)
@@ -185,7 +186,7 @@ def survey_region(
         Distinct 5' ends of reads over those that as many reads at random would have: about
         1 of sheared molecules, far below of amplicons, which begin at their primers.
     """
-    sieve = _Sieve(alignments.path, min_mapping_quality)
+    sieve = _Sieve(alignments, min_mapping_quality)
     bins = -(-len(region) // bin_size)
     # Whole bins under an alignment as steps up and down, less what its ends leave open.
     steps, open_ends = np.zeros(bins + 1, np.int64), np.zeros(bins, np.int64)
@@ -232,7 +233,7 @@ def fetch_reads(
     InputError
         If the file is truncated or damaged there, or a CRAM's reference is missing.
     """
-    sieve = _Sieve(alignments.path, min_mapping_quality)
+    sieve = _Sieve(alignments, min_mapping_quality)
     columns: dict[str, list[np.ndarray]] = {name: [] for name in (*_COLUMNS, "key")}
     records = sieve.kept(alignments.records(region))
     while chunk := list(islice(records, _CHUNK)):
@@ -291,7 +292,7 @@ def _keys(records: list[pysam.AlignedSegment]) -> np.ndarray:
         name = record.query_name or "*"
         if not record.flag & pysam.FPAIRED:
             name = f"{name}\t{record.reference_start}\t{record.flag}"
-        hashes += hashlib.blake2b(name.encode(), digest_size=8).digest()
+        hashes += hashlib.blake2b(as_bytes(name), digest_size=8).digest()
     return np.frombuffer(bytes(hashes), "<u8").astype(np.uint64)
 
 

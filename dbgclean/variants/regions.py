@@ -15,14 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from dbgclean.errors import InputError, UsageError
-from dbgclean.reads.compression import READ_ERRORS, open_bytes
+from dbgclean.reads.bed import bed_regions
 
 __all__ = ["Region", "Window", "cut_windows", "parse_regions"]
 
 logger = logging.getLogger(__name__)
 
 _SPAN = re.compile(r"(?P<first>[\d,]+)(?:(?P<dash>-)(?P<last>[\d,]+)?)?")
-_SKIPPED_BED = (b"#", b"track", b"browser")
 _SHOWN = 3
 
 
@@ -198,37 +197,15 @@ def _on_contigs(
 
 def _read_bed(path: str, contigs: Mapping[str, int]) -> list[Region]:
     regions = []
-    number = 0
-    try:
-        with open_bytes(path) as file:
-            for number, line in enumerate(file, 1):
-                if line.strip() and not line.startswith(_SKIPPED_BED):
-                    regions.append(_bed_line(path, number, line, contigs))
-    except READ_ERRORS as error:
-        reason = getattr(error, "strerror", None) or f"damaged after line {number:,}"
-        msg = f"{path}: the BED file cannot be read: {reason}; check the path and the file"
-        raise InputError(msg) from error
+    for number, name, start, end in bed_regions(path):
+        if name not in contigs:
+            where = f"{path}: line {number:,}"
+            raise _unknown(where, name, contigs)
+        regions.append(Region(name, start, end))
     if not any(map(len, regions)):
         msg = f"{path}: holds no region; give a BED with contig, start and end on each line"
         raise InputError(msg)
     return regions
-
-
-def _bed_line(path: str, number: int, line: bytes, contigs: Mapping[str, int]) -> Region:
-    fields = line.rstrip(b"\r\n").split(b"\t") if b"\t" in line else line.split()
-    where = f"{path}: line {number:,}"
-    try:
-        name, start, end = fields[0].decode("utf-8"), int(fields[1]), int(fields[2])
-    except (IndexError, ValueError):
-        text = line.strip()[:40].decode("ascii", "replace")
-        msg = f"{where} is {text!r}, no BED region; give contig, start and end"
-        raise InputError(msg) from None
-    if not 0 <= start <= end:
-        msg = f"{where} goes from {start} to {end}; a BED region has 0 <= start <= end"
-        raise InputError(msg)
-    if name not in contigs:
-        raise _unknown(where, name, contigs)
-    return Region(name, start, end)
 
 
 def cut_windows(
