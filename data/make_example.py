@@ -21,7 +21,7 @@ if str(ROOT) not in sys.path:
     # Run as a script, only data/ is on the path; the simulator is its neighbour.
     sys.path.insert(0, str(ROOT))
 
-from benchmarks import simulate  # noqa: E402
+from benchmarks.simulators import simulate  # noqa: E402
 
 SEED = 20
 GENOME_LENGTH = 20_000

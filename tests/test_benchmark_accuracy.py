@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import accuracy, peers, simulate
-from benchmarks.accuracy_plots import plot_accuracy
-from benchmarks.accuracy_samples import load_sample, read_art, save_sample
-from benchmarks.accuracy_score import Scorer, rows_of
+from benchmarks.accuracy import __main__ as accuracy
+from benchmarks.accuracy.plots import plot_accuracy
+from benchmarks.accuracy.samples import load_sample, read_art, save_sample
+from benchmarks.accuracy.score import Scorer, rows_of
+from benchmarks.harness import peers
+from benchmarks.simulators import simulate
 
 TRUTH = "ACGTTGCAACGGATCCATTGCAGTACCGATTTAGC"
 PLACES = (3, 9, 20)  # of TRUTH, read wrongly in every hand-made read

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks import calibration, simulate
-from benchmarks import calibration_samples as mixtures
-from benchmarks import calibration_score as scoring
+from benchmarks.calibration import __main__ as calibration
+from benchmarks.calibration import samples as mixtures
+from benchmarks.calibration import score as scoring
+from benchmarks.simulators import simulate
 from dbgclean.evidence.alternatives import COLUMNS, Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.windows import CHANNELS, GLOBALS, SCHEME

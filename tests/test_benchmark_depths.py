@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from benchmarks import depths, simulate
-from benchmarks.depths import Member
+from benchmarks.accuracy import depths
+from benchmarks.accuracy.depths import Member
+from benchmarks.simulators import simulate
 
 
 def test_a_genome_as_reads(tmp_path, monkeypatch, capsys):

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import families
-from benchmarks.families_real import Shown, kept_reads
-from benchmarks.families_score import Tools, judged, overruled
-from benchmarks.families_table import allele_words, pooled, show, table
-from benchmarks.family import FAMILIES, sample
-from benchmarks.simulate import random_genome
+from benchmarks.families import __main__ as families
+from benchmarks.families.real import Shown, kept_reads
+from benchmarks.families.score import Tools, judged, overruled
+from benchmarks.families.table import allele_words, pooled, show, table
+from benchmarks.simulators.family import FAMILIES, sample
+from benchmarks.simulators.simulate import random_genome
 from dbgclean.correct.verdicts import ERROR, REAL, Verdicts
 
 

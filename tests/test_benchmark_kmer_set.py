@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 
-from benchmarks import kmer_set, simulate
+from benchmarks.simulators import simulate
+from benchmarks.variants import kmer_set
 
 
 def test_figures_of_a_small_genome(tmp_path, capsys):

@@ -5,12 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import simulate, train_families, train_model
-from benchmarks.family import FAMILIES, duplicates, independent, strand
-from benchmarks.family.reading import Errors
-from benchmarks.train_data import Examples, examples_of
-from benchmarks.train_evidence import Case, gather_cases
-from benchmarks.train_score import line, logistic, score_family, table
+from benchmarks.simulators import simulate
+from benchmarks.simulators.family import FAMILIES, duplicates, independent, strand
+from benchmarks.simulators.family.reading import Errors
+from benchmarks.training import __main__ as train_model
+from benchmarks.training import families as train_families
+from benchmarks.training.data import Examples, examples_of
+from benchmarks.training.evidence import Case, gather_cases
+from benchmarks.training.score import line, logistic, score_family, table
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.windows import CHANNELS, GLOBALS
 

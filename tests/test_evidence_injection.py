@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_samples import mixture, turned
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.evidence.gather import gather
 from dbgclean.evidence.injection import Injection, Injector, PlaceFinder, hashes
 from dbgclean.spectrum.counting import count_kmers

@@ -1,0 +1,169 @@
+"""k-mer sets corrected without their reads: what is left, what is lost, which alleles stay.
+
+Slices of E. coli K-12 are sequenced by our own simulator (150 bases paired, 0.4 % errors by
+quality), counted, and given to every corrector as a counter's dump would be: abundances
+alone. Sets: mixtures with a site a kilobase at 50, 20, 10, 5, 2 and 1 %, at 200x and 100x; the
+first of them with a strand-specific systematic error a kilobase besides; a haploid at 50x.
+K-12 is in no sample that the network was trained on.
+
+    python -m benchmarks.variants.kmer_set --genome ecoli_K12.fna.gz --length 150000 --seeds 1 2 3
+
+Alleles are counted as `benchmarks.variants.score` does for k-mers: those whose middle k-mer
+was seen three times or more, kept where it still stands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.simulators import simulate
+from benchmarks.simulators.truth import Truth
+from benchmarks.variants.score import allele_rows
+from dbgclean import __version__
+from dbgclean.errors import DbgcleanError
+from dbgclean.pipeline.kmer_set import correct_kmers
+from dbgclean.pipeline.options import Options
+from dbgclean.report import truth_cost
+from dbgclean.spectrum.counting import count_kmers
+from dbgclean.spectrum.table import KmerTable
+
+__all__ = ["SETS", "main", "measure", "sample_of"]
+
+RESULTS = Path(__file__).parents[1] / "results"
+CORRECTORS = ("cutoff", "nearest", "likelihood", "autoencoder")
+_LEAST_SEEN = 3
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of sample: depth, bases from site to site, systematic errors a kilobase."""
+
+    depth: float
+    spacing: int
+    systematic: float = 0.0
+
+
+SETS = {
+    "mixture-200x": Kind(200, 1000),
+    "mixture-100x": Kind(100, 1000),
+    "mixture-200x-systematic": Kind(200, 1000, 1.0),
+    "haploid-50x": Kind(50, 0),
+}
+
+
+def sample_of(kind: Kind, genome: np.ndarray, k: int, seed: int) -> tuple[KmerTable, Truth]:
+    """Counted k-mers of a simulated sample, and its truth."""
+    sites = simulate.draw_sites(genome, kind.spacing, seed=seed) if kind.spacing else None
+    systematic = None
+    if kind.systematic:
+        systematic = simulate.draw_systematic(genome, kind.systematic, seed=seed)
+    reads = simulate.simulate_reads(
+        genome, depth=kind.depth, circular=True, sites=sites, systematic=systematic, seed=seed
+    )
+    table = count_kmers(simulate.to_batches(reads), k)
+    # A dump has abundances alone.
+    none = np.zeros_like(table.counts)
+    table = replace(table, reverse=none, high_quality=table.counts)
+    true = simulate.true_kmers(genome, sites, k, circular=True)
+    if sites is None:
+        return table, Truth(true, np.zeros((0, k), np.uint64), np.zeros(0, str))
+    group = np.array([f"{fraction:g}" for fraction in sites.fraction])
+    return table, Truth(true, simulate.allele_kmers(genome, sites, k), group)
+
+
+def measure(table: KmerTable, truth: Truth, correctors: Sequence[str], threads: int) -> dict:
+    """Figures of every corrector on one sample."""
+    scores: dict[str, Any] = {"raw": score(table, table, truth)}
+    for name in correctors:
+        start, cpu = time.perf_counter(), time.process_time()
+        try:
+            run = correct_kmers(table, Options(corrector=name, threads=threads), [name])
+        except DbgcleanError as error:
+            scores[name] = {"failed": str(error)}
+            continue
+        scores[name] = score(table, run.chosen.kmers, truth)
+        if run.chosen.verdicts is not None:
+            scores[name]["verdicts"] = run.chosen.verdicts.count()
+            scores[name]["refused"] = run.moves[name].refused()
+        scores[name]["seconds"] = round(time.perf_counter() - start, 2)
+        scores[name]["cpu_seconds"] = round(time.process_time() - cpu, 2)
+    return scores
+
+
+def score(raw: KmerTable, kmers: KmerTable, truth: Truth) -> dict[str, Any]:
+    """Cost of a k-mer set, and alleles kept of those seen, by fraction."""
+    cost = truth_cost(
+        truth.kmers, kmers.keys, kmers.counts, raw_keys=raw.keys, raw_counts=raw.counts
+    ).to_dict()
+    rows = allele_rows(truth, kmers.keys, raw)["by_kmers"]
+    return cost | {"alleles": {group: [kept, shown] for group, (kept, _, shown) in rows.items()}}
+
+
+def total(rows: Sequence[dict]) -> dict[str, Any]:
+    """Sums over seeds, and the least and the most of what is left and lost."""
+    if "failed" in rows[0]:
+        return {"failed": rows[0]["failed"]}
+    result: dict[str, Any] = {}
+    for name in ("true_kmers_lost", "true_kmers_lost_3", "false_kmers_left"):
+        values = [row[name] for row in rows]
+        result[name] = {"mean": float(np.mean(values)), "least": min(values), "most": max(values)}
+    groups = sorted(rows[0]["alleles"], key=float, reverse=True)
+    result["alleles"] = {
+        group: np.sum([row["alleles"][group] for row in rows], axis=0).tolist() for group in groups
+    }
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, print a table, write the JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--genome", required=True, help="FASTA of E. coli K-12")
+    parser.add_argument("--start", type=int, default=1_000_000, help="of the slice, 0-based")
+    parser.add_argument("--length", type=int, default=150_000)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("-k", type=int, default=31)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--correctors", nargs="+", default=list(CORRECTORS))
+    parser.add_argument("-t", "--threads", type=int, default=2)
+    parser.add_argument("--out", default=str(RESULTS / __version__ / "kmer_set.json"))
+    args = parser.parse_args(argv)
+    genome = simulate.load_genome(args.genome)[args.start : args.start + args.length]
+    samples: dict[str, Any] = {}
+    for name in args.sets:
+        for seed in args.seeds:
+            table, truth = sample_of(SETS[name], genome, args.k, seed)
+            scores = measure(table, truth, args.correctors, args.threads)
+            samples.setdefault(name, {})[str(seed)] = {"kmers": len(table), "scores": scores}
+    summary = {
+        name: {c: total([s["scores"][c] for s in by_seed.values()]) for c in scores}
+        for name, by_seed in samples.items()
+    }
+    settings = {"length": args.length, "start": args.start, "k": args.k, "seeds": args.seeds}
+    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+    result = {"version": __version__, "settings": settings, "summary": summary, "samples": samples}
+    Path(args.out).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    _print(summary)
+
+
+def _print(summary: dict[str, Any]) -> None:
+    for name, columns in summary.items():
+        print(name)
+        for corrector, row in columns.items():
+            if "failed" in row:
+                print(f"  {corrector:12} {row['failed']}")
+                continue
+            alleles = " ".join(f"{f}: {a}/{b}" for f, (a, b) in row["alleles"].items())
+            left, lost = row["false_kmers_left"]["mean"], row["true_kmers_lost"]["mean"]
+            print(f"  {corrector:12} false left {left:12,.0f}  true lost {lost:8,.0f}  {alleles}")
+
+
+if __name__ == "__main__":
+    main()
