@@ -241,8 +241,8 @@ def test_commands_show_no_folders(tmp_path):
 def test_a_small_mixture_end_to_end(tmp_path):
     args = ["--set", "lowfreq", "--length", "3000", "--spacing", "300", "--depths", "60"]
     args += ["--fractions", "0.5", "0.2", "--data", str(tmp_path / "absent"), "--systematic"]
-    args += ["--callers", "quality and strand", "--results", str(tmp_path / "results")]
-    args += ["--work", str(tmp_path / "work")]
+    args += ["--callers", "quality and strand", "-o", str(tmp_path / "results")]
+    args += ["--folder", str(tmp_path / "work")]
     assert inspect_bam.main(args) == 0
     import json
 

@@ -5,18 +5,20 @@ import json
 import numpy as np
 
 from benchmarks.simulators import simulate
+from benchmarks.simulators.truth import K12
 from benchmarks.variants import kmer_set
 
 
 def test_figures_of_a_small_genome(tmp_path, capsys):
     genome = simulate.random_genome(12_000, seed=4)
-    simulate.write_fasta(tmp_path / "genome.fa", [("genome", genome)])
+    (tmp_path / "genomes").mkdir()
+    simulate.write_fasta(tmp_path / "genomes" / K12, [("genome", genome)])
     out = tmp_path / "out.json"
     kmer_set.main(
         [
-            "--genome", str(tmp_path / "genome.fa"), "--start", "0", "--length", "12000",
+            "--data", str(tmp_path), "--start", "0", "--length", "12000",
             "--sets", "mixture-100x", "haploid-50x", "--seeds", "1", "2",
-            "--correctors", "cutoff", "nearest", "missing", "--out", str(out),
+            "--correctors", "cutoff", "nearest", "missing", "-o", str(out),
         ]
     )  # fmt: skip
     result = json.loads(out.read_text())

@@ -139,10 +139,10 @@ def small(tmp_path_factory):
 
 
 def test_every_false_kmer_is_blamed_on_something(small):
-    from benchmarks.variants.run import score_ours
+    from benchmarks.variants.run import _score_ours
 
     run, places, truth, _ = small
-    scores = score_ours(run, places, truth)
+    scores = _score_ours(run, places, truth)
     for name in ("nearest", "likelihood"):
         row = scores[name]
         by_level = [sum(column) for column in zip(*row["split"].values(), strict=True)]
@@ -176,7 +176,7 @@ def test_sweep_gives_what_a_whole_run_at_that_threshold_leaves(small, monkeypatc
 
 
 def test_files_count_like_the_run(small):
-    from benchmarks.variants.run import count_files
+    from benchmarks.harness.ours import count_files
 
     run, _, _, paths = small
     counted = count_files(paths, threads=1)
@@ -203,7 +203,7 @@ def test_command_line_from_simulation_to_plot(shared_data, tmp_path):
     words = ["--data", str(shared_data), "--length", "12000", "--depth", "60", "--set", "hard"]
     words += ["--seeds", "1", "--threads", "1", "--peers", "--correctors", "nearest", "likelihood"]
     out, plot = tmp_path / "v.json", tmp_path / "v.png"
-    assert variants.main([*words, "--json", str(out), "--plot", str(plot)]) == 0
+    assert variants.main([*words, "-o", str(out), "--plot", str(plot)]) == 0
     record = json.loads(out.read_text())
     tools = record["runs"][0]["tools"]
     assert set(tools) == {"nearest", "likelihood"}
@@ -214,13 +214,13 @@ def test_command_line_from_simulation_to_plot(shared_data, tmp_path):
     assert plot.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_no_data_is_said_in_one_line(tmp_path, capsys):
+def test_no_data_is_said_in_one_line(tmp_path):
     from benchmarks.variants import __main__ as variants
     from benchmarks.variants import twist
 
     for module in (variants, twist):
-        assert module.main(["--data", str(tmp_path)]) == 1
-        assert capsys.readouterr().err.count("\n") == 1
+        with pytest.raises(SystemExit, match="^[^\n]+: not there; give --data$"):
+            module.main(["--data", str(tmp_path), "--peers"])
 
 
 def test_twist_mixture_holds_its_share_and_its_alleles(shared_data, tmp_path):

@@ -205,7 +205,7 @@ def test_absent_genomes_are_said_in_one_line(tmp_path, capsys):
 
 def test_quick_run(tmp_path):
     command = [sys.executable, "-m", "benchmarks.notebook", "--quick"]
-    command += ["--out", str(tmp_path / "out")]
+    command += ["-o", str(tmp_path / "out")]
     command += ["--data", str(tmp_path), "--threads", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     results = json.loads((tmp_path / "out" / "notebook.json").read_text())

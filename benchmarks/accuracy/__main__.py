@@ -11,8 +11,8 @@ against their truth. Scenarios:
 
     python -m benchmarks.accuracy --scenario hiseq --depths 50 --seeds 1 2 3
 
-Samples are kept in ``--work`` and read from there the next time; results that are already in
-the ``--json`` file stay, and what is run again replaces its row, so a long series can be run
+Samples are kept in ``--folder`` and read from there the next time; results that are already in
+the ``-o`` file stay, and what is run again replaces its row, so a long series can be run
 piece by piece.
 """
 
@@ -20,10 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import shutil
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -32,19 +29,19 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.samples import Sample, art, dwgsim, load_sample, save_sample
+from benchmarks.accuracy.samples import Sample, load_sample, save_sample
 from benchmarks.accuracy.score import Both, score_files
+from benchmarks.harness.command import Parser, need, record, samples_folder, save
+from benchmarks.harness.ours import judged
 from benchmarks.harness.peers import PEERS, Facts
 from benchmarks.simulators import simulate
-from dbgclean._files import atomic_path
+from benchmarks.simulators.instruments import art, dwgsim
+from benchmarks.simulators.truth import K12, SLICE_START
 from dbgclean.errors import DbgcleanError
-from dbgclean.log import Progress
-from dbgclean.pipeline.passes import Options, count, judge, open_run, rewrite
+from dbgclean.pipeline.passes import rewrite
 
 __all__ = ["OURS", "SCENARIOS", "Scenario", "correct", "draw", "main", "summarise"]
 
-K12 = "ecoli_K12_MG1655_NC_000913.3.fna.gz"
-SLICE_START = 1_000_000
 OURS = ("nearest", "ratio", "likelihood", "autoencoder", "auto")
 
 Drawn = tuple[simulate.SimulatedReads, simulate.Sites | None, str]
@@ -167,7 +164,7 @@ def _correct_by_peer(sample: Sample, tool: str, threads: int) -> tuple[dict[str,
     result = PEERS[tool].correct(sample.files, folder, told, threads)
     both = score_files(sample, result.files, result.mates, threads)
     shutil.rmtree(folder)
-    done = {"command": " ".join(result.command), "seconds": result.seconds}
+    done = {"command": result.command, "seconds": result.seconds}
     return {**done, "peak_gb": result.peak_gb}, both
 
 
@@ -176,11 +173,7 @@ def _correct_by_ours(
 ) -> Iterator[tuple[str, dict[str, Any], Both]]:
     """The passes of `dbgclean correct`, with reads handed to the scorer instead of a file."""
     begun = time.perf_counter()
-    files = [str(path) for path in sample.files]
-    run = open_run(files, Options(corrector=tools[0], threads=threads), Progress(quiet=True))
-    table = count(run, graph=False)
-    judge(run, table, tools)
-    del table
+    run = judged(sample.files, tools, threads)
     together = time.perf_counter() - begun
     for tool in tools:
         begun = time.perf_counter()
@@ -246,93 +239,58 @@ def show(row: dict[str, Any]) -> None:
     )
 
 
-def _versions(tools: list[str]) -> dict[str, str]:
-    from dbgclean import __version__
-
-    found = {"dbgclean": __version__, "python": platform.python_version()}
-    return found | {tool: PEERS[tool].version() for tool in tools if tool in PEERS}
-
-
-def _write(args: argparse.Namespace, rows: list[dict[str, Any]], versions: dict[str, str]) -> None:
+def _write(args: argparse.Namespace, told: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     """Put rows among those that the results file holds already."""
     old: dict[str, Any] = {"versions": {}, "rows": []}
-    if args.json.exists():
-        old = json.loads(args.json.read_text())
+    if args.output.exists():
+        old = json.loads(args.output.read_text())
 
     def key(row: dict[str, Any]) -> tuple:
         return (row["scenario"], row["length"], row["depth"], row["tool"], row["seed"])
 
     merged = {key(row): row for row in old["rows"]} | {key(row): row for row in rows}
     rows = [merged[at] for at in sorted(merged)]
-    written = {
-        "command": f"python -m benchmarks.accuracy --json {args.json.name}",
-        "versions": old["versions"] | versions,
-        "threads": args.threads,
-        "summary": summarise(rows),
-        "rows": rows,
-    }
-    args.json.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(args.json) as building:
-        building.write_text(json.dumps(written, indent=1) + "\n")
+    versions = {"versions": old["versions"] | told["versions"]}
+    save(args.output, {**told, **versions, "summary": summarise(rows), "rows": rows})
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.accuracy",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--scenario", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
-    parser.add_argument("--depths", type=float, nargs="+", help="default: the scenario's own")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--tools", nargs="+", default=["raw", *OURS, *PEERS], metavar="TOOL")
-    parser.add_argument("--length", type=int, help="a slice of K-12; default: the scenario's own")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument(
-        "--work",
-        type=Path,
-        default=Path(tempfile.gettempdir()) / "dbgclean-accuracy",
-        help="where samples are kept (default: %(default)s)",
-    )
+    parser = Parser(
+        "accuracy", __doc__, depths=None, seeds=[1, 2, 3], length=None, threads=2, output=None,
+        plots=None, folder=samples_folder("accuracy"),
+    )  # fmt: skip
+    parser.several("--scenario", SCENARIOS)
+    parser.several("--tools", ["raw", *OURS, *PEERS])
     parser.add_argument(
         "--residue", type=Path, metavar="FOLDER", help="write what ours leaves wrong here"
     )
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the JSON's figures")
-    parser.add_argument("--threads", type=int, default=2)
-    args = parser.parse_args(argv)
-    known = ["raw", *OURS, *PEERS]
-    if strange := [tool for tool in args.tools if tool not in known]:
-        parser.error(f"--tools: {', '.join(strange)} not among {', '.join(known)}")
-    return args
+    return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the pieces asked for, print a line for each, write the figures."""
     args = parse(argv)
-    if not (args.data / "genomes" / K12).exists():
-        print(f"{args.data}: no genomes there; give --data", file=sys.stderr)
-        return 1
+    need(args.data / "genomes" / K12)
     if args.residue:
         args.residue.mkdir(parents=True, exist_ok=True)
+    told = record(args, [PEERS[tool] for tool in args.tools if tool in PEERS])
     rows: list[dict[str, Any]] = []
-    versions = _versions(args.tools)
     for name in args.scenario:
         for depth in args.depths or SCENARIOS[name].depths:
             for seed in args.seeds:
-                sample = draw(name, depth, seed, args.length, args.data, args.work)
+                sample = draw(name, depth, seed, args.length, args.data, args.folder)
                 for row in correct(sample, args.tools, args.threads, args.residue):
                     show(row)
                     rows.append(row)
                     # Written as it goes: a long series may be stopped at any time.
-                    if args.json:
-                        _write(args, rows, versions)
+                    if args.output:
+                        _write(args, told, rows)
     if args.plots:
         from benchmarks.accuracy.plots import plot_accuracy
 
-        if args.json:
-            rows = json.loads(args.json.read_text())["rows"]
+        if args.output:
+            rows = json.loads(args.output.read_text())["rows"]
         plot_accuracy(summarise(rows), args.plots)
     return 0
 

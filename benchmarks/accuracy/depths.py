@@ -18,11 +18,8 @@ unless a set is real or the genome itself.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
-import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
@@ -33,9 +30,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.samples import count_files
+from benchmarks.harness.command import RESULTS, Parser, record, save
+from benchmarks.harness.ours import K, count_files
+from benchmarks.harness.tools import find
 from benchmarks.simulators import simulate
-from dbgclean import __version__
+from benchmarks.simulators.instruments import art_files
+from benchmarks.simulators.truth import K12, O157
 from dbgclean.pipeline.full import full_run
 from dbgclean.pipeline.options import Options
 from dbgclean.reads.reference import read_sequences
@@ -46,11 +46,6 @@ from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = ["SETS", "main", "measure"]
-
-K = 31
-RESULTS = Path(__file__).parents[1] / "results"
-K12 = "ecoli_K12_MG1655_NC_000913.3.fna.gz"
-O157 = "ecoli_O157H7_2159_NZ_CP017438.fna.gz"
 
 
 @dataclass(frozen=True)
@@ -94,36 +89,25 @@ SETS: dict[str, list[Member] | Real] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the sets and print a line for each."""
-    args = _parse(argv)
-    out = args.out or RESULTS / __version__ / "depths.json"
-    result: dict[str, Any] = {"version": __version__, "seed": args.seed, "sets": {}}
+    parser = Parser(
+        "accuracy.depths", __doc__, corrector="auto", seed=1, threads=2,
+        output=RESULTS / "depths.json",
+    )  # fmt: skip
+    parser.several("--sets", SETS)
+    args = parser.parse_args(argv)
+    sets: dict[str, Any] = {}
     for name in args.sets:
         kind = SETS[name]
         simulated = isinstance(kind, list) and any(member.depth for member in kind)
-        if simulated and not shutil.which("art_illumina"):
+        if simulated and not find("art_illumina"):
             print(f"{name}: skipped, art_illumina is not on the PATH")
             continue
         with tempfile.TemporaryDirectory() as folder:
             reads, truths = draw(kind, args.data, Path(folder), args.seed)
-            scores = measure(reads, truths, Path(folder), args.corrector, args.threads)
-        result["sets"][name] = scores
-        print(name, json.dumps(scores), flush=True)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result, indent=1) + "\n")
+            sets[name] = measure(reads, truths, Path(folder), args.corrector, args.threads)
+        print(name, json.dumps(sets[name]), flush=True)
+        save(args.output, record(args, sets=sets))
     return 0
-
-
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
-    parser.add_argument("--corrector", default="auto")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path)
-    return parser.parse_args(argv)
 
 
 def draw(
@@ -137,25 +121,18 @@ def draw(
                 records = [list(islice(lines, 4)) for _ in range(kind.pairs)]
             path.write_text("".join(line for record in records[:: kind.step] for line in record))
         return reads, {kind.stem: data / "genomes" / kind.truth}
-    truths = {}
+    truths, drawn = {}, []
     for number, member in enumerate(kind):
         genome = simulate.load_genome(data / "genomes" / member.file, member.start, member.length)
         truths[member.name] = folder / f"{member.name}.fa"
         simulate.write_fasta(truths[member.name], [(member.name, genome)])
         if member.depth:
-            words = (
-                f"-ss HS25 -l 150 -p -m 350 -s 50 -f {member.depth:g} -rs {seed + number} -q -na"
-            )
-            command = ["art_illumina", *words.split(), "-i", f"{member.name}.fa"]
-            command += ["-o", f"{member.name}_"]
-            subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    if not all(member.depth for member in kind):
+            drawn.append(art_files(genome, folder, member.depth, seed + number, member.name))
+    if len(drawn) < len(kind):
         return list(truths.values()), truths
     reads = [folder / f"R{mate}.fastq" for mate in (1, 2)]
-    for mate, path in enumerate(reads, 1):
-        with path.open("wb") as out:
-            for member in kind:
-                out.write((folder / f"{member.name}_{mate}.fq").read_bytes())
+    for path, parts in zip(reads, zip(*drawn, strict=True), strict=True):
+        path.write_bytes(b"".join(part.read_bytes() for part in parts))
     return reads, truths
 
 

@@ -5,24 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+
+from benchmarks.harness.plots import panels, save, styles
 
 __all__ = ["plot_accuracy"]
-
-# Ours in full colour and thick, others thin: the same in every plot, whoever was run.
-_STYLE = {
-    "autoencoder": ("#0072b2", "o", 2.2),
-    "likelihood": ("#009e73", "s", 1.6),
-    "nearest": ("#56b4e9", "D", 1.6),
-    "lighter": ("#d55e00", "v", 1.0),
-    "bayeshammer": ("#cc79a7", "^", 1.0),
-    "tadpole": ("#e69f00", "<", 1.0),
-    "bfc": ("#7a5230", ">", 1.0),
-    "karect": ("#555555", "P", 1.0),
-    "raw": ("#bbbbbb", "x", 1.0),
-}
 
 
 def plot_accuracy(summary: list[dict[str, Any]], folder: Path) -> list[Path]:
@@ -39,12 +26,10 @@ def plot_accuracy(summary: list[dict[str, Any]], folder: Path) -> list[Path]:
     -------
     list of Path
     """
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for scenario in dict.fromkeys(row["scenario"] for row in summary):
         rows = [row for row in summary if row["scenario"] == scenario and "gain" in row]
-        figure = Figure(figsize=(10, 4), layout="constrained")
-        left, right = figure.subplots(1, 2)
+        figure, ((left, right),) = panels(1, 2, 5, 4)
         # What is missed of the errors, on a log scale: .999 and .9999 are far apart.
         _lines(left, rows, "gain", lambda gain: max(1 - gain, 1e-6), skip=("raw",))
         left.set_ylabel("1 - gain")
@@ -57,22 +42,19 @@ def plot_accuracy(summary: list[dict[str, Any]], folder: Path) -> list[Path]:
             axes.set_yscale("log")
             axes.set_xticks(sorted({row["depth"] for row in rows}))
         figure.suptitle(f"{scenario}: mean over seeds, bars from smallest to largest", fontsize=10)
-        written.append(folder / f"accuracy-{scenario}.png")
-        # Without a software tag the file is the same for every matplotlib release.
-        with matplotlib.rc_context({"savefig.dpi": 90}):
-            figure.savefig(written[-1], metadata={"Software": None})
+        written.append(save(figure, folder / f"accuracy-{scenario}.png"))
     return written
 
 
 def _lines(
     axes: Axes, rows: list[dict[str, Any]], column: str, height: Any, skip: tuple[str, ...]
 ) -> None:
-    for tool, (colour, marker, width) in _STYLE.items():
+    for tool, style in styles(dict.fromkeys(row["tool"] for row in rows)).items():
         points = sorted((row["depth"], row[column]) for row in rows if row["tool"] == tool)
         if not points or tool in skip:
             continue
         depths = [depth for depth, _ in points]
         mean = [height(values[0]) for _, values in points]
         ends = [sorted((height(values[1]), height(values[2]))) for _, values in points]
-        axes.plot(depths, mean, marker=marker, color=colour, linewidth=width, label=tool)
-        axes.vlines(depths, *zip(*ends, strict=True), color=colour, linewidth=0.8)
+        axes.plot(depths, mean, label=tool, **style)
+        axes.vlines(depths, *zip(*ends, strict=True), color=style["color"], linewidth=0.8)

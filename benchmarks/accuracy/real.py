@@ -4,7 +4,7 @@ Runs the whole pipeline (`dbgclean run -k 31`) on each set and prints, for the c
 reads and for the k-mer set, true 31-mers lost and false ones left where the truth is
 known; for the already-clean control, the share of bases changed.
 
-    python -m benchmarks.accuracy.real [--sets phix tb10k ...] [--json FILE]
+    python -m benchmarks.accuracy.real [--sets phix tb10k ...] [-o FILE]
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.harness.command import Parser, need, record, save
 from dbgclean.pipeline.full import full_run
 from dbgclean.pipeline.passes import Options
 
@@ -40,19 +40,6 @@ SETS = {
     "NA12878_chr20": (["human/NA12878_chr20_10.00-10.05Mb.bam"], None),
     "NA12878_chr22": (["human/NA12878.chr22.tiny.bam"], None),
 }
-
-
-def parse(argv: list[str] | None) -> argparse.Namespace:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
-    parser.add_argument("--correctors", nargs="+", default=["nearest", "likelihood", "autoencoder"])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    return parser.parse_args(argv)
 
 
 def one(args: argparse.Namespace, name: str, corrector: str) -> dict:
@@ -91,10 +78,11 @@ def one(args: argparse.Namespace, name: str, corrector: str) -> dict:
 
 def main(argv: list[str] | None = None) -> int:
     """Run all sets by all correctors."""
-    args = parse(argv)
-    if not args.data.exists():
-        print(f"{args.data}: no such folder; give --data", file=sys.stderr)
-        return 1
+    correctors = ["nearest", "likelihood", "autoencoder"]
+    parser = Parser("accuracy.real", __doc__, correctors=correctors, threads=2, output=None)
+    parser.several("--sets", SETS)
+    args = parser.parse_args(argv)
+    need(args.data)
     results: dict = {}
     for name in args.sets:
         for corrector in args.correctors:
@@ -103,11 +91,9 @@ def main(argv: list[str] | None = None) -> int:
             print(name, corrector, json.dumps(row), flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"peak memory {peak:.2f} GB")
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(results, indent=1) + "\n")
+    save(args.output, record(args, sets=results))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

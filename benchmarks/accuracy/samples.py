@@ -1,45 +1,26 @@
-"""Simulated reads for the accuracy benchmark: our simulator's, ART's and dwgsim's, in one form.
+"""Samples of the accuracy benchmark: reads with their truth, drawn once and kept in a folder.
 
-Whatever drew them, reads become a `SimulatedReads` and leave under our own names
-(``sim.NUMBER/MATE``), so that corrected reads are matched to their truth by name alone.
-A sample that was drawn once is kept in a folder and read from there the next time.
+Reads leave under our own names (``sim.NUMBER/MATE``), whoever drew them, so that corrected
+reads are matched to their truth by name alone.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
 import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.harness.ours import K, count_files
 from benchmarks.simulators import simulate
-from benchmarks.simulators.simulate import INDEL, SimulatedReads, Sites
-from dbgclean.reads import ReadBatch, iter_batches, plan_inputs
-from dbgclean.spectrum.counting import KmerCounter
-from dbgclean.spectrum.table import KmerTable
+from benchmarks.simulators.simulate import SimulatedReads, Sites
 
-__all__ = [
-    "K",
-    "Sample",
-    "art",
-    "batches_of",
-    "count_files",
-    "dwgsim",
-    "load_sample",
-    "read_art",
-    "save_sample",
-]
+__all__ = ["Sample", "load_sample", "save_sample"]
 
-K = 31
 _ARRAYS = ("codes", "truth", "position", "reverse", "kind")
 
 
@@ -131,14 +112,6 @@ class Sample:
         return other
 
 
-def count_files(files: list[Path], threads: int = 2) -> KmerTable:
-    """31-mers of FASTQ files."""
-    counter = KmerCounter(K, threads=threads)
-    for _, batch in batches_of(files, threads):
-        counter.add(batch)
-    return counter.finish()
-
-
 def save_sample(
     folder: Path,
     reads: SimulatedReads,
@@ -176,155 +149,3 @@ def load_sample(folder: Path) -> Sample:
     return Sample(
         folder=folder, paired=facts["paired"], genome=genome, sites=sites, facts=facts, **arrays
     )
-
-
-def art(
-    genome: np.ndarray, *, depth: float, seed: int, read_length: int = 150, system: str = "HS25"
-) -> tuple[SimulatedReads, str]:
-    """ART's HiSeq 2500 pairs (Huang et al. 2012, doi:10.1093/bioinformatics/btr708).
-
-    Indels are left on at ART's own rates; reads that hold one are flagged.
-
-    Returns
-    -------
-    SimulatedReads, str
-        The reads, and the command that drew them.
-    """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        simulate.write_fasta(folder / "genome.fa", [("genome", genome)])
-        words = f"-ss {system} -l {read_length} -p -m 350 -s 50 -f {depth:g} -rs {seed} -q"
-        command = ["art_illumina", *words.split(), "-i", "genome.fa", "-o", "art_"]
-        _run(command, folder)
-        mates = [read_art(folder / f"art_{mate}.aln", folder / f"art_{mate}.fq") for mate in (1, 2)]
-    return _interleave(mates, len(genome)), " ".join(command)
-
-
-def read_art(aln: Path, fastq: Path) -> tuple[np.ndarray, ...]:
-    """Codes, qualities, truth, position, reverse and kind of one file of ART's reads.
-
-    ART's ALN holds for each read a header (reference, read, start on its strand, strand),
-    the reference's stretch and the read, both in sequencing orientation, '-' where one of
-    them has a gap.
-    """
-    codes, quals, starts, reverse = [], [], [], []
-    truth, kind, length = [], [], 0
-    with open(aln, "rb") as pairs, open(fastq, "rb") as reads:
-        for line in pairs:
-            if line.startswith(b"@SQ"):
-                length = int(line.split()[2])
-            if line.startswith(b"##Header End"):
-                break
-        while entry := list(islice(pairs, 3)):
-            header, reference, read = entry
-            _, name, start, strand = header.split()
-            record = list(islice(reads, 4))
-            if record[0][1:].rstrip() != name.removesuffix(b"-1"):
-                msg = f"{aln}: {name.decode()} does not stand in line with {fastq}"
-                raise ValueError(msg)
-            bases = record[1].rstrip()
-            gapped = b"-" in reference or b"-" in read
-            codes.append(bases)
-            quals.append(record[3].rstrip())
-            truth.append(bases if gapped else reference.rstrip())
-            kind.append(INDEL if gapped else 0)
-            starts.append(int(start))
-            reverse.append(strand == b"-")
-    n = len(codes)
-    table = {key: _matrix(rows) for key, rows in (("codes", codes), ("truth", truth))}
-    quality = np.frombuffer(b"".join(quals), np.uint8).reshape(n, -1) - 33
-    strand_of = np.array(reverse, bool)
-    width = table["codes"].shape[1]
-    begin = np.array(starts, np.int64)
-    position = np.where(strand_of, length - width - begin, begin)
-    return (
-        *(table["codes"], quality.astype(np.uint8), table["truth"]),
-        *(position, strand_of, np.array(kind, np.uint8)),
-    )
-
-
-def _matrix(rows: list[bytes]) -> np.ndarray:
-    codes = simulate.encode(b"".join(rows))
-    return np.ascontiguousarray(codes.reshape(len(rows), -1))
-
-
-def dwgsim(
-    genome: np.ndarray, *, depth: float, seed: int, read_length: int = 150
-) -> tuple[SimulatedReads, str]:
-    """Reads of dwgsim (Homer): substitutions only, 0.2 to 1 % rising along the read.
-
-    No mutations and no random reads are asked for, so the truth is the genome at the
-    place that a read's name gives.
-    """
-    rates = "-e 0.002-0.010 -E 0.002-0.010"
-    words = f"-1 {read_length} -2 {read_length} -C {depth:g} -d 350 -s 50 {rates}"
-    words += f" -r 0 -R 0 -X 0 -y 0 -S 0 -o 1 -z {seed}"
-    command = ["dwgsim", *words.split(), "genome.fa", "dwgsim"]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        simulate.write_fasta(folder / "genome.fa", [("genome", genome)])
-        _run(command, folder)
-        mates = [
-            _read_dwgsim(folder / f"dwgsim.bwa.read{mate}.fastq.gz", mate, genome, read_length)
-            for mate in (1, 2)
-        ]
-    return _interleave(mates, len(genome)), " ".join(command)
-
-
-def _read_dwgsim(path: Path, mate: int, genome: np.ndarray, width: int) -> tuple[np.ndarray, ...]:
-    bases, quals, starts, reverse, errors = [], [], [], [], []
-    with gzip.open(path, "rb") as reads:
-        while record := list(islice(reads, 4)):
-            # genome_START1_START2_STRAND1_STRAND2_RANDOM1_RANDOM2_ERRORS1_ERRORS2_ID/MATE
-            fields = record[0].split(b"_")
-            starts.append(int(fields[mate]) - 1)
-            reverse.append(fields[2 + mate] == b"1")
-            errors.append(int(fields[6 + mate].split(b":")[0]))
-            bases.append(record[1].rstrip())
-            quals.append(record[3].rstrip())
-    codes = _matrix(bases)
-    position, strand = np.array(starts, np.int64), np.array(reverse, bool)
-    columns = np.arange(width)
-    forward = genome[position[:, None] + columns]
-    truth = np.where(strand[:, None], 3 - forward[:, ::-1], forward)
-    if not np.array_equal((codes != truth).sum(axis=1), errors):
-        msg = f"{path}: reads differ from the genome at other places than dwgsim's names say"
-        raise ValueError(msg)
-    quality = np.frombuffer(b"".join(quals), np.uint8).reshape(len(codes), -1) - 33
-    kind = np.zeros(len(codes), np.uint8)
-    return codes, quality.astype(np.uint8), truth, position, strand, kind
-
-
-def _interleave(mates: list[tuple[np.ndarray, ...]], genome_length: int) -> SimulatedReads:
-    columns = [
-        np.stack(pair, axis=1).reshape(2 * len(pair[0]), *pair[0].shape[1:])
-        for pair in zip(*mates, strict=True)
-    ]
-    codes, quals, truth, position, reverse, kind = columns
-    return SimulatedReads(
-        codes=codes,
-        quals=quals,
-        truth=truth,
-        position=position,
-        reverse=reverse,
-        haplotype=np.zeros(len(codes), np.int16),
-        kind=kind,
-        paired=True,
-        genome_length=genome_length,
-        error_probability=np.zeros(94),
-    )
-
-
-def _run(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        msg = f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[-300:]}"
-        raise RuntimeError(msg)
-
-
-def batches_of(files: list[Path], threads: int = 2) -> Iterator[tuple[int, ReadBatch]]:
-    """Yield (number of the file, batch) over FASTQ files, each read by itself."""
-    for number, path in enumerate(files):
-        for group in plan_inputs([str(path)], single=True):
-            for batch in iter_batches(group, threads=threads):
-                yield number, batch

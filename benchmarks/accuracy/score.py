@@ -22,7 +22,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from benchmarks.accuracy.samples import K, Sample, batches_of
+from benchmarks.accuracy.samples import Sample
+from benchmarks.harness.ours import K, batches_of
 from benchmarks.simulators.simulate import ADAPTER, CHIMERA, INDEL
 from dbgclean.reads import ReadBatch
 from dbgclean.report.cost import truth_cost

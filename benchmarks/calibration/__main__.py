@@ -1,6 +1,6 @@
 """Is P(real) what it says, on simulators and a genome that the network was not trained on?
 
-    python -m benchmarks.calibration --data ../shared/data --keep evidence
+    python -m benchmarks.calibration --data ../shared/data --folder evidence
 
 Slices of E. coli K-12 with alleles at 50 to 0.5 % are read by ART (HiSeq 2500, HiSeq X, MiSeq
 v3) and dwgsim at 100x and 300x, as they are and with strand-specific systematic errors
@@ -13,9 +13,7 @@ what is commonly done: a quality-and-strand test and a plain binomial.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -31,7 +29,6 @@ from benchmarks.calibration.samples import (
     Gathered,
     draw_mixture,
     gather_mixture,
-    inject_systematic,
     load_gathered,
     read_mixture,
     save_gathered,
@@ -45,7 +42,10 @@ from benchmarks.calibration.score import (
     strand_bias,
     with_strand,
 )
+from benchmarks.harness.command import RESULTS, Parser, need, record, save
 from benchmarks.simulators import simulate
+from benchmarks.simulators.instruments import inject_systematic
+from benchmarks.simulators.truth import K12
 from dbgclean.correct.correctors import PRETRAINED
 from dbgclean.correct.verdicts import likelihood_verdicts, network_verdicts
 from dbgclean.evidence.edits import WINDOW
@@ -54,7 +54,6 @@ from dbgclean.model import load_model, read_card
 
 logger = logging.getLogger("benchmarks.calibration")
 
-K12 = "ecoli_K12_MG1655_NC_000913.3.fna.gz"
 # Each seed has a slice of its own; none is one that the training's trials were looked at on.
 _SLICES = 2_000_000
 CHANCES = ("network", "likelihood ratio")
@@ -66,23 +65,13 @@ _FEWEST = 5
 Sample = tuple[str, float, int, bool]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.calibration",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--model", type=Path, default=PRETRAINED)
-    parser.add_argument("--simulators", nargs="+", choices=SIMULATORS, default=list(SIMULATORS))
-    parser.add_argument("--depths", type=float, nargs="+", default=[100.0, 300.0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--length", type=int, default=60_000)
-    parser.add_argument("--spacing", type=int, default=200, help="bases between alleles")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--keep", type=Path, help="folder to keep gathered evidence in")
-    parser.add_argument("--gather-only", action="store_true", help="stop once it is kept")
-    parser.add_argument("--results", type=Path, default=Path("benchmarks/results/0.2.0"))
+def _parser() -> Parser:
+    parser = Parser(
+        "calibration", __doc__, depths=[100.0, 300.0], seeds=[1, 2, 3], length=60_000,
+        spacing=200, threads=1, model=PRETRAINED, folder=None, output=RESULTS,
+    )  # fmt: skip
+    parser.several("--simulators", SIMULATORS)
+    parser.add_argument("--gather-only", action="store_true", help="stop once samples are kept")
     return parser
 
 
@@ -94,7 +83,7 @@ def _name(sample: Sample) -> str:
 def _paths(args: argparse.Namespace, simulator: str, depth: float, seed: int) -> list[Path]:
     where = f"{args.length}_{args.spacing}"
     names = [_name((simulator, depth, seed, systematic)) for systematic in (False, True)]
-    return [args.keep / f"{name}_{where}.npz" for name in names]
+    return [args.folder / f"{name}_{where}.npz" for name in names]
 
 
 def gather_missing(args: argparse.Namespace) -> None:
@@ -105,7 +94,7 @@ def gather_missing(args: argparse.Namespace) -> None:
             continue
         begun = time.perf_counter()
         start = _SLICES + seed * 300_000
-        genome = simulate.load_genome(args.data / "genomes" / K12, start, args.length)
+        genome = simulate.k12(args.length, start, args.data)
         mixture = draw_mixture(genome, args.spacing, seed)
         reads, commands = read_mixture(mixture, simulator, depth, seed)
         for systematic, path in zip((False, True), paths, strict=True):
@@ -272,26 +261,19 @@ def run(args: argparse.Namespace) -> int:
         },
         "average precision above the quality-and-strand test": all(r["met"] for r in precision),
     }
-    document = {
-        "settings": {
-            "command": "python -m benchmarks.calibration",
-            **{
-                key: getattr(args, key)
-                for key in ("simulators", "depths", "seeds", "length", "spacing")
-            },
-            "model_sha256": read_card(args.model).sha256,
-            "scheme": SCHEME,
-        },
-        "met": met,
-        "pooled": pooled,
-        "precision": precision,
-        "samples": samples,
-    }
+    document = record(
+        args,
+        model_sha256=read_card(args.model).sha256,
+        scheme=SCHEME,
+        met=met,
+        pooled=pooled,
+        precision=precision,
+        samples=samples,
+    )
     show(document)
-    args.results.mkdir(parents=True, exist_ok=True)
-    (args.results / "calibration.json").write_text(json.dumps(document, indent=1) + "\n")
-    plot_reliability(by_depth, args.results / "calibration_reliability.png")
-    plot_precision(precision, SCORES, args.results / "calibration_precision.png")
+    save(args.output / "calibration.json", document)
+    plot_reliability(by_depth, args.output / "calibration_reliability.png")
+    plot_precision(precision, SCORES, args.output / "calibration_precision.png")
     return 0
 
 
@@ -299,16 +281,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    if not (args.data / "genomes" / K12).exists():
-        print(f"{args.data}: no genomes there; give --data", file=sys.stderr)
-        return 1
-    if args.keep:
-        args.keep.mkdir(parents=True, exist_ok=True)
+    need(args.data / "genomes" / K12)
+    if args.folder:
+        args.folder.mkdir(parents=True, exist_ok=True)
         return run(args)
     with tempfile.TemporaryDirectory() as folder:
-        args.keep = Path(folder)
+        args.folder = Path(folder)
         return run(args)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.harness.plots import COLOURS, panels, save
+
 __all__ = ["plot_precision", "plot_reliability"]
-
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#999999")
-
-
-def _pyplot():  # noqa: ANN202
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    return plt
 
 
 def plot_reliability(by_depth: dict[str, dict], path: Path) -> None:
@@ -27,20 +18,12 @@ def plot_reliability(by_depth: dict[str, dict], path: Path) -> None:
     by_depth
         By depth and judge, as `benchmarks.calibration.pool` gives them.
     """
-    plt = _pyplot()
-    figure, axes = plt.subplots(
-        *(2, len(by_depth)),
-        figsize=(4.6 * len(by_depth), 5.6),
-        height_ratios=(3, 1),
-        sharex=True,
-        squeeze=False,
-        layout="constrained",
-    )
+    figure, axes = panels(2, len(by_depth), 4.6, 2.8, height_ratios=(3, 1), sharex=True)
     for column, (depth, judges) in enumerate(by_depth.items()):
         upper, lower = axes[:, column]
         upper.plot([0, 1], [0, 1], color="grey", linestyle=":", linewidth=1)
         for number, (name, row) in enumerate(judges.items()):
-            bins, colour = row["bins"], _COLOURS[number]
+            bins, colour = row["bins"], COLOURS[number]
             x, y = [b["chance"] for b in bins], [b["share"] for b in bins]
             reach = [
                 [max(0, b["share"] - b["low"]) for b in bins],
@@ -57,25 +40,17 @@ def plot_reliability(by_depth: dict[str, dict], path: Path) -> None:
         lower.set(xlabel="P(real)", yscale="log")
     axes[0, 0].set_ylabel("share that is real (95 % interval)")
     axes[1, 0].set_ylabel("alternatives")
-    figure.savefig(path, dpi=120, metadata={"Software": None})
-    plt.close(figure)
+    save(figure, path, 120)
 
 
 def plot_precision(table: Sequence[dict], judges: Sequence[str], path: Path) -> None:
     """Average precision against allele fraction, one panel per depth and kind of errors."""
-    plt = _pyplot()
     kinds = sorted({(row["depth"], row["systematic"]) for row in table})
-    figure, axes = plt.subplots(
-        *(1, max(1, len(kinds))),
-        figsize=(3.6 * max(1, len(kinds)), 3.6),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
+    figure, axes = panels(1, len(kinds), 3.6, 3.6, sharey=True)
     for axis, (depth, systematic) in zip(axes[0], kinds, strict=False):
         rows = [r for r in table if (r["depth"], r["systematic"]) == (depth, systematic)]
         x = [100 * row["fraction"] for row in rows]
-        for judge, colour in zip(judges, _COLOURS, strict=False):
+        for judge, colour in zip(judges, COLOURS, strict=False):
             low, high = ([row[judge][end] for row in rows] for end in ("lowest", "highest"))
             axis.plot(
                 x, [row[judge]["mean"] for row in rows], color=colour, marker=".", label=judge
@@ -86,5 +61,4 @@ def plot_precision(table: Sequence[dict], judges: Sequence[str], path: Path) -> 
         axis.set(title=f"{depth:g}x, {kind}", xlabel="allele fraction (%)", xscale="log")
     axes[0, 0].set(ylabel="average precision", ylim=(0, 1.02))
     axes[0, -1].legend(frameon=False, fontsize=7, loc="lower right")
-    figure.savefig(path, dpi=120, metadata={"Software": None})
-    plt.close(figure)
+    save(figure, path, 120)

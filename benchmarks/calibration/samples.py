@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy.samples import art, dwgsim
 from benchmarks.simulators import simulate
-from benchmarks.simulators.simulate import INDEL, SimulatedReads, Sites, Systematic
+from benchmarks.simulators.instruments import art, dwgsim, read_each
+from benchmarks.simulators.simulate import SimulatedReads, Sites
 from benchmarks.training.evidence import bare_evidence, evidence_of
 from dbgclean.evidence.alternatives import COLUMNS, Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
@@ -33,7 +33,6 @@ __all__ = [
     "Mixture",
     "draw_mixture",
     "gather_mixture",
-    "inject_systematic",
     "label",
     "load_gathered",
     "read_mixture",
@@ -47,9 +46,6 @@ SIMULATORS: dict[str, Callable[..., tuple[SimulatedReads, str]]] = {
     "art-MSv3": partial(art, system="MSv3", read_length=200),
     "dwgsim": partial(dwgsim, read_length=150),
 }
-_ARRAYS = ("codes", "quals", "truth", "position", "reverse", "kind")
-# Qualities of the systematic errors that a sequencer flags, from and below.
-_LOW = (5, 15)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,43 +125,8 @@ def read_mixture(
     mixture: Mixture, simulator: str, depth: float, seed: int
 ) -> tuple[SimulatedReads, list[str]]:
     """Reads of all haplotypes by one of `SIMULATORS`, and the commands that drew them."""
-    draw = SIMULATORS[simulator]
-    parts, commands = [], []
-    for number, (sequence, share) in enumerate(mixture.haplotypes):
-        reads, command = draw(sequence, depth=depth * share, seed=100 * seed + number)
-        parts.append(reads)
-        commands.append(command)
-    joined = {name: np.concatenate([getattr(p, name) for p in parts]) for name in _ARRAYS}
-    number = [np.full(len(part), i, np.int16) for i, part in enumerate(parts)]
-    return replace(parts[0], **joined, haplotype=np.concatenate(number)), commands
-
-
-def inject_systematic(reads: SimulatedReads, systematic: Systematic, seed: int) -> SimulatedReads:
-    """Let reads of one strand err at the given sites, whoever drew them.
-
-    ``low_share`` of these errors get a quality of 5 to 14, the others keep the quality
-    that the simulator gave the base. Reads with indels are left as they are.
-    """
-    rng = np.random.default_rng([seed, 112])
-    codes, quals = reads.codes.copy(), reads.quals.copy()
-    length = codes.shape[1]
-    usable = np.flatnonzero((reads.kind & INDEL) == 0)
-    order = usable[np.argsort(reads.position[usable], kind="stable")]
-    position = reads.position[order]
-    low = np.searchsorted(position, systematic.position - length + 1)
-    high = np.searchsorted(position, systematic.position, side="right")
-    for site in range(len(systematic)):
-        rows = order[low[site] : high[site]]
-        rows = rows[reads.reverse[rows] == systematic.reverse[site]]
-        rows = rows[rng.random(len(rows)) < systematic.rate[site]]
-        offset = systematic.position[site] - reads.position[rows]
-        turned = bool(systematic.reverse[site])
-        column = length - 1 - offset if turned else offset
-        codes[rows, column] = 3 - systematic.alt[site] if turned else systematic.alt[site]
-        flagged = rng.random(len(rows)) < systematic.low_share
-        drawn = rng.integers(*_LOW, len(rows))
-        quals[rows[flagged], column[flagged]] = drawn[flagged]
-    return replace(reads, codes=codes, quals=quals)
+    parts = [(sequence, share, None) for sequence, share in mixture.haplotypes]
+    return read_each(SIMULATORS[simulator], parts, depth, 100 * seed)
 
 
 def label(

@@ -11,10 +11,9 @@ import numpy as np
 import pysam
 
 from benchmarks.families.score import Tools, overruled, score_sample
+from benchmarks.harness.ours import batches_of, judged
 from benchmarks.harness.peers import PEERS, Facts
 from benchmarks.variants import twist
-from dbgclean.log import Progress
-from dbgclean.pipeline.passes import Options, count, judge, open_run
 from dbgclean.reads import ReadBatch, iter_batches, plan_inputs
 
 __all__ = ["REAL", "Shown", "kept_reads", "real_case", "zika"]
@@ -115,21 +114,11 @@ def _reads_of(batch: ReadBatch) -> Iterator[tuple[str, bytes]]:
         yield name.split()[0], bases[ends[row] : ends[row + 1]]
 
 
-def _reads_in(paths: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
-    for group in plan_inputs([str(path) for path in paths], single=True):
-        for batch in iter_batches(group):
-            yield from _reads_of(batch)
-
-
 def zika(data: Path, tools: Tools) -> dict:
     """The eight alleles of both replicates through every corrector."""
     bam = data / "reads" / "zika_Z52_a.bam"
     names, shown = shown_alleles(bam, data / "reads" / "zika_Z52_sites.tsv")
-    options = Options(
-        k=31, corrector=tools.correctors[-1], threads=tools.threads, model=tools.model
-    )
-    run = open_run([str(bam)], options, Progress(quiet=True))
-    judge(run, count(run, graph=False), tools.correctors)
+    run = judged([bam], tools.correctors, tools.threads, tools.model)
     scores: dict[str, dict] = {}
     for name, column in run.columns.items():
         if not column.corrector.edits_reads:
@@ -157,7 +146,8 @@ def zika(data: Path, tools: Tools) -> dict:
             except RuntimeError as error:
                 result.setdefault("failed", {})[name] = str(error)
                 continue
-            scores[name] = kept_reads(names, shown, _reads_in(done.files))
+            reads_of = (one for _, batch in batches_of(done.files) for one in _reads_of(batch))
+            scores[name] = kept_reads(names, shown, reads_of)
     return result
 
 

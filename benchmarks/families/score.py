@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.calibration.score import SURELY_ERROR, calibration_floor, equal_width_error
+from benchmarks.harness.ours import timed
 from benchmarks.harness.peers import PEERS, Facts
 from benchmarks.simulators.truth import Truth
-from benchmarks.variants.run import (
-    correct_by_ours,
-    raw_false,
-    score_ours,
-    score_peers,
-    timed,
-)
+from benchmarks.variants.run import correct_by_ours, scores_of
 from dbgclean.correct.verdicts import ERROR, Verdicts
 from dbgclean.evidence.alternatives import Alternatives
 
@@ -102,24 +96,13 @@ def score_sample(
     for_peers
         The same as FASTQ, in a folder that may be written to.
     """
-    begun = time.perf_counter(), time.process_time()
-    run, places = correct_by_ours(
-        [str(p) for p in paths], tools.correctors, tools.threads, tools.model
-    )
-    result: dict = timed(begun)
-    assert run.raw is not None
-    result["raw_false"] = raw_false(run.raw, truth)
-    result["reads"] = run.evidence.reads if run.evidence else {}
-    scores = score_ours(run, places, truth)
+    with timed() as clock:
+        run, places = correct_by_ours(paths, tools.correctors, tools.threads, tools.model)
+    peers, threads = tools.peers, tools.threads
+    result = clock.took | scores_of(run, places, truth, peers, for_peers, facts, threads)
     for name, column in run.columns.items():
         # The nearest solid k-mer has no chances to be calibrated.
         if run.evidence is not None and column.verdicts is not None and name != "nearest":
-            scores[name] |= judged(run.evidence.alternatives, column.verdicts, truth.kmers)
-    folder = for_peers[0].parent
-    for name in tools.peers:
-        try:
-            files = [str(path) for path in for_peers]
-            scores |= score_peers(files, [name], folder, facts, truth, run.raw, tools.threads)
-        except RuntimeError as error:
-            result.setdefault("failed", {})[name] = str(error)
-    return result | {"tools": scores}
+            found = judged(run.evidence.alternatives, column.verdicts, truth.kmers)
+            result["tools"][name] |= found
+    return result

@@ -13,15 +13,13 @@ Debian: ``apt-get install lighter spades bbmap``.
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import subprocess
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PEERS", "Corrected", "Facts", "Peer"]
+from benchmarks.harness.tools import Tool, measured, shown
+
+__all__ = ["DEFAULT_PEERS", "PEERS", "Corrected", "Facts", "Peer", "interleave"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,8 @@ class Corrected:
         Corrected reads as FASTQ.
     mates : list of int
         For each file the mate, 0 or 1, of reads whose names do not tell.
-    command : list of str
+    command : str
+        Without the folders of this machine.
     seconds : float
         Wall clock.
     peak_gb : float
@@ -63,49 +62,27 @@ class Corrected:
 
     files: list[Path]
     mates: list[int]
-    command: list[str]
+    command: str
     seconds: float
     peak_gb: float
 
 
 @dataclass(frozen=True)
-class Peer:
+class Peer(Tool):
     """One tool.
 
     Attributes
     ----------
-    name, program
-        As in tables, and as on the PATH.
     plan : callable (files, folder, facts, threads) -> (command, outputs with their mates)
-    version_words : tuple of str
-        Arguments that make it tell its version.
     interleaved : bool
         It takes one file only: pairs are interleaved for it first.
     tidy : bool
         Its FASTQ has other words behind a '+' than behind the '@': they are taken off.
     """
 
-    name: str
-    program: str
     plan: Callable[[Sequence[Path], Path, Facts, int], tuple[list[str], list[tuple[Path, int]]]]
-    version_words: tuple[str, ...] = ()
     interleaved: bool = False
     tidy: bool = False
-
-    def missing(self) -> str | None:
-        """Why the tool cannot be run here; None where it can."""
-        return None if _find(self.program) else f"{self.program} is not on the PATH"
-
-    def version(self) -> str:
-        """What the tool calls itself, or "unknown"."""
-        program = _find(self.program)
-        if program is None:
-            return "not installed"
-        done = subprocess.run(
-            [program, *self.version_words], capture_output=True, text=True, check=False
-        )
-        found = re.search(r"v?(\d+(?:\.\d+)+[-\w]*)", done.stdout + done.stderr)
-        return found.group(1) if found else "unknown"
 
     def correct(
         self, files: Sequence[Path], folder: Path, facts: Facts, threads: int = 2
@@ -117,25 +94,14 @@ class Peer:
         RuntimeError
             If the tool is not installed, fails, or leaves no corrected reads.
         """
-        program = _find(self.program)
-        if program is None:
-            raise RuntimeError(self.missing())
         folder.mkdir(parents=True, exist_ok=True)
         if self.interleaved and len(files) == 2:
-            files = [_interleave(files, folder / "interleaved.fastq")]
-        command, outputs = self.plan([path.resolve() for path in files], folder, facts, threads)
-        command = [program, *command]
-        begun = time.perf_counter()
-        with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
-            process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=err)
-            # The usage of this one child and what it waited for, not of all there ever were.
-            _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - begun
+            files = [interleave(files, folder / "interleaved.fastq")]
+        words, outputs = self.plan([path.resolve() for path in files], folder, facts, threads)
+        cost = measured([self.program, *words], folder, self.name)
         there = [(path, mate) for path, mate in outputs if path.exists() and path.stat().st_size]
-        if process.returncode or not there:
-            tail = (folder / "stderr").read_text(errors="replace").strip()[-300:]
-            msg = f"{self.name} ended with {process.returncode}: {tail}"
+        if not there:
+            msg = f"{self.name} left no corrected reads"
             raise RuntimeError(msg)
         if self.tidy:
             for path, _ in there:
@@ -143,24 +109,14 @@ class Peer:
         return Corrected(
             files=[path for path, _ in there],
             mates=[mate for _, mate in there],
-            command=[self.program, *(_without_folders(word) for word in command[1:])],
-            seconds=round(seconds, 2),
-            peak_gb=round(usage.ru_maxrss / 2**20, 3),
+            command=shown([self.program, *words]),
+            seconds=cost.wall,
+            peak_gb=cost.peak_gb,
         )
 
 
-def _find(program: str) -> str | None:
-    # Debian keeps the scripts of BBTools beside its data, off the PATH.
-    return shutil.which(program) or shutil.which(program, path="/usr/share/bbmap")
-
-
-def _without_folders(word: str) -> str:
-    """A word of a command with the folders cut off its path: what another machine would give."""
-    option, equals, value = word.rpartition("=")
-    return option + equals + (Path(value).name if "/" in value else value)
-
-
-def _interleave(files: Sequence[Path], target: Path) -> Path:
+def interleave(files: Sequence[Path], target: Path) -> Path:
+    """Two FASTQ files of pairs as one; its path."""
     with open(files[0], "rb") as first, open(files[1], "rb") as second, open(target, "wb") as out:
         while record := [first.readline() for _ in range(4)]:
             if not record[0]:
@@ -244,9 +200,12 @@ def _karect(
 
 
 PEERS: dict[str, Peer] = {
-    "lighter": Peer("lighter", "lighter", _lighter, ("-v",)),
-    "bayeshammer": Peer("bayeshammer", "spades.py", _bayeshammer, ("--version",), tidy=True),
-    "tadpole": Peer("tadpole", "tadpole.sh", _tadpole, ("--version",)),
-    "bfc": Peer("bfc", "bfc", _bfc, ("-v",), interleaved=True),
-    "karect": Peer("karect", "karect", _karect, ("-version",)),
+    "lighter": Peer("lighter", "lighter", _lighter, version_words=("-v",)),
+    "bayeshammer": Peer("bayeshammer", "spades.py", _bayeshammer, tidy=True),
+    "tadpole": Peer("tadpole", "tadpole.sh", _tadpole),
+    "bfc": Peer("bfc", "bfc", _bfc, interleaved=True, version_words=("-v",)),
+    "karect": Peer("karect", "karect", _karect, version_words=("-version",)),
 }
+
+DEFAULT_PEERS = tuple(name for name in PEERS if name != "bayeshammer")
+"""All but the slowest by far."""

@@ -11,19 +11,17 @@ is not on the PATH says so in `missing`. On Debian: ``apt-get install freebayes 
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.harness.tools import Cost, Tool, measured, shown
 from benchmarks.inspect.baseline import quality_and_strand
 
-__all__ = ["CALLERS", "Called", "Caller", "Task", "Used", "run_measured"]
+__all__ = ["CALLERS", "Called", "Caller", "Task"]
 
 
 @dataclass(frozen=True)
@@ -60,15 +58,6 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Used:
-    """Wall and processor seconds, and the largest resident set in GiB."""
-
-    seconds: float
-    cpu_seconds: float
-    peak_gb: float
-
-
-@dataclass(frozen=True)
 class Called:
     """What a caller left behind.
 
@@ -83,52 +72,26 @@ class Called:
 
     vcf: Path
     commands: list[str]
-    used: Used
+    used: Cost
 
 
 Plan = Callable[[Task, Path], tuple[list[list[str]], Path]]
 
 
 @dataclass(frozen=True)
-class Caller:
+class Caller(Tool):
     """One tool.
 
     Attributes
     ----------
-    name, program
-        As in tables, and as on the PATH; "" where nothing needs to be installed.
     plan
         (task, folder) -> (commands to run in turn, the VCF they leave).
     by_itself
         Called instead of ``plan`` where the caller is a function of this project's benchmarks.
     """
 
-    name: str
-    program: str
     plan: Plan | None = None
     by_itself: Callable[[Task, Path], Path] | None = None
-    version_words: tuple[str, ...] = field(default=("--version",))
-
-    def missing(self) -> str | None:
-        """Why the tool cannot be run here; None where it can."""
-        there = not self.program or shutil.which(self.program) or Path(self.program).exists()
-        return None if there else f"{self.program} is not on the PATH"
-
-    def version(self) -> str:
-        """What the tool calls itself, or "unknown"."""
-        if not self.program:
-            return "of these benchmarks"
-        if self.missing():
-            return "not installed"
-        words = ["-m", "dbgclean"] if self.program == sys.executable else []
-        done = subprocess.run(
-            [self.program, *words, *self.version_words],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        found = re.search(r"v?(\d+(?:\.\d+)+[-\w]*)", done.stdout + done.stderr)
-        return found.group(1) if found else "unknown"
 
     def call(self, task: Task) -> Called:
         """Call the region of one BAM.
@@ -144,56 +107,22 @@ class Caller:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         if self.by_itself is not None:
-            begun = time.perf_counter(), time.process_time()
+            begun, cpu = time.perf_counter(), time.process_time()
             vcf = self.by_itself(task, folder)
-            wall, cpu = time.perf_counter() - begun[0], time.process_time() - begun[1]
-            return Called(vcf, [f"benchmarks.inspect.baseline, {task.region}"], _used(wall, cpu, 0))
+            used = Cost(time.perf_counter() - begun, time.process_time() - cpu, 0)
+            return Called(vcf, [f"benchmarks.inspect.baseline, {task.region}"], used)
         assert self.plan is not None
         commands, vcf = self.plan(task, folder)
-        spent = [run_measured(command, folder) for command in commands]
+        spent = [measured(command, folder, cwd=Path.cwd()) for command in commands]
         if not vcf.exists():
             msg = f"{self.name} ended well but left no {vcf.name}"
             raise RuntimeError(msg)
-        used = _used(
-            sum(one.seconds for one in spent),
-            sum(one.cpu_seconds for one in spent),
+        used = Cost(
+            round(sum(one.wall for one in spent), 3),
+            round(sum(one.cpu for one in spent), 3),
             max(one.peak_gb for one in spent),
         )
-        return Called(vcf, [_shown(command) for command in commands], used)
-
-
-def run_measured(command: Sequence[str], folder: Path) -> Used:
-    """Run one command in ``folder``, its words kept in two files there, and measure it.
-
-    Raises
-    ------
-    RuntimeError
-        If it ends with anything but 0; the last of its words are in the message.
-    """
-    begun = time.perf_counter()
-    with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
-        process = subprocess.Popen(command, cwd=Path.cwd(), stdout=out, stderr=err)
-        # The usage of this one child and what it waited for, not of all there ever were.
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        tail = (folder / "stderr").read_text(errors="replace").strip()[-300:]
-        msg = f"{_shown(command[:4])} ended with {process.returncode}: {tail}"
-        raise RuntimeError(msg)
-    cpu = usage.ru_utime + usage.ru_stime
-    return _used(time.perf_counter() - begun, cpu, usage.ru_maxrss / 2**20)
-
-
-def _used(seconds: float, cpu: float, peak: float) -> Used:
-    return Used(round(seconds, 2), round(cpu, 2), round(peak, 3))
-
-
-def _shown(command: Sequence[str]) -> str:
-    """A command with the folders cut off its paths: what another machine would show."""
-    words = [Path(word).name if word.startswith("/") else word for word in command]
-    if words[:3] == [Path(sys.executable).name, "-m", "dbgclean"]:
-        words = words[2:]
-    return " ".join(words)
+        return Called(vcf, [shown(command) for command in commands], used)
 
 
 def _dbgclean(task: Task, folder: Path) -> tuple[list[list[str]], Path]:
@@ -244,7 +173,9 @@ def _baseline(task: Task, folder: Path) -> Path:
 
 
 CALLERS: dict[str, Caller] = {
-    "dbgclean": Caller("dbgclean", sys.executable, _dbgclean),
+    "dbgclean": Caller(
+        "dbgclean", sys.executable, _dbgclean, version_words=("-m", "dbgclean", "--version")
+    ),
     "freebayes": Caller("freebayes", "freebayes", _freebayes),
     "bcftools": Caller("bcftools", "bcftools", _bcftools),
     "quality and strand": Caller("quality and strand", "", by_itself=_baseline),

@@ -43,7 +43,7 @@ def _scores(row: dict[str, Any]) -> str:
             f"{kind} {one['found']}/{one['truth']} outside {one['outside']} (by haplotype "
             f"{by['found']}, {by['outside']}) genotypes {one['genotype_concordance']}"
         )
-    return "; ".join(cells) + f"; {row['seconds']} s; isec agrees {row['isec']['agrees']}"
+    return "; ".join(cells) + f"; {row['wall']} s; isec agrees {row['isec']['agrees']}"
 
 
 def _lowfreq(document: dict[str, Any]) -> Iterator[str]:
@@ -86,7 +86,7 @@ def _depth(document: dict[str, Any]) -> Iterator[str]:
         for caller, row in one["callers"].items():
             words = row.get("missing") or (
                 f"{row['found']}/{row['alleles']}, outside {row['outside']}, "
-                f"{row['seconds']} s, {row['peak_gb']} GB"
+                f"{row['wall']} s, {row['peak_gb']} GB"
             )
             yield f"depth seed {one['seed']} {caller:20s} {words}"
 

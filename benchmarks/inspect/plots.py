@@ -6,30 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.plots import COLOURS, panels, save
 from benchmarks.inspect.lines import pooled_somatic
 
 __all__ = ["plot_curves", "plot_recall", "plot_somatic"]
 
-_COLOURS = ("#0072b2", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#999999")
 _CALLERS = ("dbgclean", "freebayes", "freebayes by QA", "bcftools", "quality and strand")
 
 
-def _pyplot():  # noqa: ANN202
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    return plt
-
-
-def _save(plt: Any, figure: Any, path: Path) -> None:
-    figure.savefig(path, dpi=120, metadata={"Software": None})
-    plt.close(figure)
-
-
 def _colour(name: str) -> str:
-    return _COLOURS[_CALLERS.index(name)] if name in _CALLERS else _COLOURS[-1]
+    return COLOURS[_CALLERS.index(name)] if name in _CALLERS else COLOURS[-1]
 
 
 def plot_recall(table: Sequence[dict[str, Any]], path: Path) -> None:
@@ -40,18 +26,10 @@ def plot_recall(table: Sequence[dict[str, Any]], path: Path) -> None:
     table
         As `benchmarks.inspect.simulated.lowfreq_table` gives it.
     """
-    plt = _pyplot()
     rows = [row for row in table if row["kind"] == "snv"]
     errors = sorted({row["errors"] for row in rows})
     depths = sorted({row["depth"] for row in rows})
-    figure, axes = plt.subplots(
-        *(max(1, len(errors)), max(1, len(depths))),
-        figsize=(3.1 * max(1, len(depths)), 3.0 * max(1, len(errors))),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
+    figure, axes = panels(len(errors), len(depths), 3.1, 3.0, sharex=True, sharey=True)
     for across, kind in zip(axes, errors, strict=False):
         for axis, depth in zip(across, depths, strict=True):
             here = [row for row in rows if (row["errors"], row["depth"]) == (kind, depth)]
@@ -62,7 +40,7 @@ def plot_recall(table: Sequence[dict[str, Any]], path: Path) -> None:
     for axis in axes[:, 0]:
         axis.set_ylabel("recall at precision .95")
     axes[0, -1].legend(frameon=False, fontsize=7, loc="lower right")
-    _save(plt, figure, path)
+    save(figure, path, 120)
 
 
 def _recall_panel(axis: Any, rows: Sequence[dict[str, Any]]) -> None:
@@ -84,15 +62,8 @@ def _recall_panel(axis: Any, rows: Sequence[dict[str, Any]]) -> None:
 
 def plot_curves(samples: Sequence[dict[str, Any]], path: Path) -> None:
     """Precision against recall of substitutions by QUAL, one line per seed."""
-    plt = _pyplot()
     kinds = sorted({(sample["errors"], sample["depth"]) for sample in samples})
-    figure, axes = plt.subplots(
-        *(1, max(1, len(kinds))),
-        figsize=(2.9 * max(1, len(kinds)), 3.1),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
+    figure, axes = panels(1, len(kinds), 2.9, 3.1, sharey=True)
     for axis, (errors, depth) in zip(axes[0], kinds, strict=False):
         for sample in samples:
             if (sample["errors"], sample["depth"]) != (errors, depth):
@@ -106,13 +77,12 @@ def plot_curves(samples: Sequence[dict[str, Any]], path: Path) -> None:
     axes[0, 0].set_ylabel("precision")
     handles = dict(zip(*axes[0, -1].get_legend_handles_labels()[::-1], strict=True))
     axes[0, -1].legend(handles.values(), handles.keys(), frameon=False, fontsize=7)
-    _save(plt, figure, path)
+    save(figure, path, 120)
 
 
 def plot_somatic(runs: Sequence[dict[str, Any]], path: Path) -> None:
     """Somatic alleles found by fraction, over all seeds; false ones in the legend."""
-    plt = _pyplot()
-    figure, axis = plt.subplots(figsize=(5.0, 3.4), layout="constrained")
+    figure, ((axis,),) = panels(1, 1, 5.0, 3.4)
     for name, row in pooled_somatic(runs).items():
         x = [100 * float(fraction) for fraction in row["found"]]
         y = [found / n for found, n in row["found"].values()]
@@ -122,4 +92,4 @@ def plot_somatic(runs: Sequence[dict[str, Any]], path: Path) -> None:
     axis.set_ylim(-0.02, 1.03)
     axis.grid(alpha=0.25)
     axis.legend(frameon=False, fontsize=7)
-    _save(plt, figure, path)
+    save(figure, path, 120)

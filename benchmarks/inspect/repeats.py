@@ -7,8 +7,8 @@ of them; all are variants. *repeats*: a genome that holds stretches of 2 kb twic
 copy with 2 to 5 % of its bases changed, mapped to a reference that has the first copy alone:
 the differences are no variants of this place. ART draws the reads (Huang et al. 2012,
 doi:10.1093/bioinformatics/btr708), bwa mem maps them. The genomes are slices of E. coli K-12
-and of human chromosome 20, whose 1.1 Mb are mapped to as a whole. Results go to ``--results``
-as JSON, with the command in it.
+and of human chromosome 20, whose 1.1 Mb are mapped to as a whole. Results go to ``-o``
+as JSON.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.samples import art
+from benchmarks.harness.command import RESULTS, Parser, record, save
 from benchmarks.inspect.samples import CONTIG, Allele, draw_genome, haplotype, map_pairs
 from benchmarks.simulators import simulate
+from benchmarks.simulators.instruments import art
 
 KINDS = ("clusters", "repeats")
 HUMAN = "hg19_chr20_9995001-11095000.fa.gz"
@@ -168,49 +169,32 @@ def count_classes(table: Path, alleles: Sequence[Allele]) -> dict[str, Any]:
     return {"alleles": len(wanted), "classes": dict(classes), "share": share, "outside": outside}
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.inspect.repeats",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--genomes", nargs="+", choices=("human", "k12"), default=["human", "k12"])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+def _parser() -> Parser:
+    parser = Parser(
+        "inspect.repeats", __doc__, seeds=[1], depth=45.0, length=60_000, threads=2, folder=None,
+        output=RESULTS / "inspect_repeats.json", options=[],
+    )  # fmt: skip
+    parser.several("--kinds", KINDS)
+    parser.several("--genomes", ("human", "k12"))
     parser.add_argument("--clusters", type=int, default=100, help="haplotypes")
-    parser.add_argument("--depth", type=float, default=45.0)
     parser.add_argument("--read-length", type=int, choices=(100, 150), default=100)
-    parser.add_argument("--length", type=int, default=60_000, help="bases inspected")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument(
-        "--options", nargs=argparse.REMAINDER, default=[], help="last: words for dbgclean inspect"
-    )
-    parser.add_argument("--work", type=Path, help="keep samples here")
-    parser.add_argument("--results", type=Path, default=Path("benchmarks/results/0.4.0"))
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
-    argv = list(sys.argv[1:] if argv is None else argv)
     args = _parser().parse_args(argv)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        work = (args.work or Path(folder)).resolve()
+        work = (args.folder or Path(folder)).resolve()
         for kind in args.kinds:
             for name in args.genomes:
                 for seed in args.seeds:
                     rows.append(run(args, kind, name, seed, work))
                     print(json.dumps(rows[-1]), flush=True)
-    args.results.mkdir(parents=True, exist_ok=True)
-    document = {
-        "command": " ".join(["python -m benchmarks.inspect.repeats", *argv]),
-        "depth": args.depth, "read_length": args.read_length, "rows": rows,
-    }  # fmt: skip
-    (args.results / "inspect_repeats.json").write_text(json.dumps(document, indent=1) + "\n")
+    save(args.output, record(args, rows=rows))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy.samples import art
-from benchmarks.calibration.samples import inject_systematic
+from benchmarks.harness.tools import call
 from benchmarks.simulators import simulate
+from benchmarks.simulators.instruments import art, read_each
 from benchmarks.simulators.simulate import SimulatedReads, Systematic
+from benchmarks.simulators.truth import K12
 
 __all__ = [
     "CONTIG",
@@ -37,12 +37,10 @@ __all__ = [
 ]
 
 CONTIG = "genome"
-K12 = "ecoli_K12_MG1655_NC_000913.3.fna.gz"
 # Where no slice of the network's trials lies, nor of the other benchmarks.
 _SLICES = 3_200_000
 _MARGIN = 400
 _LONGEST_INDEL = 10
-_ARRAYS = ("codes", "quals", "truth", "position", "reverse", "kind")
 
 
 @dataclass(frozen=True)
@@ -100,10 +98,9 @@ class MappedSample:
 
 def draw_genome(data: Path, length: int, seed: int) -> tuple[np.ndarray, str]:
     """A slice of E. coli K-12, or a random genome where that is absent, and which it is."""
-    path = data / "genomes" / K12
-    if path.exists():
+    if (data / "genomes" / K12).exists():
         start = _SLICES + seed * 100_000
-        return simulate.load_genome(path, start, length), f"E. coli K-12 from {start}"
+        return simulate.k12(length, start, data), f"E. coli K-12 from {start}"
     return simulate.random_genome(length, seed), "random"
 
 
@@ -198,19 +195,11 @@ def read_haplotypes(
     systematic: Systematic | None = None,
 ) -> tuple[SimulatedReads, list[str]]:
     """ART's reads of all haplotypes, and its commands."""
-    drawn, commands = [], []
-    for number, (alleles, share) in enumerate(parts):
-        if share <= 0:
-            continue
+    drawn = []
+    for alleles, share in parts:
         sequence, lift = haplotype(genome, alleles)
-        reads, command = art(sequence, depth=depth * share, seed=1000 * seed + number)
-        if systematic is not None:
-            reads = inject_systematic(reads, _lifted(systematic, lift), 1000 * seed + number)
-        drawn.append(reads)
-        commands.append(command)
-    joined = {name: np.concatenate([getattr(part, name) for part in drawn]) for name in _ARRAYS}
-    number_of = np.concatenate([np.full(len(part), i, np.int16) for i, part in enumerate(drawn)])
-    return replace(drawn[0], **joined, haplotype=number_of), commands
+        drawn.append((sequence, share, systematic and _lifted(systematic, lift)))
+    return read_each(art, drawn, depth, 1000 * seed)
 
 
 def _lifted(systematic: Systematic, lift: np.ndarray) -> Systematic:
@@ -279,12 +268,6 @@ def map_pairs(reference: Path, pairs: Sequence[Path], bam: Path, threads: int = 
         ["samtools", "index", bam],
     ]
     for step in steps:
-        if shutil.which(str(step[0])) is None:
-            msg = f"{step[0]} is not on the PATH"
-            raise RuntimeError(msg)
-        done = subprocess.run(step, capture_output=True, text=True, check=False)
-        if done.returncode:
-            msg = f"{step[0]} {step[1]} ended with {done.returncode}: {done.stderr.strip()[-300:]}"
-            raise RuntimeError(msg)
+        call(step)
     sam.unlink()
     return [" ".join(getattr(word, "name", word) for word in step) for step in steps]

@@ -9,12 +9,13 @@ for equal (the idea of Cleary et al. 2015, doi:10.1101/023754, in small): that i
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
+
+from benchmarks.harness.tools import call
 
 __all__ = [
     "Call",
@@ -73,13 +74,7 @@ class Call:
 
 
 def _bcftools(*words: str | Path) -> str:
-    done = subprocess.run(
-        ["bcftools", *map(str, words)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        msg = f"bcftools {words[0]} ended with {done.returncode}: {done.stderr.strip()[-300:]}"
-        raise RuntimeError(msg)
-    return done.stdout
+    return call(["bcftools", *words])
 
 
 def normalise(vcf: Path, reference: Path, out: Path) -> Path:

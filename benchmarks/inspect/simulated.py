@@ -220,7 +220,7 @@ def _say(title: str, callers: dict[str, Any]) -> None:
         print(
             f"  {name:20s} precision {snv['precision']} outside {snv['outside']}  {cells}", end=""
         )
-        print(f"  {row['cpu_seconds']} CPU s", flush=True)
+        print(f"  {row['cpu']} CPU s", flush=True)
 
 
 def lowfreq_table(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,27 +9,22 @@ slice, as it did; ours on genomes that are not E. coli.
 
     python -m benchmarks.notebook                      the table of a slice
     python -m benchmarks.notebook --slice 0            both whole genomes, 100,000 test k-mers
-    python -m benchmarks.notebook --quick --out DIR    a smoke test
+    python -m benchmarks.notebook --quick -o DIR    a smoke test
 """
 
 import argparse
-import json
 import os
-import platform
 import resource
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-# Run as a script, Python's path holds this folder and not the one above it.
-import dbgclean  # noqa: E402
-from benchmarks.notebook.denoiser import (  # noqa: E402
+from benchmarks.harness.command import RESULTS, Parser, record, save
+from benchmarks.notebook.denoiser import (
     PASSES,
     Corrector,
     NetworkCorrector,
@@ -38,16 +33,16 @@ from benchmarks.notebook.denoiser import (  # noqa: E402
     correct,
     train_rounds,
 )
-from benchmarks.notebook.evidence import kmers_of, pack, unpack  # noqa: E402
-from benchmarks.notebook.genomes import K12, O157, Genomes, gather_genomes  # noqa: E402
-from benchmarks.notebook.networks import (  # noqa: E402
+from benchmarks.notebook.evidence import kmers_of, pack, unpack
+from benchmarks.notebook.genomes import K12, O157, Genomes, gather_genomes
+from benchmarks.notebook.networks import (
     Curves,
     NotebookNetwork,
     corrected,
     train_as_notebook,
 )
-from benchmarks.notebook.plots import plot_curves  # noqa: E402
-from dbgclean.model import Autoencoder, History  # noqa: E402
+from benchmarks.notebook.plots import plot_curves
+from dbgclean.model import Autoencoder, History
 
 K = 31
 ROUNDS = 2
@@ -235,46 +230,35 @@ def run(args: argparse.Namespace, effort: Effort) -> dict[str, Any]:
     print(f"{seconds:.0f} s, {cpu:.0f} s of CPU, peak memory {peak:.0f} MiB")
     for test in tests:
         print(test)
-    names = ("slice", "test_kmers", "noise", "seed", "threads", "quick")
-    return {
-        "benchmark": "notebook",
-        "config": {**{name: getattr(args, name) for name in names}, **asdict(effort)},
-        "test": {
-            "name": genomes.test_name,
-            "k": K,
-            "drawn": "seeded, without replacement, from the windows of all test genomes; "
-            "every indexed k-mer noised independently",
-            "rates": tests,
-        },
-        "ours_trained_on": list(genomes.ours),
-        "versions": {
-            "dbgclean": dbgclean.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
-        "rows": [asdict(row) for row in experiment.rows],
-        "curves": experiment.curves,
-        "seconds": round(seconds),
-        "cpu_seconds": round(cpu),
-        "peak_memory_mib": round(peak),
+    test = {
+        "name": genomes.test_name,
+        "k": K,
+        "drawn": "seeded, without replacement, from the windows of all test genomes; "
+        "every indexed k-mer noised independently",
+        "rates": tests,
     }
+    return record(
+        args,
+        effort=asdict(effort),
+        test=test,
+        ours_trained_on=list(genomes.ours),
+        rows=[asdict(row) for row in experiment.rows],
+        curves=experiment.curves,
+        seconds=round(seconds),
+        cpu_seconds=round(cpu),
+        peak_memory_mib=round(peak),
+    )
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Command line; a quick run is small and writes only where told."""
-    here = Path(__file__).resolve().parent
-    data = os.environ.get("DBGCLEAN_DATA", here.parents[1] / "shared" / "data")
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--data", type=Path, default=Path(data), help="folder with genomes/")
+    threads = len(os.sched_getaffinity(0))
+    parser = Parser("notebook", __doc__, threads=threads, seed=1, output=None)
     parser.add_argument("--slice", type=int, help="bases of K-12; 0: both genomes, whole")
     parser.add_argument(
         "--test-kmers", type=int, help="k-mers corrected and scored; 0: all; all are indexed"
     )
     parser.add_argument("--noise", type=float, nargs="+", help="substitution rates")
-    parser.add_argument("--out", type=Path, help="folder for notebook.json and the plots")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a smoke test, under 30 s")
     args = parser.parse_args(argv)
     if args.slice is None:
@@ -283,8 +267,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         args.noise = [0.10] if args.quick or args.slice == 0 else [0.10, 0.05, 0.01]
     if args.test_kmers is None:
         args.test_kmers = TEST_KMERS if args.slice == 0 else 0
-    if args.out is None and not args.quick:
-        args.out = here / "results" / dbgclean.__version__
+    if args.output is None and not args.quick:
+        args.output = RESULTS
     return args
 
 
@@ -301,15 +285,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # An example's votes cost four times as much; the notebook's variants are in the table.
         effort = replace(effort, notebook_variants=1, examples=100_000)
     results = run(args, effort)
-    if args.out is not None:
-        args.out.mkdir(parents=True, exist_ok=True)
+    if args.output is not None:
         stem = "notebook-whole" if args.slice == 0 else "notebook"
-        path = args.out / f"{stem}.json"
-        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        save(args.output / f"{stem}.json", results)
         for name, curves in results["curves"].items():
-            plot_curves(args.out, stem, name, Curves(**curves))
+            plot_curves(args.output, stem, name, Curves(**curves))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

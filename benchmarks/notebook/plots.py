@@ -3,9 +3,7 @@
 import re
 from pathlib import Path
 
-import matplotlib
-from matplotlib.figure import Figure
-
+from benchmarks.harness.plots import panels, save
 from benchmarks.notebook.networks import Curves
 
 __all__ = ["plot_curves"]
@@ -27,8 +25,7 @@ def plot_curves(folder: Path, stem: str, name: str, curves: Curves) -> Path:
         One value per epoch, or per fraction of one.
     """
     noise = float(name.split()[0])
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, ((left, right),) = panels(1, 2, 4.5, 3.4)
     left.plot(curves.epochs, curves.loss, marker=".", label="training")
     left.plot(curves.epochs, curves.held_out_loss, marker=".", label="held out")
     # The notebook's held-out loss, on the wrong axis, is twenty times the training loss.
@@ -53,7 +50,4 @@ def plot_curves(folder: Path, stem: str, name: str, curves: Curves) -> Path:
         axes.legend(fontsize="small")
     figure.suptitle(name.partition(" ")[2] + f", noise {noise:g}", fontsize="medium")
     path = folder / f"{stem}-{re.sub('[^a-z0-9.]+', '-', name.lower()).strip('-')}.png"
-    # Without a software tag the file is the same for every matplotlib release.
-    with matplotlib.rc_context({"savefig.dpi": 80}):
-        figure.savefig(path, metadata={"Software": None})
-    return path
+    return save(figure, path, 80)

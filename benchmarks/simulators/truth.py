@@ -11,21 +11,34 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import DATA
 from benchmarks.simulators.kernels import allele_variants, canonical_kmers, pack_kmers
 
 __all__ = [
+    "K12",
+    "LAMBDA",
+    "O157",
     "SHOWN",
+    "SLICE_START",
     "Sites",
     "Truth",
     "allele_kmers",
     "decode",
     "draw_sites",
     "encode",
+    "k12",
     "kept_alleles",
     "load_genome",
     "random_genome",
     "true_kmers",
 ]
+
+# Names of files in genomes/ of the shared data.
+K12 = "ecoli_K12_MG1655_NC_000913.3.fna.gz"
+O157 = "ecoli_O157H7_2159_NZ_CP017438.fna.gz"
+LAMBDA = "lambda_NC_001416.1.fa"
+SLICE_START = 1_000_000
+"""Where the slices of K-12 begin that benchmarks take."""
 
 _CODES = np.full(256, 4, np.uint8)
 for _code, _letters in enumerate((b"Aa", b"Cc", b"Gg", b"TtUu")):
@@ -130,6 +143,23 @@ def load_genome(
     unknown = np.flatnonzero(codes > 3)
     codes[unknown] = (unknown * 2654435761 >> 7) & 3
     return codes
+
+
+def k12(length: int | None = None, start: int | None = None, data: Path = DATA) -> np.ndarray:
+    """E. coli K-12 MG1655, whole or ``length`` bases from ``start`` (`SLICE_START`) on.
+
+    Returns
+    -------
+    uint8 (length,)
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder of shared data does not have it.
+    """
+    if start is None:
+        start = SLICE_START if length else 0
+    return load_genome(data / "genomes" / K12, start, length)
 
 
 def random_genome(

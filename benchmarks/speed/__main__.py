@@ -24,16 +24,16 @@ import argparse
 import json
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.command import Parser, need, record, samples_folder, save
+from benchmarks.harness.peers import PEERS
 from benchmarks.speed.parts import PARTS, STAGES, Settings
 from benchmarks.speed.samples import Source
 from benchmarks.speed.table import fit_growth, markdown
-from benchmarks.speed.tools import machine, versions
-from dbgclean._files import atomic_path
+from benchmarks.speed.tools import OTHERS
 
 __all__ = ["main", "merge", "parse", "show"]
 
@@ -64,9 +64,7 @@ def _write(path: Path, rows: list[dict[str, Any]], told: dict[str, Any]) -> dict
         old = json.loads(path.read_text())
     merged = merge(old["rows"], rows)
     results = {**told, "fits": fit_growth(merged), "rows": merged}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as building:
-        building.write_text(json.dumps(results, indent=1) + "\n")
+    save(path, results)
     return results
 
 
@@ -107,42 +105,26 @@ def show(row: dict[str, Any]) -> None:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--part", nargs="+", choices=list(PARTS), default=list(PARTS))
+    folder = samples_folder("speed")
+    parser = Parser(
+        "speed", __doc__, threads=2, depth=50.0, depths=[12, 25, 50, 100, 200], length=None,
+        seed=1, folder=folder, output=None, plots=None,
+    )  # fmt: skip
+    parser.several("--part", PARTS)
+    parser.several("--stages", STAGES, help="for threads, memory and growth")
+    parser.set_defaults(stages=None)
     parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--depth", type=float, default=50.0, help="of the comparisons")
-    parser.add_argument("--depths", type=float, nargs="*", default=[12, 25, 50, 100, 200])
     parser.add_argument(
         "--genomes", type=float, nargs="*", default=[1e6, 5e6, 50e6], help="sizes, in bases"
     )
     parser.add_argument("--genome-depth", type=float, default=50.0)
-    parser.add_argument(
-        "--stages", nargs="+", choices=list(STAGES), help="for threads, memory and growth"
-    )
     parser.add_argument("--memory", default="1G")
     parser.add_argument("--memory-depth", type=float, default=200.0)
     parser.add_argument("--peers", nargs="+", help="only these (parts of names)")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--genome", type=Path, help="FASTA in place of K-12, first record")
-    parser.add_argument("--length", type=int, help="a slice of the genome")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=Path(tempfile.gettempdir()) / "dbgclean-speed",
-        help="where samples are kept, those of benchmarks.accuracy among them "
-        "(default: %(default)s)",
-    )
     parser.add_argument(
         "--draw", action="store_true", help="draw the samples of these parts, and stop"
     )
-    parser.add_argument("-o", "--output", type=Path, metavar="JSON", help="figures go here")
-    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the JSON's growth")
     parser.add_argument("--table", action="store_true", help="print the JSON's table; no runs")
     args = parser.parse_args(argv)
     if (args.table or args.plots) and not args.output:
@@ -191,18 +173,12 @@ def main(argv: list[str] | None = None) -> int:
         results = json.loads(args.output.read_text())
     if not args.table:
         settings = settings_of(args)
-        if not settings.source.path.exists():
-            print(f"{settings.source.path}: not there; give --data or --genome", file=sys.stderr)
-            return 1
+        need(settings.source.path, "--data or --genome")
         if args.draw:
             for reads in settings.draw(args.part):
                 print(f"{reads.folder}: {reads.bases:,} bases", flush=True)
             return 0
-        told = {
-            "command": "python -m benchmarks.speed",
-            "machine": machine(),
-            "versions": versions(),
-        }
+        told = record(args, (*OTHERS, *PEERS.values()))
         if results.get("machine", told["machine"]) != told["machine"]:
             print(f"{args.output}: figures of another machine; give another file", file=sys.stderr)
             return 1

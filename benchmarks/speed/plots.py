@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from benchmarks.harness.plots import panels, save
 from benchmarks.speed.table import BARS
 
 __all__ = ["plot_growth", "plot_pairs"]
@@ -47,8 +46,8 @@ def plot_growth(results: dict[str, Any], folder: Path) -> list[Path]:
     for axis in dict.fromkeys(row["axis"] for row in grown):
         rows = [row for row in grown if row["axis"] == axis]
         fits = [fit for fit in results.get("fits", []) if fit["axis"] == axis]
-        figure = Figure(figsize=(11, 3.6), layout="constrained")
-        for axes, (name, label) in zip(figure.subplots(1, 3), _FIGURES, strict=True):
+        figure, (row,) = panels(1, 3, 11 / 3, 3.6)
+        for axes, (name, label) in zip(row, _FIGURES, strict=True):
             _points(axes, rows, [fit for fit in fits if fit["figure"] == name], name)
             axes.set_xlabel("Mbp of reads")
             axes.set_ylabel(label)
@@ -61,7 +60,7 @@ def plot_growth(results: dict[str, Any], folder: Path) -> list[Path]:
                 axes.set_ylim(0)
         axes.legend(fontsize="small")
         figure.suptitle(_TITLES[axis], fontsize=10)
-        written.append(_save(figure, folder / f"speed-growth-{axis}.png"))
+        written.append(save(figure, folder / f"speed-growth-{axis}.png"))
     return written
 
 
@@ -99,8 +98,8 @@ def plot_pairs(results: dict[str, Any], folder: Path) -> list[Path]:
     rows = [row for row in results["rows"] if row["part"] in parts and "ratio" in row][::-1]
     if not rows:
         return []
-    figure = Figure(figsize=(11, 1.2 + 0.35 * len(rows)), layout="constrained")
-    for axes, (name, label) in zip(figure.subplots(1, 3, sharey=True), _FIGURES, strict=True):
+    figure, (panes,) = panels(1, 3, 11 / 3, 1.2 + 0.35 * len(rows), sharey=True)
+    for axes, (name, label) in zip(panes, _FIGURES, strict=True):
         for height, row in enumerate(rows):
             dots = [pair["ours"][name] / max(pair["peer"][name], 1e-9) for pair in row["pairs"]]
             # From 1 on, either way: half and double are as long on a logarithmic axis.
@@ -115,12 +114,4 @@ def plot_pairs(results: dict[str, Any], folder: Path) -> list[Path]:
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(f"{label}, ours / peer")
         axes.set_yticks(range(len(rows)), [f"{row['name']} / {row['against']}" for row in rows])
-    return [_save(figure, folder / "speed-ratios.png")]
-
-
-def _save(figure: Figure, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Without a software tag the file is the same for every matplotlib release.
-    with matplotlib.rc_context({"savefig.dpi": 90}):
-        figure.savefig(path, metadata={"Software": None})
-    return path
+    return [save(figure, folder / "speed-ratios.png")]

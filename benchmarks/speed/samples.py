@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -20,8 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.__main__ import K12, SLICE_START
+from benchmarks.harness.peers import interleave as interleaved
 from benchmarks.simulators import simulate
+from benchmarks.simulators.instruments import art_files, art_words
+from benchmarks.simulators.truth import K12, SLICE_START
 
 __all__ = ["Reads", "Source", "hiseq", "interleave", "random_reads"]
 
@@ -29,7 +30,6 @@ BATCH_DEPTH = 50
 READ_LENGTH = 150
 BATCH_BASES = 150_000_000
 """Of our own simulator at once: it holds reads and their truth in memory."""
-SYSTEM = "HS25"
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def hiseq(source: Source, depth: float) -> Reads:
 
 
 def _command(depth: float, seed: int) -> str:
-    return f"art_illumina -ss {SYSTEM} -l {READ_LENGTH} -p -m 350 -s 50 -f {depth:g} -rs {seed} -q"
+    return " ".join(art_words(depth, seed, READ_LENGTH))
 
 
 def _batch(source: Source, seed: int) -> Path:
@@ -145,19 +145,8 @@ def _batch(source: Source, seed: int) -> Path:
         if (folder / "R2.fastq").exists():
             return folder
     building = _fresh(folder)
-    simulate.write_fasta(building / "genome.fa", [("genome", source.codes())])
-    # The truth is not asked for: writing it is most of what ART does.
-    words = [*_command(BATCH_DEPTH, seed).split(), "-na", "-i", "genome.fa", "-o", "art_"]
-    try:
-        done = subprocess.run(words, cwd=building, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        msg = "art_illumina is not on the PATH; Debian: art-nextgen-simulation-tools"
-        raise RuntimeError(msg) from None
-    if done.returncode:
-        msg = f"art_illumina ended with {done.returncode}: {done.stderr.strip()[-300:]}"
-        raise RuntimeError(msg)
-    for mate in (1, 2):
-        _rename(building / f"art_{mate}.fq", building / f"R{mate}.fastq", mate)
+    for mate, path in enumerate(art_files(source.codes(), building, BATCH_DEPTH, seed), 1):
+        _rename(path, building / f"R{mate}.fastq", mate)
     building.rename(folder)
     return folder
 
@@ -245,10 +234,5 @@ def interleave(reads: Reads) -> Path:
     folder = reads.folder if reads.folder.name.startswith("speed_") else reads.folder.parent
     target = folder / "interleaved.fastq"
     if not target.exists():
-        part = target.with_suffix(".part")
-        with open(reads.files[0], "rb") as first, open(reads.files[1], "rb") as second:
-            with open(part, "wb") as out:
-                for one, two in zip(_records(first), _records(second), strict=True):
-                    out.writelines(one + two)
-        part.rename(target)
+        interleaved(reads.files, target.with_suffix(".part")).rename(target)
     return target

@@ -1,67 +1,39 @@
 """What the speed benchmark runs, and how it is measured.
 
 A `Job` is one tool's way to do something, in one or more commands; `measure` runs it by way of
-`speed/launch.py`, and `compare` runs two of them in turn.
+`harness/launch.py`, and `compare` runs two of them in turn.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import platform
-import re
 import shutil
 import statistics
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = [
-    "ROOT",
-    "Cost",
-    "Job",
-    "compare",
-    "find",
-    "machine",
-    "measure",
-    "ratios",
-    "versions",
-    "warm",
-]
+from benchmarks.harness.tools import Cost, Tool, find, measured, shown
+
+__all__ = ["OTHERS", "ROOT", "Job", "Spent", "compare", "measure", "ratios", "warm"]
 
 ROOT = Path(__file__).resolve().parents[2]
-LAUNCH = Path(__file__).with_name("launch.py")
-LIBRARIES = ("numpy", "numba", "torch", "dnaio", "pysam")
 FIGURES = ("wall", "cpu", "peak_gb")
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a job took.
+class Spent(Cost):
+    """What a job took; its peak is the largest of its commands, see `launch.py`.
 
     Attributes
     ----------
-    wall : float
-        Seconds.
-    cpu : float
-        Seconds, user and system, of all its processes.
-    peak_gb : float
-        Largest resident set in GiB, see `benchmarks.speed.launch`; of several commands, the
-        largest.
     load : float
         Load average of the minute before it: well above 0 means that others were at work.
     steps : list of dict
         The same of each command, where there is more than one.
     """
 
-    wall: float
-    cpu: float
-    peak_gb: float
     load: float = 0.0
     steps: list[dict[str, Any]] = field(default_factory=list)
 
@@ -98,27 +70,10 @@ class Job:
 
     def shown(self) -> str:
         """The commands as somebody else would type them, without our folders."""
-        lines = self.plan(Path("."))
-        return "; ".join(" ".join(_shown(words)) for words in lines)
+        return "; ".join(map(shown, self.plan(Path("."))))
 
 
-def find(program: str) -> str | None:
-    """Path of a program; the scripts of BBTools lie off the PATH on Debian."""
-    return shutil.which(program) or shutil.which(program, path="/usr/share/bbmap")
-
-
-def _shown(words: list[str]) -> list[str]:
-    if words[0] == sys.executable:
-        words = [words[2], *words[3:]] if words[1] == "-m" else ["python", *words[1:]]
-    result = []
-    for word in words:
-        head, equals, value = word.rpartition("=")
-        at = "@" if value.startswith("@") else ""
-        result.append(head + equals + (at + Path(value).name if "/" in value else value))
-    return result
-
-
-def measure(job: Job, folder: Path, keep: bool = False) -> Cost:
+def measure(job: Job, folder: Path, keep: bool = False) -> Spent:
     """Run a job in ``folder``, which is made for it and removed afterwards unless ``keep``.
 
     Raises
@@ -136,7 +91,7 @@ def measure(job: Job, folder: Path, keep: bool = False) -> Cost:
     steps = [_launch(words, folder, job) for words in job.plan(folder)]
     if not keep:
         shutil.rmtree(folder)
-    return Cost(
+    return Spent(
         wall=round(sum(step["wall"] for step in steps), 3),
         cpu=round(sum(step["cpu"] for step in steps), 3),
         peak_gb=max(step["peak_gb"] for step in steps),
@@ -148,31 +103,9 @@ def measure(job: Job, folder: Path, keep: bool = False) -> Cost:
 def _launch(words: list[str], folder: Path, job: Job) -> dict[str, Any]:
     """Run one command; what the tool before it left unwritten is not to be its burden."""
     os.sync()
-    program = find(words[0])
-    if program is None:
-        msg = f"{words[0]} is not on the PATH"
-        raise RuntimeError(msg)
-    command = [program, *words[1:]]
-    with tempfile.TemporaryDirectory() as name:
-        # stdout stays in the folder: some tools write their reads there.
-        files = [Path(name) / "took.json", folder / "stdout", Path(name) / "stderr"]
-        subprocess.run(
-            [sys.executable, "-I", "-S", str(LAUNCH), *map(str, files), *command],
-            cwd=folder, env={**os.environ, **job.environment}, check=True,
-        )  # fmt: skip
-        took = json.loads(files[0].read_text())
-        said = files[2].read_text(errors="replace").strip().splitlines()
-    if took["code"]:
-        reason = said[-1][-300:] if said else "it said nothing"
-        msg = f"{job.name}: {Path(words[0]).name} ended with {took['code']}: {reason}"
-        raise RuntimeError(msg)
-    cpu = took["user"] + took["system"]
-    return {
-        "command": " ".join(_shown(words)[:2]),
-        "wall": round(took["wall"], 3),
-        "cpu": round(cpu, 3),
-        "peak_gb": round(took["peak"] / 2**30, 4),
-    }
+    name = f"{job.name}: {Path(words[0]).name}"
+    cost = measured(words, folder, name, job.environment)
+    return {"command": " ".join(shown(words).split()[:2]), **asdict(cost)}
 
 
 def warm(files: Sequence[Path]) -> None:
@@ -216,57 +149,10 @@ def ratios(pairs: list[dict[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were measured on; no names of machines."""
-    model = platform.processor() or platform.machine()
-    if (told := Path("/proc/cpuinfo")).exists():
-        found = re.search(r"^model name\s*:\s*(.+)$", told.read_text(), re.MULTILINE)
-        model = found[1] if found else model
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {
-        "cpu": model,
-        "cores": cores,
-        "memory_gb": round(memory, 1),
-        "system": f"{platform.system()} {platform.release().split('-')[0]}",
-    }
-
-
-_TELLS = {
-    "kmc": ("kmc", ()),
-    "jellyfish": ("jellyfish", ("--version",)),
-    "lighter": ("lighter", ("-v",)),
-    "tadpole": ("tadpole.sh", ("--version",)),
-    "bcalm": ("bcalm", ("-version",)),
-    "bfc": ("bfc", ("-v",)),
-    "art": ("art_illumina", ()),
-}
-
-
-def versions() -> dict[str, str]:
-    """Of everything that takes part; what is not installed is left out."""
-    from dbgclean import __version__
-
-    found = {"dbgclean": __version__, "python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    for name, (program, words) in _TELLS.items():
-        if path := find(program):
-            done = subprocess.run(
-                [path, *words], capture_output=True, text=True, check=False, errors="replace"
-            )
-            said = re.search(r"v?(\d+(?:\.\d+)+[-\w]*)", done.stdout + done.stderr)
-            found[name] = said[1] if said else _packaged(program)
-    return found
-
-
-def _packaged(program: str) -> str:
-    """Version of a tool that does not tell its own, as Debian's package has it."""
-    if asked := shutil.which("dpkg-query"):
-        words = [asked, "--show", "--showformat=${Version}", program]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        return done.stdout or "unknown"
-    return "unknown"
+OTHERS = (
+    Tool("kmc", "kmc", version_words=()),
+    Tool("jellyfish", "jellyfish"),
+    Tool("bcalm", "bcalm", version_words=("-version",)),
+    Tool("art", "art_illumina", version_words=()),
+)
+"""Tools that take part and are no correctors (those are `PEERS`)."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.plots import panels, save
 from benchmarks.training.score import table
 
 __all__ = ["card_values", "plot_training", "write_card"]
@@ -167,18 +168,11 @@ def write_card(
 
 def plot_training(history: dict[str, Any], folder: Path) -> None:
     """Loss and Hamming over the steps, training and held-out, as PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     for what, label in (("loss", "cross-entropy (nats)"), ("hamming", "Hamming (share of bases)")):
-        figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+        figure, ((axes,),) = panels(1, 1, 6, 4)
         axes.plot(history["steps"], history[what], label="training")
         axes.plot(history["steps"], history[f"held_out_{what}"], label="held-out samples")
         axes.axvline(history["best_step"], color="grey", linestyle=":", label="kept")
         axes.set(xlabel="optimiser step", ylabel=label, yscale="log")
         axes.legend(frameon=False)
-        # No software version in the file: the same history gives the same bytes.
-        figure.savefig(folder / f"train_model_{what}.png", dpi=120, metadata={"Software": None})
-        plt.close(figure)
+        save(figure, folder / f"train_model_{what}.png", 120)

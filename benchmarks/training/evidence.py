@@ -17,9 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.harness.ours import K
+from benchmarks.harness.ours import judged as run_judged
 from benchmarks.simulators import simulate
 from benchmarks.simulators.family import FAMILIES, FamilySample
-from benchmarks.simulators.family.sample import k12
+from benchmarks.simulators.truth import k12
 from benchmarks.training.families import draw_sample, single
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.cutoffs import CORRECTION_K
@@ -29,15 +31,12 @@ from dbgclean.evidence.gather import Evidence, OtherChanges, gather
 from dbgclean.evidence.neighbours import neighbour_alternatives
 from dbgclean.evidence.sample import SampleContext
 from dbgclean.evidence.signs import in_question
-from dbgclean.log import Progress
-from dbgclean.pipeline.passes import Options, count, judge, open_run
 from dbgclean.reads import ReadBatch
 from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.histogram import fit_spectrum
 
 __all__ = ["Case", "Judged", "bare_evidence", "evidence_of", "gather_cases", "judged"]
 
-K = 31
 # One training sample in so many is read from one end only, and one in so many is a k-mer
 # set without reads.
 _SINGLE, _KMERS_ONLY = 8, 9
@@ -104,16 +103,6 @@ def bare_evidence(alternatives: Alternatives, context: SampleContext) -> Evidenc
     return Evidence(alternatives, Edits.empty(), OtherChanges.concatenate([]), {}, context)
 
 
-def _evidence(paths: list[str]) -> Evidence:
-    """As a run finds it, before it judges."""
-    options = Options(k=K, corrector="nearest", threads=1, model=None)
-    run = open_run(paths, options, Progress(quiet=True))
-    table = count(run, graph=False)
-    judge(run, table, ["nearest"])
-    assert run.evidence is not None
-    return run.evidence
-
-
 def evidence_of(batches: Sequence[ReadBatch], threads: int = 1) -> Evidence:
     """Count, fit and gather batches at hand, as a run does before it judges."""
     table = count_kmers(iter(batches), CORRECTION_K, threads=threads)
@@ -148,7 +137,9 @@ def judged(case: Case, data: Path) -> Judged:
             sample = single(sample)
         with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
             paths = [str(path) for path in FAMILIES[case.family].write(sample, Path(folder))]
-            evidence = _evidence(paths if sample.paired else paths[:1])
+            run = run_judged(paths if sample.paired else paths[:1], ["nearest"], threads=1)
+            assert run.evidence is not None
+            evidence = run.evidence
     return _of(case, evidence, sample)
 
 

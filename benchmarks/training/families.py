@@ -35,11 +35,10 @@ from benchmarks.simulators.family import (
 )
 from benchmarks.simulators.family.core import Draft
 from benchmarks.simulators.family.reading import Errors
+from benchmarks.simulators.truth import LAMBDA, O157
 
 __all__ = ["draw_sample", "single"]
 
-_O157 = "ecoli_O157H7_2159_NZ_CP017438.fna.gz"
-_LAMBDA = "lambda_NC_001416.1.fa"
 _BINS = ((), (), (2, 12, 23, 37), (2, 11, 25, 37), (2, 6, 15, 22, 27, 33, 37, 40))
 _FRACTIONS = 6
 Draw = np.random.Generator
@@ -158,9 +157,9 @@ def _genome(rng: Draw, size: int, data: Path) -> np.ndarray:
         gc = float(rng.uniform(0.3, 0.7))
         return simulate.random_genome(size, int(rng.integers(2**31)), gc=gc, repeats=repeats)
     if kind < 0.4:
-        return simulate.load_genome(data / "genomes" / _LAMBDA, 0, min(size, 48_000))
+        return simulate.load_genome(data / "genomes" / LAMBDA, 0, min(size, 48_000))
     start = int(rng.integers(0, 4_500_000))
-    return simulate.load_genome(data / "genomes" / _O157, start, size)
+    return simulate.load_genome(data / "genomes" / O157, start, size)
 
 
 def draw_sample(name: str, seed: int, data: Path) -> FamilySample:

@@ -12,8 +12,6 @@ ones lost, and alleles kept of those that the raw reads show three times or more
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,14 +20,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.harness.command import Parser, need, record, save
+from benchmarks.harness.ours import judged, rewritten
 from benchmarks.simulators import simulate
+from benchmarks.simulators.truth import K12, SLICE_START
 from dbgclean.log import Progress
 from dbgclean.model import read_card
-from dbgclean.pipeline.passes import Options, count, judge, open_run, rewrite
+from dbgclean.pipeline.passes import Options
 from dbgclean.pipeline.train import TrainOptions, train_on_reads
 from dbgclean.report.cost import truth_cost
 
-K12 = "ecoli_K12_MG1655_NC_000913.3.fna.gz"
 # Of the alleles, what is told apart; fine-tuning must not make any of these worse.
 FRACTIONS = (0.05, 0.02, 0.01)
 
@@ -59,7 +59,7 @@ SCENARIOS = {
 
 def _simulate(args: argparse.Namespace, scenario: Scenario, seed: int, folder: Path) -> _Truth:
     start = args.start + (seed - 1) * args.length
-    genome = simulate.load_genome(args.data / "genomes" / K12, start, args.length)
+    genome = simulate.k12(args.length, start, args.data)
     sites = simulate.draw_sites(genome, seed=seed) if scenario.alleles else None
     errors = simulate.draw_systematic(genome, seed=seed) if scenario.systematic else None
     reads = simulate.simulate_reads(
@@ -88,10 +88,7 @@ class _Truth(NamedTuple):
 
 def _correct(truth: _Truth, model: str | None, threads: int) -> dict[str, Any]:
     """Correct with some weights and score."""
-    run = open_run(truth.paths, Options(model=model, threads=threads), Progress(quiet=True))
-    table = count(run, graph=True)
-    judge(run, table, ["autoencoder"])
-    rewrite(run, lambda group, batch: None, graph=True)
+    run = rewritten(judged(truth.paths, ["autoencoder"], threads, model, graph=True))
     column, raw = run.chosen, run.raw
     assert raw is not None
     assert column.table is not None
@@ -184,29 +181,20 @@ def show(result: dict[str, Any]) -> None:
         print(f"  {when:6s} " + "  ".join(cells), flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.training.finetune",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--start", type=int, default=1_000_000)
-    parser.add_argument("--length", type=int, default=200_000)
-    parser.add_argument("--scenarios", nargs="+", default=list(SCENARIOS), choices=list(SCENARIOS))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--model", help="weights to begin with. Default: those that ship")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+def _parser() -> Parser:
+    parser = Parser(
+        "training.finetune", __doc__, length=200_000, seeds=[1, 2, 3], threads=2, model=None,
+        output=None,
+    )  # fmt: skip
+    parser.several("--scenarios", SCENARIOS)
+    parser.add_argument("--start", type=int, default=SLICE_START)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run all scenarios and seeds."""
     args = _parser().parse_args(argv)
-    if not (args.data / "genomes" / K12).exists():
-        print(f"{args.data}: no genomes there; give --data", file=sys.stderr)
-        return 1
+    need(args.data / "genomes" / K12)
     results = []
     for name in args.scenarios:
         for seed in args.seeds:
@@ -219,13 +207,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{row['scenario']}: {row['figure']} {row['before']:g} -> {row['after']:g} "
             f"(spread {row['spread']:g}){mark}"
         )
-    if args.json:
-        settings = {"length": args.length, "start": args.start, "seeds": args.seeds}
-        document = {"settings": settings, "summary": table, "runs": results}
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(document, indent=1) + "\n")
+    save(args.output, record(args, summary=table, runs=results))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

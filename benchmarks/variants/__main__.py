@@ -13,68 +13,46 @@ kilobase, at 50, 20, 10, 5, 2 and 1 % of the fragments; reads err by quality. Th
 Ours and other people's correctors get the same reads; so do our judges at every
 threshold. What the figures mean: `variants/score.py`.
 
-    python -m benchmarks.variants --set ladder --seeds 1 2 3 --json ladder.json --plot ladder.png
+    python -m benchmarks.variants --set ladder --seeds 1 2 3 -o ladder.json --plot ladder.png
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.harness.peers import PEERS, Facts
+from benchmarks.harness.command import Parser, need, record, save
+from benchmarks.harness.ours import K, timed
+from benchmarks.harness.peers import DEFAULT_PEERS, PEERS, Facts
 from benchmarks.simulators import simulate
-from benchmarks.simulators.truth import SHOWN, Truth
+from benchmarks.simulators.truth import K12, SHOWN, Truth
 from benchmarks.variants.plots import plot_mixtures
 from benchmarks.variants.run import (
-    K,
     correct_by_ours,
     known_peers,
-    raw_false,
-    score_ours,
-    score_peers,
+    scores_of,
     sweeps,
-    timed,
 )
 from benchmarks.variants.score import summarise
 from dbgclean.pipeline.passes import CONTROLS
 
-K12 = "ecoli_K12_MG1655_NC_000913.3.fna.gz"
-SLICE_START = 1_000_000
 SETS = ("ladder", "A", "B", "hard")
-DEFAULT_PEERS = tuple(name for name in PEERS if name != "bayeshammer")
 HARD = simulate.Artefacts(duplicates=0.1, chimeras=0.01, indels=0.01, adapters=True)
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser = Parser(
+        "variants", __doc__, length=500_000, depth=200.0, error=0.004, end_drop=7.0,
+        seeds=[1, 2, 3], threads=2, correctors=list(CONTROLS), model=None, output=None, plot=None,
+    )  # fmt: skip
+    parser.several("--peers", PEERS, DEFAULT_PEERS, nargs="*")
     parser.add_argument("--set", choices=SETS, default="ladder")
-    parser.add_argument("--length", type=int, default=500_000)
-    parser.add_argument("--depth", type=float, default=200)
-    parser.add_argument("--error", type=float, default=0.004)
-    parser.add_argument(
-        "--end-drop",
-        type=float,
-        default=7.0,
-        help="Phred that the last cycle loses: 7 makes errors 3 times what qualities say, 9.4 2",
-    )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--correctors", nargs="+", default=list(CONTROLS))
-    parser.add_argument("--model", help="folder of the network's weights")
-    parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=DEFAULT_PEERS)
     parser.add_argument("--no-sweep", action="store_true", help="leave out the curves")
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    parser.add_argument("--plot", type=Path, help="draw them here (PNG)")
     return parser.parse_args(argv)
 
 
@@ -100,7 +78,7 @@ def systematic_sites(genome: np.ndarray, which: str, seed: int) -> simulate.Syst
 def draw(args: argparse.Namespace, seed: int) -> tuple[simulate.SimulatedReads, Truth]:
     """Reads of one mixture, and its truth."""
     hard = args.set == "hard"
-    genome = simulate.load_genome(args.data / "genomes" / K12, SLICE_START, args.length)
+    genome = simulate.k12(args.length, data=args.data)
     sites = simulate.draw_sites(genome, seed=seed)
     reads = simulate.simulate_reads(
         genome,
@@ -140,21 +118,13 @@ def one(args: argparse.Namespace, seed: int) -> dict:
         paths = [str(Path(folder) / f"r{mate}.fastq") for mate in (1, 2)]
         simulate.write_fastq(reads, *paths)
         del reads
-        begun = time.perf_counter(), time.process_time()
-        run, places = correct_by_ours(paths, args.correctors, args.threads, args.model)
-        result: dict = {"seed": seed} | timed(begun)
-        assert run.raw is not None
-        result["raw_false"] = raw_false(run.raw, truth)
-        result["reads"] = run.evidence.reads if run.evidence else {}
-        result["tools"] = score_ours(run, places, truth)
+        with timed() as clock:
+            run, places = correct_by_ours(paths, args.correctors, args.threads, args.model)
+        facts = Facts(genome_size=args.length, depth=args.depth, diploid=True)
+        result = {"seed": seed} | clock.took
         if not args.no_sweep:
             result["sweep"] = sweeps(run, truth, args.threads)
-        raw = run.raw
-        del run, places
-        facts = Facts(genome_size=args.length, depth=args.depth, diploid=True)
-        result["tools"] |= score_peers(
-            paths, args.peers, Path(folder), facts, truth, raw, args.threads
-        )
+        result |= scores_of(run, places, truth, args.peers, paths, facts, args.threads)
     return result
 
 
@@ -182,32 +152,19 @@ def show(result: dict) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run all seeds."""
     args = parse(argv)
-    versions = known_peers(args.peers)
-    print("peers:", ", ".join(f"{name} ({word})" for name, word in versions.items()) or "none")
-    if not (args.data / "genomes" / K12).exists():
-        print(f"{args.data}: no genomes there; give --data", file=sys.stderr)
-        return 1
+    known_peers(args.peers)
+    need(args.data / "genomes" / K12)
     results = []
     for seed in args.seeds:
         results.append(one(args, seed))
         show(results[-1])
-    settings = {
-        name: value
-        for name, value in vars(args).items()
-        if name not in ("data", "json", "plot", "no_sweep")
-    }
-    record = {
-        "settings": settings | {"versions": versions},
-        "summary": summarise(results),
-        "runs": results,
-    }
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(record, separators=(",", ":")) + "\n")
+    peers = [PEERS[name] for name in args.peers]
+    document = record(args, peers, summary=summarise(results), runs=results)
+    save(args.output, document, indent=None)
     if args.plot:
-        plot_mixtures(args.plot, record)
+        plot_mixtures(args.plot, document)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -5,25 +5,23 @@ share of those that three reads show each judge loses, and what share of those p
 same reads (`dbgclean.evidence.spikes`). Alleles are counted by k-mers, as in
 `variants/score.py`. The bar is a difference of at most five points.
 
-    python -m benchmarks.variants.expected_loss --json benchmarks/results/0.4.0/expected_loss.json
+    python -m benchmarks.variants.expected_loss -o benchmarks/results/0.4.0/expected_loss.json
     python -m benchmarks.variants.expected_loss --families duplicates --seeds 1 2 3
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.harness.command import Parser, need, record, save
+from benchmarks.harness.ours import judged, rewritten
 from benchmarks.simulators.family import FAMILIES
-from benchmarks.simulators.family.sample import k12
-from benchmarks.simulators.truth import Truth
-from benchmarks.variants.run import correct_by_ours
+from benchmarks.simulators.truth import K12, Truth, k12
 from benchmarks.variants.score import allele_rows
 from dbgclean.pipeline.passes import Run
 
@@ -34,30 +32,13 @@ _SPACING = 250
 JUDGES = ("likelihood", "autoencoder", "auto")
 
 
-def parse(argv: list[str] | None) -> argparse.Namespace:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument(
-        "--families", nargs="+", choices=list(FAMILIES), default=list(FAMILIES), metavar="NAME"
-    )
-    parser.add_argument("--length", type=int, default=200_000, help="bases of each genome")
-    parser.add_argument("--depth", type=float, help="by default the family's own")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    return parser.parse_args(argv)
-
-
 def one(name: str, depth: float, seed: int, args: argparse.Namespace) -> dict:
     """True and expected counts of one sample: ``[shown, kept]`` by judge and fraction."""
     family = replace(FAMILIES[name], fractions=_DRAWN, spacing=_SPACING)
     sample = family.draw(seed, depth=depth, genome=k12(args.length, data=args.data))
     with tempfile.TemporaryDirectory() as folder:
-        paths = [str(path) for path in family.write(sample, Path(folder))]
-        run, _ = correct_by_ours(paths, JUDGES, args.threads)
+        paths = family.write(sample, Path(folder))
+        run = rewritten(judged(paths, JUDGES, args.threads, graph=True))
     assert run.raw is not None
     judges = {}
     for judge, column in run.columns.items():
@@ -122,10 +103,13 @@ def show(rows: list[dict]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run all families; figures are written after each sample."""
-    args = parse(argv)
-    if not (args.data / "genomes").exists():
-        print(f"{args.data}: no genomes there; give --data", file=sys.stderr)
-        return 1
+    parser = Parser(
+        "variants.expected_loss", __doc__, length=200_000, depth=None, seeds=[1], threads=1,
+        output=None,
+    )  # fmt: skip
+    parser.several("--families", FAMILIES)
+    args = parser.parse_args(argv)
+    need(args.data / "genomes" / K12)
     runs: list[dict] = []
     for name in args.families:
         for depth in [args.depth] if args.depth else FAMILIES[name].depths:
@@ -135,13 +119,10 @@ def main(argv: list[str] | None = None) -> int:
                 print("false alternatives kept:", runs[-1]["false_kept"], flush=True)
             own = [r for r in summary(runs) if (r["family"], r["depth"]) == (name, depth)]
             print(show(own), flush=True)
-        if args.json:
-            settings = {"length": args.length, "seeds": args.seeds, "spacing": _SPACING}
-            record = {"settings": settings, "summary": summary(runs), "runs": runs}
-            args.json.parent.mkdir(parents=True, exist_ok=True)
-            args.json.write_text(json.dumps(record, separators=(",", ":")) + "\n")
+        document = record(args, spacing=_SPACING, summary=summary(runs), runs=runs)
+        save(args.output, document, indent=None)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -18,30 +18,15 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.harness.command import Parser, need, record, save
+from benchmarks.harness.ours import K, judged, rewritten
 from benchmarks.simulators import simulate
+from benchmarks.simulators.truth import K12
 from dbgclean.correct.rewrite import Rewriter
-from dbgclean.log import Progress
-from dbgclean.pipeline.passes import Column, Options, count, judge, open_run, rewrite
+from dbgclean.pipeline.passes import Column
 from dbgclean.spectrum.table import KmerTable
 
-K12 = "ecoli_K12_MG1655_NC_000913.3.fna.gz"
-K = 31
 SPACING, LONGEST = 800, 3
-
-
-def parse(argv: list[str] | None) -> argparse.Namespace:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--length", type=int, default=40_000)
-    parser.add_argument("--depth", type=float, default=200)
-    parser.add_argument("--fractions", type=float, nargs="+", default=[0.1, 0.05, 0.02, 0.01])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parser.add_argument("--corrector", default="likelihood")
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    return parser.parse_args(argv)
 
 
 def second_haplotype(genome: np.ndarray, seed: int) -> np.ndarray:
@@ -79,7 +64,7 @@ def kept(indels: list[np.ndarray], raw: KmerTable, table: KmerTable) -> int:
 
 def one(args: argparse.Namespace, fraction: float, seed: int) -> dict:
     """Simulate, correct with and without judging gaps, score."""
-    genome = simulate.load_genome(args.data / "genomes" / K12, 1_000_000, args.length)
+    genome = simulate.k12(args.length, data=args.data)
     other = second_haplotype(genome, seed)
     reads = simulate.simulate_reads(
         None,
@@ -91,8 +76,7 @@ def one(args: argparse.Namespace, fraction: float, seed: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(Path(folder) / f"r{mate}.fastq") for mate in (1, 2)]
         simulate.write_fastq(reads, *paths)
-        run = open_run(paths, Options(corrector=args.corrector), Progress(quiet=True))
-        judge(run, count(run, graph=True), [args.corrector])
+        run = judged(paths, [args.corrector], graph=True)
         pooled = run.chosen
         assert pooled.verdicts is not None
         assert run.evidence is not None
@@ -100,7 +84,7 @@ def one(args: argparse.Namespace, fraction: float, seed: int) -> dict:
         only[run.evidence.alternatives.gaps] = False
         by_path = Rewriter(run.evidence, only)
         run.columns["by_path"] = Column("by_path", pooled.corrector, rewriter=by_path)
-        rewrite(run, lambda group, batch: None, graph=True)
+        rewritten(run)
     assert run.raw is not None
     indels = own_kmers(other, genome)
     true = simulate.true_kmers([genome, other], None, K)
@@ -118,17 +102,22 @@ def one(args: argparse.Namespace, fraction: float, seed: int) -> dict:
     return result
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> int:
     """Run and print a line per sample."""
-    args = parse(argv)
+    parser = Parser(
+        "variants.indels", __doc__, length=40_000, depth=200.0, fractions=[0.1, 0.05, 0.02, 0.01],
+        seeds=[1], corrector="likelihood", output=None,
+    )  # fmt: skip
+    args = parser.parse_args(argv)
+    need(args.data / "genomes" / K12)
     results = []
     for fraction in args.fractions:
         for seed in args.seeds:
             results.append(one(args, fraction, seed))
             print(json.dumps(results[-1]), flush=True)
-    if args.json:
-        args.json.write_text(json.dumps(results, indent=1) + "\n")
+    save(args.output, record(args, runs=results))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

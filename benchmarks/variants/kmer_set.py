@@ -6,7 +6,7 @@ alone. Sets: mixtures with a site a kilobase at 50, 20, 10, 5, 2 and 1 %, at 200
 first of them with a strand-specific systematic error a kilobase besides; a haploid at 50x.
 K-12 is in no sample that the network was trained on.
 
-    python -m benchmarks.variants.kmer_set --genome ecoli_K12.fna.gz --length 150000 --seeds 1 2 3
+    python -m benchmarks.variants.kmer_set --length 150000 --seeds 1 2 3
 
 Alleles are counted as `benchmarks.variants.score` does for k-mers: those whose middle k-mer
 was seen three times or more, kept where it still stands.
@@ -14,20 +14,17 @@ was seen three times or more, kept where it still stands.
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.harness.command import RESULTS, Parser, need, record, save
 from benchmarks.simulators import simulate
-from benchmarks.simulators.truth import Truth
+from benchmarks.simulators.truth import K12, Truth
 from benchmarks.variants.score import allele_rows
-from dbgclean import __version__
 from dbgclean.errors import DbgcleanError
 from dbgclean.pipeline.kmer_set import correct_kmers
 from dbgclean.pipeline.options import Options
@@ -37,7 +34,6 @@ from dbgclean.spectrum.table import KmerTable
 
 __all__ = ["SETS", "main", "measure", "sample_of"]
 
-RESULTS = Path(__file__).parents[1] / "results"
 CORRECTORS = ("cutoff", "nearest", "likelihood", "autoencoder")
 _LEAST_SEEN = 3
 
@@ -122,20 +118,18 @@ def total(rows: Sequence[dict]) -> dict[str, Any]:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print a table, write the JSON."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--genome", required=True, help="FASTA of E. coli K-12")
-    parser.add_argument("--start", type=int, default=1_000_000, help="of the slice, 0-based")
-    parser.add_argument("--length", type=int, default=150_000)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser = Parser(
+        "variants.kmer_set", __doc__, length=150_000, seeds=[1, 2, 3], threads=2,
+        correctors=list(CORRECTORS), output=RESULTS / "kmer_set.json",
+    )  # fmt: skip
+    parser.add_argument("--start", type=int, help="of the slice, 0-based (default: 1,000,000)")
     parser.add_argument("-k", type=int, default=31)
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--correctors", nargs="+", default=list(CORRECTORS))
-    parser.add_argument("-t", "--threads", type=int, default=2)
-    parser.add_argument("--out", default=str(RESULTS / __version__ / "kmer_set.json"))
+    parser.several("--sets", SETS)
     args = parser.parse_args(argv)
-    genome = simulate.load_genome(args.genome)[args.start : args.start + args.length]
+    need(args.data / "genomes" / K12)
+    genome = simulate.k12(args.length, args.start, args.data)
     samples: dict[str, Any] = {}
     for name in args.sets:
         for seed in args.seeds:
@@ -146,11 +140,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         name: {c: total([s["scores"][c] for s in by_seed.values()]) for c in scores}
         for name, by_seed in samples.items()
     }
-    settings = {"length": args.length, "start": args.start, "k": args.k, "seeds": args.seeds}
-    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-    result = {"version": __version__, "settings": settings, "summary": summary, "samples": samples}
-    Path(args.out).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    save(args.output, record(args, summary=summary, samples=samples))
     _print(summary)
+    return 0
 
 
 def _print(summary: dict[str, Any]) -> None:
@@ -166,4 +158,4 @@ def _print(summary: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

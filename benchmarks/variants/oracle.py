@@ -5,19 +5,18 @@ each base's true chance of being misread. This sets our ratio, whose rates are e
 from the sample, and the network beside it: kept alleles of 2 and 1 % at the same number
 of false alternatives kept. What the oracle cannot keep, nobody can.
 
-    python -m benchmarks.variants.oracle --seeds 1 2 3 --json benchmarks/results/0.2.0/oracle.json
+    python -m benchmarks.variants.oracle --seeds 1 2 3 -o benchmarks/results/0.2.0/oracle.json
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks.harness.command import Parser, need, record, save
 from benchmarks.simulators import simulate
+from benchmarks.simulators.truth import K12, SHOWN
 from benchmarks.training.evidence import evidence_of
 from dbgclean.correct.correctors import PRETRAINED
 from dbgclean.correct.verdicts import network_verdicts
@@ -28,26 +27,8 @@ from dbgclean.evidence.windows import CHANNELS, GLOBALS, SCHEME
 from dbgclean.model import load_model
 from dbgclean.spectrum.counting import count_kmers
 
-K12 = "ecoli_K12_MG1655_NC_000913.3.fna.gz"
-START = 1_000_000
 FALSE_KEPT = (5, 10, 15, 20, 30)
-SHOWN = 3
 _GRID = np.exp(np.linspace(np.log(0.003), np.log(0.5), 40))
-
-
-def parse(argv: list[str] | None) -> argparse.Namespace:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--length", type=int, default=500_000)
-    parser.add_argument("--depth", type=float, default=200)
-    parser.add_argument("--error", type=float, default=0.004)
-    parser.add_argument("--end-drop", type=float, default=7.0)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--json", type=Path)
-    return parser.parse_args(argv)
 
 
 def true_ratio(
@@ -93,7 +74,7 @@ def kept_at(
 def one(args: argparse.Namespace, seed: int) -> dict:
     """One ladder by three judges."""
     profile = simulate.QualityProfile(rate=args.error, end_drop=args.end_drop)
-    genome = simulate.load_genome(args.data / "genomes" / K12, START, args.length)
+    genome = simulate.k12(args.length, data=args.data)
     sites = simulate.draw_sites(genome, seed=seed)
     reads = simulate.simulate_reads(
         genome, depth=args.depth, sites=sites, profile=profile, seed=seed
@@ -124,7 +105,12 @@ def one(args: argparse.Namespace, seed: int) -> dict:
 
 def main(argv: list[str] | None = None) -> int:
     """Run all seeds; sums over them are printed."""
-    args = parse(argv)
+    parser = Parser(
+        "variants.oracle", __doc__, length=500_000, depth=200.0, error=0.004, end_drop=7.0,
+        seeds=[1, 2, 3], output=None,
+    )  # fmt: skip
+    args = parser.parse_args(argv)
+    need(args.data / "genomes" / K12)
     runs = {seed: one(args, seed) for seed in args.seeds}
     for judge in next(iter(runs.values())):
         for i, allowed in enumerate(FALSE_KEPT):
@@ -135,12 +121,9 @@ def main(argv: list[str] | None = None) -> int:
                 for name in kept[0]
             ]
             print(f"{judge:12s} {allowed:3d} false kept per seed  {'  '.join(cells)}")
-    if args.json:
-        settings = {key: value for key, value in vars(args).items() if key not in ("data", "json")}
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps({"settings": settings, "runs": runs}, indent=1) + "\n")
+    save(args.output, record(args, runs=runs))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

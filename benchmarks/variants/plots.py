@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-__all__ = ["kept_share", "plot_mixtures", "tool_styles"]
+from benchmarks.harness.plots import panels, save, styles
 
-_OURS = {"nearest": "tab:gray", "likelihood": "tab:orange", "autoencoder": "tab:blue"}
-_OTHERS = ("tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive")
-_MARKS = "sD^vP*"
+__all__ = ["kept_share", "plot_mixtures"]
+
 _CLOSE_UPS = ("0.05", "0.02", "0.01")
 
 
@@ -41,42 +38,29 @@ def plot_mixtures(path: Path, record: dict) -> None:
     tools = [name for name in runs[0]["tools"] if all(name in run["tools"] for run in runs)]
     groups = list(runs[0]["tools"][tools[0]]["alleles"]["by_kmers"])
     close = [group for group in _CLOSE_UPS if group in groups]
-    figure = Figure(figsize=(4.2 * (1 + len(close)), 4.2), layout="constrained")
-    panels = figure.subplots(1, 1 + len(close), squeeze=False)[0]
-    styles = tool_styles(tools)
-    _by_fraction(panels[0], runs, tools, groups, styles)
-    for axes, group in zip(panels[1:], close, strict=True):
-        _against_false(axes, runs, tools, group, styles)
-    panels[0].legend(fontsize="small")
+    figure, (axes_of,) = panels(1, 1 + len(close), 4.2, 4.2)
+    looks = styles(tools)
+    _by_fraction(axes_of[0], runs, tools, groups, looks)
+    for axes, group in zip(axes_of[1:], close, strict=True):
+        _against_false(axes, runs, tools, group, looks)
+    axes_of[0].legend(fontsize="small")
     settings = record["settings"]
     figure.suptitle(
         f"set {settings['set']}, {settings['length'] / 1e3:g} kb at {settings['depth']:g}x, "
         f"{len(runs)} seeds; alleles whose middle 31-mer the raw reads show three times",
         fontsize="medium",
     )
-    # Without a software tag the file is the same for every matplotlib release.
-    with matplotlib.rc_context({"savefig.dpi": 80}):
-        figure.savefig(path, metadata={"Software": None})
-
-
-def tool_styles(tools: list[str]) -> dict[str, dict]:
-    """Colour and mark of each tool: ours always the same, others in their order."""
-    others = [name for name in tools if name not in _OURS]
-    styles = {
-        name: {"color": _OTHERS[i % len(_OTHERS)], "marker": _MARKS[i % len(_MARKS)]}
-        for i, name in enumerate(others)
-    }
-    return styles | {name: {"color": color, "marker": "o"} for name, color in _OURS.items()}
+    save(figure, path, 80)
 
 
 def _by_fraction(
-    axes: Axes, runs: list[dict], tools: list[str], groups: list[str], styles: dict[str, dict]
+    axes: Axes, runs: list[dict], tools: list[str], groups: list[str], looks: dict[str, dict]
 ) -> None:
     places = np.arange(len(groups))
     for name in tools:
         rows = [run["tools"][name] for run in runs]
         pooled = [kept_share(rows, group)[0] for group in groups]
-        axes.plot(places, pooled, label=name, **styles[name])
+        axes.plot(places, pooled, label=name, **looks[name])
     axes.set_xticks(places, [f"{100 * float(group):g} %" for group in groups])
     axes.set_xlabel("allele fraction")
     axes.set_ylabel("alleles kept, of those shown")
@@ -84,7 +68,7 @@ def _by_fraction(
 
 
 def _against_false(
-    axes: Axes, runs: list[dict], tools: list[str], group: str, styles: dict[str, dict]
+    axes: Axes, runs: list[dict], tools: list[str], group: str, looks: dict[str, dict]
 ) -> None:
     for name in tools:
         rows = [run["tools"][name] for run in runs]
@@ -95,14 +79,14 @@ def _against_false(
             xerr=[[left.mean() - left.min()], [left.max() - left.mean()]],
             yerr=[[pooled - low], [high - pooled]],
             linestyle="",
-            **styles[name],
+            **looks[name],
         )
     for name in runs[0].get("sweep", {}):
         # One list per threshold, of the points of all seeds.
         points = list(zip(*(run["sweep"][name] for run in runs), strict=True))
         left = np.array([np.mean([row["false_left"][0] for row in rows]) for rows in points])
         kept = [kept_share(list(rows), group)[0] for rows in points]
-        color = styles.get(name, {}).get("color")
+        color = looks.get(name, {}).get("color")
         axes.plot(left, kept, color=color, linewidth=1, marker=".", markersize=3)
     axes.set_xscale("symlog", linthresh=100)
     axes.set_xlabel("false 31-mers left in the reads")

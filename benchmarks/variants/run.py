@@ -3,61 +3,70 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks.harness.ours import count_files, judged, rewritten
 from benchmarks.harness.peers import PEERS, Facts
 from benchmarks.simulators.truth import Truth
 from benchmarks.variants.score import score
 from benchmarks.variants.split import Places, recorded_places, split_false
 from benchmarks.variants.sweep import sweep
 from dbgclean.correct.verdicts import ERROR, REAL, UNDECIDED
-from dbgclean.log import Progress
-from dbgclean.pipeline.passes import Column, Options, Run, count, judge, open_run, rewrite
-from dbgclean.reads import iter_batches, plan_inputs
-from dbgclean.spectrum.counting import KmerCounter
+from dbgclean.pipeline.passes import Column, Run
 from dbgclean.spectrum.table import KmerTable
 
-__all__ = [
-    "K",
-    "correct_by_ours",
-    "count_files",
-    "known_peers",
-    "raw_false",
-    "score_ours",
-    "score_peers",
-    "sweeps",
-    "timed",
-]
-
-K = 31
+__all__ = ["correct_by_ours", "known_peers", "scores_of", "sweeps"]
 
 
-def known_peers(names: Sequence[str]) -> dict[str, str]:
-    """Version of each peer by name, or why it is not there."""
-    return {name: PEERS[name].missing() or PEERS[name].version() for name in names}
+def known_peers(names: Sequence[str]) -> None:
+    """Say which peers there are, and why others are not there."""
+    told = (f"{name} ({PEERS[name].missing() or PEERS[name].version()})" for name in names)
+    print("peers:", ", ".join(told) or "none")
 
 
 def correct_by_ours(
     paths: Sequence[str], correctors: Sequence[str], threads: int, model: str | None = None
 ) -> tuple[Run, Places]:
-    """Thread once, judge by each corrector, count what each makes of the reads.
-
-    The last corrector is the one a user would have asked for; that decides no figure.
-    """
-    options = Options(k=K, corrector=correctors[-1], threads=threads, model=model)
-    run = open_run(paths, options, Progress(quiet=True))
-    table = count(run, graph=True)
+    """Thread once, judge by each corrector, count what each makes of the reads."""
     with recorded_places() as places:
-        judge(run, table, correctors)
-    rewrite(run, lambda group, batch: None, graph=True)
-    return run, places
+        run = judged(paths, correctors, threads, model, graph=True)
+    return rewritten(run), places
 
 
-def score_ours(run: Run, places: Places, truth: Truth) -> dict[str, dict]:
+def scores_of(
+    run: Run,
+    places: Places,
+    truth: Truth,
+    peers: Sequence[str],
+    paths: Sequence[str | Path],
+    facts: Facts,
+    threads: int,
+) -> dict[str, Any]:
+    """What the raw reads hold, and the scores of ours and of those peers that are there.
+
+    A peer that fails is said under ``failed``; ``paths`` lie in a folder for peers to write to.
+    """
+    assert run.raw is not None
+    result: dict[str, Any] = {
+        "raw_false": _raw_false(run.raw, truth),
+        "reads": run.evidence.reads if run.evidence else {},
+        "tools": _score_ours(run, places, truth),
+    }
+    for name in peers:
+        if PEERS[name].missing():
+            continue
+        try:
+            result["tools"][name] = score_peer(name, paths, facts, truth, run.raw, threads)
+        except RuntimeError as error:
+            result.setdefault("failed", {})[name] = str(error)
+    return result
+
+
+def _score_ours(run: Run, places: Places, truth: Truth) -> dict[str, dict]:
     """Scores of every column, with the verdicts on true and false alternatives."""
     assert run.raw is not None
     splits = split_false(run, truth.kmers, places)
@@ -93,48 +102,24 @@ def sweeps(run: Run, truth: Truth, threads: int) -> dict[str, list[dict]]:
     return {name: sweep(run, name, truth, threads) for name in judges}
 
 
-def score_peers(
-    paths: Sequence[str],
-    names: Sequence[str],
-    folder: Path,
+def score_peer(
+    name: str,
+    paths: Sequence[str | Path],
     facts: Facts,
     truth: Truth,
     raw: KmerTable,
     threads: int,
-) -> dict[str, dict]:
-    """Scores of other people's correctors, as far as they are installed."""
-    scores: dict[str, dict] = {}
-    for name in names:
-        peer = PEERS[name]
-        if peer.missing():
-            continue
-        work = folder / name
-        done = peer.correct([Path(path) for path in paths], work, facts, threads)
-        table = count_files([str(path) for path in done.files], threads)
-        scores[name] = score(truth, raw, table)
-        scores[name] |= {"seconds": done.seconds, "peak_gb": done.peak_gb}
-        shutil.rmtree(work)
-    return scores
+) -> dict[str, Any]:
+    """Scores of another people's corrector."""
+    files = [Path(path) for path in paths]
+    work = files[0].parent / name
+    done = PEERS[name].correct(files, work, facts, threads)
+    scores = score(truth, raw, count_files(done.files, threads))
+    shutil.rmtree(work)
+    return scores | {"seconds": done.seconds, "peak_gb": done.peak_gb}
 
 
-def count_files(paths: Sequence[str], threads: int) -> KmerTable:
-    """31-mers of reads in files."""
-    counter = KmerCounter(K, threads=threads)
-    for group in plan_inputs(list(paths), single=True):
-        for batch in iter_batches(group, threads=threads):
-            counter.add(batch)
-    return counter.finish()
-
-
-def raw_false(raw: KmerTable, truth: Truth) -> list[int]:
+def _raw_false(raw: KmerTable, truth: Truth) -> list[int]:
     """False k-mers of the raw reads at abundance >= 1, 2, 3."""
     false = raw.counts[~np.isin(raw.keys, truth.kmers, assume_unique=True)]
     return [int(np.count_nonzero(false >= a)) for a in (1, 2, 3)]
-
-
-def timed(begun: tuple[float, float]) -> dict[str, float]:
-    """Wall clock and processor seconds since ``(perf_counter(), process_time())``."""
-    return {
-        "seconds": round(time.perf_counter() - begun[0], 1),
-        "cpu_seconds": round(time.process_time() - begun[1], 1),
-    }

@@ -6,34 +6,25 @@ Reads of the Twist synthetic SARS-CoV-2 controls MN908947 and MT007544 (MiSeq, a
 SNVs and a deletion of ten bases, known from their sequences and confirmed in the reads.
 The truth is both genomes.
 
-    python -m benchmarks.variants.twist --seeds 1 2 3 --json benchmarks/results/0.2.0/twist.json
+    python -m benchmarks.variants.twist --seeds 1 2 3 -o benchmarks/results/0.2.0/twist.json
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
-import json
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.harness.command import Parser, need, record, save
+from benchmarks.harness.ours import K, timed
 from benchmarks.harness.peers import PEERS, Facts
 from benchmarks.simulators import simulate
 from benchmarks.simulators.truth import Truth
-from benchmarks.variants.run import (
-    K,
-    correct_by_ours,
-    known_peers,
-    raw_false,
-    score_ours,
-    score_peers,
-    sweeps,
-    timed,
-)
+from benchmarks.variants.run import correct_by_ours, known_peers, scores_of, sweeps
 from benchmarks.variants.score import summarise
 from dbgclean.pipeline.passes import CONTROLS
 
@@ -46,18 +37,12 @@ GENOME_SIZE, DEPTH, READ_LENGTH = 29_903, 330.0, 249
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--fractions", type=float, nargs="+", default=list(FRACTIONS))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--correctors", nargs="+", default=list(CONTROLS))
-    parser.add_argument("--model", help="folder of the network's weights")
-    parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
+    parser = Parser(
+        "variants.twist", __doc__, fractions=list(FRACTIONS), seeds=[1, 2, 3], threads=2,
+        correctors=list(CONTROLS), model=None, output=None,
+    )  # fmt: skip
+    parser.several("--peers", PEERS, nargs="*")
     parser.add_argument("--sweep", action="store_true", help="our judges at every threshold")
-    parser.add_argument("--json", type=Path, help="write the figures here")
     return parser.parse_args(argv)
 
 
@@ -118,19 +103,13 @@ def one(args: argparse.Namespace, truth: Truth, fraction: float, seed: int) -> d
     """One mixture by every corrector."""
     with tempfile.TemporaryDirectory() as folder:
         paths = mix(args.data / "reads", fraction, seed, Path(folder))
-        begun = time.perf_counter(), time.process_time()
-        run, places = correct_by_ours(paths, args.correctors, args.threads, args.model)
-        result: dict = {"seed": seed} | timed(begun)
-        assert run.raw is not None
-        result["raw_false"] = raw_false(run.raw, truth)
-        result["reads"] = run.evidence.reads if run.evidence else {}
-        result["tools"] = score_ours(run, places, truth)
+        with timed() as clock:
+            run, places = correct_by_ours(paths, args.correctors, args.threads, args.model)
+        facts = Facts(genome_size=GENOME_SIZE, depth=DEPTH, read_length=READ_LENGTH)
+        result = {"seed": seed} | clock.took
         if args.sweep:
             result["sweep"] = sweeps(run, truth, args.threads)
-        facts = Facts(genome_size=GENOME_SIZE, depth=DEPTH, read_length=READ_LENGTH)
-        result["tools"] |= score_peers(
-            paths, args.peers, Path(folder), facts, truth, run.raw, args.threads
-        )
+        result |= scores_of(run, places, truth, args.peers, paths, facts, args.threads)
     return result
 
 
@@ -153,11 +132,8 @@ def show(fraction: float, result: dict) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run all fractions and seeds."""
     args = parse(argv)
-    versions = known_peers(args.peers)
-    print("peers:", ", ".join(f"{name} ({word})" for name, word in versions.items()) or "none")
-    if not (args.data / "reads" / f"twist_{MAJOR}_R1.fastq.gz").exists():
-        print(f"{args.data}: no Twist reads there; give --data", file=sys.stderr)
-        return 1
+    known_peers(args.peers)
+    need(args.data / "reads" / f"twist_{MAJOR}_R1.fastq.gz")
     truth = load_truth(args.data / "genomes")
     fractions = {}
     for fraction in args.fractions:
@@ -166,15 +142,10 @@ def main(argv: list[str] | None = None) -> int:
             results.append(one(args, truth, fraction, seed))
             show(fraction, results[-1])
         fractions[f"{fraction:g}"] = {"summary": summarise(results), "runs": results}
-    if args.json:
-        names = ("fractions", "seeds", "threads", "correctors", "model", "peers")
-        settings: dict = {name: getattr(args, name) for name in names}
-        settings["versions"] = versions
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        record = {"settings": settings, "fractions": fractions}
-        args.json.write_text(json.dumps(record, separators=(",", ":")) + "\n")
+    peers = [PEERS[name] for name in args.peers]
+    save(args.output, record(args, peers, fractions=fractions), indent=None)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,20 +13,19 @@ from benchmarks.simulators.files import write_fastq
 from benchmarks.simulators.kernels import pile_up
 from benchmarks.simulators.truth import (
     SHOWN,
+    SLICE_START,
     Sites,
     Truth,
     allele_kmers,
     draw_sites,
-    load_genome,
+    k12,
     true_kmers,
 )
 
-__all__ = ["FRACTIONS", "Family", "FamilySample", "finish", "k12", "write_fasta_reads"]
+__all__ = ["FRACTIONS", "Family", "FamilySample", "finish", "write_fasta_reads"]
 
 K = 31
 FRACTIONS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-SLICE_START = 1_000_000
-_K12 = "ecoli_K12_MG1655_NC_000913.3.fna.gz"
 
 
 @dataclass(frozen=True)
@@ -140,24 +138,6 @@ class Family:
         paths = [folder / f"r{mate}.fastq" for mate in (1, 2)]
         write_fastq(sample, *paths)  # type: ignore[arg-type]
         return paths
-
-
-def k12(length: int, start: int = SLICE_START, data: Path | None = None) -> np.ndarray:
-    """A slice of E. coli K-12 MG1655, uint8 (length,), from the folder of shared data.
-
-    ``data``: that folder; by default ``DBGCLEAN_DATA`` or ``../shared/data``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder does not have it.
-    """
-    folder = data or Path(os.environ.get("DBGCLEAN_DATA", "../shared/data"))
-    path = folder / "genomes" / _K12
-    if not path.exists():
-        message = f"{path}: no such genome; give the folder of shared data or set DBGCLEAN_DATA"
-        raise FileNotFoundError(message)
-    return load_genome(path, start, length)
 
 
 def finish(

@@ -1,6 +1,6 @@
 """Run one command and write down what it took: wall clock, CPU seconds, peak memory.
 
-    python -I -S speed/launch.py RESULT.json STDOUT STDERR COMMAND [WORD ...]
+    python -I -S launch.py RESULT.json STDOUT STDERR COMMAND [WORD ...]
 
 A program by itself, and a small one. Linux counts into a child's ``ru_maxrss`` the pages that
 its parent held when it was forked: a tool of 40 MB, started by a process that holds numpy and
