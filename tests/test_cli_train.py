@@ -10,7 +10,7 @@ from dbgclean.__main__ import main
 from dbgclean.evidence.edits import WINDOW
 from dbgclean.evidence.windows import CHANNELS, GLOBALS, SCHEME
 from dbgclean.model import Autoencoder, AutoencoderConfig, load_model, read_card, save_model
-from dbgclean.model.checkpoint import Checkpoint
+from dbgclean.training.checkpoint import Checkpoint
 
 FILES = {
     "MODEL_CARD.md",

@@ -42,7 +42,8 @@ from benchmarks.notebook.networks import (
     train_as_notebook,
 )
 from benchmarks.notebook.plots import plot_curves
-from dbgclean.model import Autoencoder, History
+from dbgclean.model import Autoencoder
+from dbgclean.training.optimising import History
 
 K = 31
 ROUNDS = 2

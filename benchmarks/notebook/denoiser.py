@@ -20,16 +20,8 @@ from benchmarks.notebook.evidence import (
     pack,
     unpack,
 )
-from dbgclean.model import (
-    Autoencoder,
-    AutoencoderConfig,
-    Batch,
-    History,
-    TrainingSettings,
-    predict,
-    shuffled_batches,
-    train,
-)
+from dbgclean.model import Autoencoder, AutoencoderConfig, predict
+from dbgclean.training.optimising import Batch, History, TrainingSettings, shuffled_batches, train
 
 __all__ = [
     "PASSES",

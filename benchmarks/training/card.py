@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.plots import panels, save
 from benchmarks.training.score import table
 
-__all__ = ["card_values", "plot_training", "write_card"]
+__all__ = ["card_values", "write_card"]
 
 _TEXT = """# Model card: the network that judges alternatives
 
@@ -164,15 +163,3 @@ def write_card(
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "MODEL_CARD.md").write_text(text, encoding="utf-8")
-
-
-def plot_training(history: dict[str, Any], folder: Path) -> None:
-    """Loss and Hamming over the steps, training and held-out, as PNG."""
-    for what, label in (("loss", "cross-entropy (nats)"), ("hamming", "Hamming (share of bases)")):
-        figure, ((axes,),) = panels(1, 1, 6, 4)
-        axes.plot(history["steps"], history[what], label="training")
-        axes.plot(history["steps"], history[f"held_out_{what}"], label="held-out samples")
-        axes.axvline(history["best_step"], color="grey", linestyle=":", label="kept")
-        axes.set(xlabel="optimiser step", ylabel=label, yscale="log")
-        axes.legend(frameon=False)
-        save(figure, folder / f"train_model_{what}.png", 120)

@@ -34,12 +34,23 @@ from dbgclean.evidence.signs import in_question
 from dbgclean.reads import ReadBatch
 from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.histogram import fit_spectrum
+from dbgclean.training.recipe import Examples, examples_of
 
-__all__ = ["Case", "Judged", "bare_evidence", "evidence_of", "gather_cases", "judged"]
+__all__ = [
+    "Case",
+    "Judged",
+    "bare_evidence",
+    "evidence_of",
+    "gather_cases",
+    "gather_examples",
+    "judged",
+    "test_cases",
+    "train_cases",
+]
 
-# One training sample in so many is read from one end only, and one in so many is a k-mer
-# set without reads.
-_SINGLE, _KMERS_ONLY = 8, 9
+# One training sample in so many is read from one end only, one is a k-mer set without reads,
+# and one is shown as where its reads cannot be looked at again.
+_SINGLE, _KMERS_ONLY, _UNSEEN = 8, 9, 6
 
 
 @dataclass(frozen=True)
@@ -92,10 +103,12 @@ class Judged:
     rest: tuple[int, int]
 
     def evidence(self) -> Evidence:
-        """What `build_windows` asks of it."""
+        """What is shown of it; some training samples are as where reads are not looked at again."""
+        a, explained = self.alternatives, self.explained
+        if not self.case.test and self.case.seed % _UNSEEN == 0:
+            a, explained = replace(a, odds=a.likelihood), None
         edits = replace(Edits.empty(len(self.fragment)), fragment=self.fragment)
-        bare = bare_evidence(self.alternatives, self.context)
-        return replace(bare, edits=edits, explained=self.explained)
+        return replace(bare_evidence(a, self.context), edits=edits, explained=explained)
 
 
 def bare_evidence(alternatives: Alternatives, context: SampleContext) -> Evidence:
@@ -193,3 +206,30 @@ def gather_cases(
         return [one(case) for case in cases]
     with ProcessPoolExecutor(jobs) as pool:
         return list(pool.map(one, cases))
+
+
+def train_cases(seeds: Sequence[int]) -> list[Case]:
+    """Training samples: each family with each seed."""
+    return [Case(family, seed) for seed in seeds for family in FAMILIES]
+
+
+def test_cases(seeds: Sequence[int], families: Sequence[str]) -> list[Case]:
+    """Test samples: each family as its benchmark has it, at each of its depths."""
+    return [
+        Case(family, seed, test=True, depth=depth)
+        for seed in seeds
+        for family in families
+        for depth in FAMILIES[family].depths
+    ]
+
+
+def gather_examples(
+    cases: Sequence[Case], data: Path, cache: Path | None = None, jobs: int = 1
+) -> Examples:
+    """Examples of all cases, in their order at any number of jobs."""
+    judged = gather_cases(cases, data, cache, jobs)
+    parts = [
+        examples_of(one.evidence(), one.real, one.group, list(FAMILIES).index(one.case.family), i)
+        for i, one in enumerate(judged)
+    ]
+    return Examples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))

@@ -27,8 +27,8 @@ from benchmarks.simulators.truth import K12, SLICE_START
 from dbgclean.log import Progress
 from dbgclean.model import read_card
 from dbgclean.pipeline.passes import Options
-from dbgclean.pipeline.train import TrainOptions, train_on_reads
 from dbgclean.report.cost import truth_cost
+from dbgclean.training.train import TrainOptions, train_on_reads
 
 # Of the alleles, what is told apart; fine-tuning must not make any of these worse.
 FRACTIONS = (0.05, 0.02, 0.01)

@@ -15,8 +15,8 @@ import numpy as np
 from scipy import optimize
 
 from benchmarks.calibration.score import SURELY_ERROR, calibration_floor, equal_width_error
-from benchmarks.training.data import Examples
 from dbgclean.correct.verdicts import _STEEPNESS, LIKELIHOOD_ERROR, LIKELIHOOD_REAL
+from dbgclean.training.recipe import Examples
 
 __all__ = ["JUDGES", "chances_of_ratios", "line", "logistic", "margins", "score_family", "table"]
 

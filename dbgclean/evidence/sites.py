@@ -19,6 +19,7 @@ from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.mates import mate_start
 from dbgclean.evidence.threading import default_quality
 from dbgclean.reads.prefetch import map_in_order
+from dbgclean.spectrum.hashing import GOLDEN
 from dbgclean.spectrum.kmers import reverse_complements
 from dbgclean.spectrum.table import build_index, find_row
 
@@ -29,7 +30,6 @@ __all__ = ["NO_SITE", "SiteReads", "Sites", "make_filter", "passes", "site_keys"
 
 _MIDDLE = np.uint64(3 << (2 * FLANK))
 _WHOLE = np.uint64((1 << (2 * WINDOW)) - 1)
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 # Stands for a site over which no reads are known.
 NO_SITE = np.uint64(1 << 62)
 # Bits of the filter that most k-mers of the reads do not pass: it stays in the cache.
@@ -184,7 +184,7 @@ def make_filter(keys: np.ndarray) -> np.ndarray:
     """A bit for each k-mer (uint64) in a filter of ``2**21`` bits: uint64 words."""
     bits = np.zeros(1 << (_FILTER - 6), np.uint64)
     for i in range(len(keys)):
-        slot = (keys[i] * _MULTIPLIER) >> np.uint64(64 - _FILTER)
+        slot = (keys[i] * GOLDEN) >> np.uint64(64 - _FILTER)
         bits[slot >> np.uint64(6)] |= np.uint64(1) << (slot & np.uint64(63))
     return bits
 
@@ -192,7 +192,7 @@ def make_filter(keys: np.ndarray) -> np.ndarray:
 @numba.njit(cache=True, nogil=True)
 def passes(bits: np.ndarray, key: np.uint64) -> bool:
     """Whether a k-mer may be among those of `make_filter`."""
-    slot = (key * _MULTIPLIER) >> np.uint64(64 - _FILTER)
+    slot = (key * GOLDEN) >> np.uint64(64 - _FILTER)
     return bool((bits[slot >> np.uint64(6)] >> (slot & np.uint64(63))) & np.uint64(1))
 
 
@@ -238,7 +238,7 @@ def _look(
                 continue
             second = np.int64((read + first_in_group) & 1) if paired else np.int64(0)
             fragment = first_read + read - second
-            draw = (np.uint64(fragment) * _MULTIPLIER) >> np.uint64(32)
+            draw = (np.uint64(fragment) * GOLDEN) >> np.uint64(32)
             if draw > limit[site]:
                 continue
             if n < len(rows):

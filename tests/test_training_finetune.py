@@ -18,8 +18,8 @@ from dbgclean.model.calibration import (
     middle_posteriors,
     thresholds,
 )
-from dbgclean.model.checkpoint import Checkpoint
-from dbgclean.model.comparison import (
+from dbgclean.training.checkpoint import Checkpoint
+from dbgclean.training.comparison import (
     ERROR,
     JUDGE,
     REAL,
@@ -29,7 +29,7 @@ from dbgclean.model.comparison import (
     LabelledWindows,
     _shift,
 )
-from dbgclean.model.finetune import (
+from dbgclean.training.finetune import (
     FineTuneSettings,
     absorb_temperature,
     fine_tune,
@@ -37,7 +37,7 @@ from dbgclean.model.finetune import (
     turned_batches,
     unfold,
 )
-from dbgclean.model.training import Batch, TrainingSettings, shuffled_batches, train
+from dbgclean.training.optimising import Batch, TrainingSettings, shuffled_batches, train
 
 POSITIONS, CHANNELS, GLOBALS = 7, 10, 3
 COMPLEMENT = np.array([3, 2, 1, 0, 7, 6, 5, 4, 8, 9])

@@ -13,49 +13,29 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numba
 import numpy as np
 
 from dbgclean.evidence.alternatives import Alternatives
-from dbgclean.evidence.edits import FLANK, N_QUALITIES, WINDOW
+from dbgclean.evidence.edits import FLANK, N_QUALITIES
+from dbgclean.evidence.places import PlaceIndex, Places, index_places, scan_places
 from dbgclean.evidence.threading import default_quality
-from dbgclean.spectrum.kmers import LETTERS, canonical_kmers, revcomp
-from dbgclean.spectrum.table import KmerTable, build_index, find_row
+from dbgclean.spectrum.hashing import mixed, uniform
+from dbgclean.spectrum.kmers import LETTERS, revcomp
+from dbgclean.spectrum.table import KmerTable, find_row
 
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
 
-__all__ = ["Injection", "Injector", "PlaceFinder", "Places", "hashes", "mixed"]
+__all__ = ["Injection", "Injector", "PlaceFinder"]
 
 # A place is solid where every k-mer over it is seen this often, and the rarest at least
 # this share of the most frequent: no allele, no repeat's border, no dip of the depth.
 _LEAST, _EVEN = 6, 0.5
-# What recurs at a place already, in so many fragments or at such a ratio, spoils it.
-_OWN_FRAGMENTS, _OWN_LIKELIHOOD = 2, 2.0
 # One base error is at most this many times as likely at a low quality as on average.
 _STEEPEST = 25.0
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-
-
-@numba.njit(cache=True, nogil=True)
-def mixed(value: np.uint64) -> np.uint64:
-    """splitmix64's finaliser: a hash of a uint64 (Steele 2014, doi:10.1145/2660193.2660195)."""
-    z = value + _MULTIPLIER
-    z = (z ^ (z >> np.uint64(30))) * _M1
-    z = (z ^ (z >> np.uint64(27))) * _M2
-    return z ^ (z >> np.uint64(31))
-
-
-@numba.njit(cache=True, nogil=True)
-def hashes(values: np.ndarray) -> np.ndarray:
-    """Hash of each uint64, the same on every machine."""
-    out = np.empty(len(values), np.uint64)
-    for i in range(len(values)):
-        out[i] = mixed(values[i])
-    return out
 
 
 @numba.njit(cache=True, nogil=True)
@@ -117,74 +97,6 @@ def _find_places(
                 keys[n] = key
                 n += 1
     return np.int64(n)
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where something can be injected, sorted by ``key``.
-
-    Attributes
-    ----------
-    k
-        Of the k-mers that places are known by.
-    key
-        uint64 (n,): canonical k-mer with the place in its middle.
-    context
-        uint8 (n, 2 * reach + 1): bases around it, along ``key``.
-    """
-
-    k: int
-    key: np.ndarray
-    context: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.key)
-
-    @property
-    def base(self) -> np.ndarray:
-        """The base there, uint8 codes (n,), along ``key``."""
-        return self.context[:, self.context.shape[1] // 2]
-
-    def take(self, rows: np.ndarray) -> Places:
-        """Some of the places."""
-        return Places(self.k, self.key[rows], self.context[rows])
-
-    def alternatives(self, base: np.ndarray) -> np.ndarray:
-        """Key under which `Alternatives` files ``base`` (uint8 (n,)) there: uint64 (n,)."""
-        middle = self.context.shape[1] // 2
-        packed = np.zeros(len(self), np.uint64)
-        for i in range(middle - FLANK, middle + FLANK + 1):
-            codes = base if i == middle else self.context[:, i]
-            packed = (packed << np.uint64(2)) | codes.astype(np.uint64)
-        return canonical_kmers(packed, WINDOW)
-
-    def kmers(self) -> np.ndarray:
-        """The k-mers over each place, not canonical: uint64 (n, k), column j begins at j."""
-        first = self.context.shape[1] // 2 - (self.k - 1)
-        keep = np.uint64((1 << 2 * self.k) - 1)
-        columns = []
-        kmer = np.zeros(len(self), np.uint64)
-        for i in range(2 * self.k - 1):
-            kmer = ((kmer << np.uint64(2)) | self.context[:, first + i].astype(np.uint64)) & keep
-            if i >= self.k - 1:
-                columns.append(kmer)
-        return np.stack(columns, axis=1)
-
-    def apart(self) -> Places:
-        """Those that share no k-mer with another place or with themselves."""
-        kmers = canonical_kmers(self.kmers().ravel(), self.k)
-        _, inverse, times = np.unique(kmers, return_inverse=True, return_counts=True)
-        return self.take(np.flatnonzero((times[inverse] == 1).reshape(-1, self.k).all(axis=1)))
-
-    def untouched(self, alternatives: Alternatives) -> Places:
-        """Those at which nothing recurs in the sample as it came."""
-        recurs = alternatives.fragments >= _OWN_FRAGMENTS
-        recurs |= alternatives.likelihood > _OWN_LIKELIHOOD
-        spoilt = np.zeros(len(self), bool)
-        for base in range(4):
-            keys = self.alternatives(np.full(len(self), base, np.uint8))
-            spoilt |= np.isin(keys, alternatives.key[recurs])
-        return self.take(np.flatnonzero(~spoilt))
 
 
 class PlaceFinder:
@@ -295,17 +207,15 @@ class Injector:
     def __init__(
         self, injection: Injection, rates: np.ndarray, qualities: np.ndarray, seed: int
     ) -> None:
-        places = injection.places
-        kmers = places.kmers()
-        canonical = canonical_kmers(kmers.ravel(), places.k)
-        self._injection = injection
-        self._index = build_index(canonical, places.k)
-        # Per k-mer over a place: does its canonical form run against the place's key?
-        self._against = (canonical != kmers.ravel()).astype(np.uint8)
         share = qualities / max(1, qualities.sum())
         mean = (rates * share).sum(axis=2, keepdims=True)
-        self._steepness = np.minimum(rates / np.maximum(mean, 1e-9), _STEEPEST)
-        self._seed = np.uint64(seed)
+        steepness = np.minimum(rates / np.maximum(mean, 1e-9), _STEEPEST)
+        places = injection.places
+        self._index = index_places(places)
+        self._what = _What(
+            places.base, injection.to, injection.rate, injection.is_allele, injection.strand,
+            injection.blind, steepness, np.uint64(seed),
+        )  # fmt: skip
         self.tally = np.zeros(len(places), np.int64)
 
     def reset(self) -> None:
@@ -331,7 +241,6 @@ class Injector:
         changed
             bool (n_reads,): reads that differ from before.
         """
-        j = self._injection
         codes = batch.codes.copy()
         quals = batch.quals
         if quals is None:
@@ -343,11 +252,9 @@ class Injector:
         def work(span: tuple[int, int]) -> np.ndarray:
             tally = np.zeros(len(self.tally), np.int64)
             _inject(
-                batch.codes, quals, batch.offsets, np.int64(span[0]), np.int64(span[1]),
-                np.int64(first_read), np.int64(batch.first_read), batch.paired,
-                np.int64(j.places.k), self._index.slots, self._index.rows, self._index.mask,
-                self._against, j.places.base, j.to, j.rate, j.is_allele, j.strand, j.blind,
-                self._steepness, self._seed, codes, changed, tally,
+                batch.codes, quals, batch.offsets, span, np.int64(first_read),
+                np.int64(batch.first_read), batch.paired, self._index, self._what, codes, changed,
+                tally,
             )  # fmt: skip
             return tally
 
@@ -360,55 +267,47 @@ class Injector:
         return replace(batch, bases=bases, codes=codes), changed.astype(bool)
 
 
+class _What(NamedTuple):
+    """What `_inject` is told of each place: see `Injection`; ``steepness`` float64 (4, 4, 94)."""
+
+    base: np.ndarray
+    to: np.ndarray
+    rate: np.ndarray
+    is_allele: np.ndarray
+    strand: np.ndarray
+    blind: np.ndarray
+    steepness: np.ndarray
+    seed: np.uint64
+
+
 @numba.njit(cache=True, nogil=True)
 def _inject(
-    codes: np.ndarray, quals: np.ndarray, offsets: np.ndarray, begin: np.int64, end: np.int64,
-    first_read: np.int64, first_in_group: np.int64, paired: np.bool_, k: np.int64,
-    slots: np.ndarray, rows: np.ndarray, mask: np.uint64, against: np.ndarray, base: np.ndarray,
-    to: np.ndarray, rate: np.ndarray, is_allele: np.ndarray, strand: np.ndarray,
-    blind: np.ndarray, steepness: np.ndarray, seed: np.uint64, out: np.ndarray,
-    changed: np.ndarray, tally: np.ndarray,
+    codes: np.ndarray, quals: np.ndarray, offsets: np.ndarray, span: tuple[np.int64, np.int64],
+    first_read: np.int64, first_in_group: np.int64, paired: np.bool_, index: PlaceIndex,
+    what: _What, out: np.ndarray, changed: np.ndarray, tally: np.ndarray,
 ) -> None:  # fmt: skip
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
-    for read in range(begin, end):
+    """Change the bases of some reads; ``out`` begins as a copy of ``codes``."""
+    longest = np.int64(0)
+    for read in range(span[0], span[1]):
+        longest = max(longest, offsets[read + 1] - offsets[read])
+    hits = np.zeros((longest + 1, 3), np.int64)
+    for read in range(span[0], span[1]):
         number = read + first_read
-        mate = (read + first_in_group) & 1 if paired else 0
-        forward, backward, run, done = np.uint64(0), np.uint64(0), 0, -1
-        for i in range(offsets[read], offsets[read + 1]):
-            c = codes[i]
-            if c > 3:
-                run = 0
-                continue
-            forward = ((forward << np.uint64(2)) | np.uint64(c)) & keep
-            backward = (backward >> np.uint64(2)) | (np.uint64(3 - c) << top)
-            run += 1
-            if run < k:
-                continue
-            row = find_row(slots, rows, mask, min(forward, backward))
-            if row < 0:
-                continue
-            place, column = row // k, row % k
-            # Column j begins j bases into the context, so the place is its base k - 1 - j.
-            turned = (forward > backward) != (against[row] == 1)
-            at = i - k + 1 + (column if turned else k - 1 - column)
-            if at <= done:
-                continue
-            done = at
-            x, y = base[place], to[place]
+        fragment = number - ((read + first_in_group) & 1 if paired else 0)
+        for h in range(scan_places(codes, offsets[read], offsets[read + 1], index, hits)):
+            place, at, turned = hits[h, 0], hits[h, 1], hits[h, 2]
+            x, y = what.base[place], what.to[place]
             if turned:
                 x, y = np.uint8(3 - x), np.uint8(3 - y)
-            chance = rate[place]
-            who = number - mate
-            if not is_allele[place]:
-                if strand[place] != 2 and strand[place] != turned:
+            chance, who = what.rate[place], fragment
+            if not what.is_allele[place]:
+                if what.strand[place] != 2 and what.strand[place] != turned:
                     continue
                 q = min(quals[at], np.uint8(N_QUALITIES - 1))
-                share = blind[place]
-                chance = min(0.9, chance * ((1 - share) * steepness[x, y, q] + share))
+                share = what.blind[place]
+                chance = min(0.9, chance * ((1 - share) * what.steepness[x, y, q] + share))
                 who = number
-            drawn = mixed(mixed(seed ^ np.uint64(place)) ^ np.uint64(who))
-            if np.float64(drawn >> np.uint64(11)) * (1.0 / 9007199254740992.0) < chance:
+            if uniform(what.seed ^ np.uint64(place), np.uint64(who)) < chance:
                 out[at] = y
                 changed[read] = 1
                 tally[place] += 1

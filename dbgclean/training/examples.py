@@ -18,17 +18,19 @@ from dbgclean.errors import InputError
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gather import Evidence, gather
-from dbgclean.evidence.injection import Injection, Injector, PlaceFinder, Places, hashes
+from dbgclean.evidence.places import Places
 from dbgclean.evidence.windows import build_windows
 from dbgclean.pipeline.passes import Run, count
 from dbgclean.spectrum.counting import KmerCounter
+from dbgclean.spectrum.hashing import hashes
 from dbgclean.spectrum.histogram import Spectrum, fit_spectrum
 from dbgclean.spectrum.kmers import canonical_kmers
 from dbgclean.spectrum.table import KmerTable
+from dbgclean.training.injection import Injection, Injector, PlaceFinder
 
 if TYPE_CHECKING:
-    from dbgclean.model.comparison import LabelledWindows
     from dbgclean.reads import ReadBatch
+    from dbgclean.training.comparison import LabelledWindows
 
 __all__ = ["gather_examples", "part_of", "recurring_errors"]
 
@@ -84,7 +86,7 @@ def gather_examples(run: Run, rounds: int | None) -> tuple[LabelledWindows, dict
     InputError
         If there are too few places to inject anything.
     """
-    from dbgclean.model.comparison import LabelledWindows
+    from dbgclean.training.comparison import LabelledWindows
 
     sample = _look_at(run)
     rounds = rounds or _rounds(sample.genome_size)
@@ -247,7 +249,7 @@ def _labelled(
         uint64: keys of the sample as it came; None where this is it. What is neither of
         these nor injected is left out: the surroundings of an allele that became solid.
     """
-    from dbgclean.model.comparison import ERROR, REAL, UNKNOWN, LabelledWindows
+    from dbgclean.training.comparison import ERROR, REAL, UNKNOWN, LabelledWindows
 
     a = evidence.alternatives
     label = np.full(len(a), UNKNOWN, np.uint8)
@@ -293,7 +295,7 @@ def part_of(keys: np.ndarray, seed: int) -> np.ndarray:
 
     All alternatives of a place, in all rounds, are in the same part.
     """
-    from dbgclean.model.comparison import JUDGE, STOP, TRAIN
+    from dbgclean.training.comparison import JUDGE, STOP, TRAIN
 
     middle = np.uint64(3 << 2 * FLANK)
     lowest = np.full(len(keys), np.uint64(2**64 - 1))

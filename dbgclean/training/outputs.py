@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from dbgclean import __version__
 from dbgclean._folder import OutputFolder
-from dbgclean.report.training_plots import write_training_plots
+from dbgclean.training.plots import write_training_plots
 
 if TYPE_CHECKING:
-    from dbgclean.model.comparison import FineTuned
-    from dbgclean.model.finetune import FineTuneSettings
     from dbgclean.pipeline.passes import Options
+    from dbgclean.training.comparison import FineTuned
+    from dbgclean.training.finetune import FineTuneSettings
 
 __all__ = ["OUTPUTS", "write_model"]
 

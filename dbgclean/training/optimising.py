@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from dbgclean.model.autoencoder import Autoencoder, check_shapes, torch_threads
-from dbgclean.model.checkpoint import Checkpoint
+from dbgclean.training.checkpoint import Checkpoint
 
 __all__ = ["Batch", "History", "TrainingSettings", "shuffled_batches", "train"]
 
@@ -259,7 +259,20 @@ class _Training:
 
     def look(self) -> None:
         """Look at the held-out data; keep the weights if they are the best so far."""
-        _look(self.model, self.held_out, self.weights, self.history, self.step, self.since)
+        history, since, means = self.history, self.since, _Means()
+        self.model.eval()
+        with torch.inference_mode():
+            for batch in self.held_out:
+                means.add(_sums(self.model, batch, self.weights))
+        history.steps.append(self.step)
+        history.loss.append(since.loss)
+        history.hamming.append(since.hamming)
+        history.held_out_loss.append(means.loss)
+        history.held_out_hamming.append(means.hamming)
+        logger.info(
+            "step %d: loss %.4f, held-out loss %.4f, held-out Hamming %.4f",
+            *(self.step, since.loss, means.loss, means.hamming),
+        )
         self.since = _Means()
         if self.history.held_out_loss[-1] < self.best_loss:
             self.best_loss, self.history.best_step = self.history.held_out_loss[-1], self.step
@@ -375,28 +388,3 @@ def _forever(
             msg = f"epoch {epoch} of the training batches is empty"
             raise ValueError(msg)
         epoch += 1
-
-
-def _look(
-    model: Autoencoder,
-    held_out: Sequence[Batch],
-    weights: Tensor,
-    history: History,
-    step: int,
-    since: _Means,
-) -> None:
-    """Append one entry to the history."""
-    model.eval()
-    means = _Means()
-    with torch.inference_mode():
-        for batch in held_out:
-            means.add(_sums(model, batch, weights))
-    history.steps.append(step)
-    history.loss.append(since.loss)
-    history.hamming.append(since.hamming)
-    history.held_out_loss.append(means.loss)
-    history.held_out_hamming.append(means.hamming)
-    logger.info(
-        "step %d: loss %.4f, held-out loss %.4f, held-out Hamming %.4f",
-        *(step, since.loss, means.loss, means.hamming),
-    )

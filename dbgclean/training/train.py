@@ -15,14 +15,14 @@ from dbgclean.errors import UsageError
 from dbgclean.evidence.windows import COMPLEMENT
 from dbgclean.log import Progress
 from dbgclean.pipeline.passes import Options, open_run
-from dbgclean.pipeline.train_examples import gather_examples
-from dbgclean.pipeline.train_outputs import OUTPUTS, write_model
+from dbgclean.training.examples import gather_examples
+from dbgclean.training.outputs import OUTPUTS, write_model
 
 if TYPE_CHECKING:
     from dbgclean.model.autoencoder import Autoencoder
-    from dbgclean.model.checkpoint import Checkpoint
-    from dbgclean.model.comparison import FineTuned, LabelledWindows
     from dbgclean.pipeline.passes import Run
+    from dbgclean.training.checkpoint import Checkpoint
+    from dbgclean.training.comparison import FineTuned, LabelledWindows
 
 __all__ = ["TrainOptions", "train_on_reads"]
 
@@ -85,8 +85,8 @@ def train_on_reads(
         If a checkpoint is there and neither ``resume`` nor ``force`` is given, or there
         is no GPU where one is asked for.
     """
-    from dbgclean.model.checkpoint import Checkpoint
-    from dbgclean.model.finetune import FineTuneSettings, fine_tune
+    from dbgclean.training.checkpoint import Checkpoint
+    from dbgclean.training.finetune import FineTuneSettings, fine_tune
 
     start = _load(options)
     _place(start, training.device)
@@ -177,7 +177,7 @@ def _examples(
     run: Run, training: TrainOptions, checkpoint: Checkpoint
 ) -> tuple[LabelledWindows, dict[str, Any]]:
     """Labelled windows of all rounds, from the checkpoint where it has them."""
-    from dbgclean.model.comparison import LabelledWindows
+    from dbgclean.training.comparison import LabelledWindows
 
     if checkpoint.has_examples():
         arrays, facts = checkpoint.load_examples()

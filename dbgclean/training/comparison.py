@@ -16,7 +16,7 @@ from dbgclean.model.calibration import (
     middle_posteriors,
     with_temperature,
 )
-from dbgclean.model.training import History
+from dbgclean.training.optimising import History
 
 __all__ = [
     "ERROR",

@@ -22,8 +22,8 @@ from torch import nn
 
 from dbgclean.model.autoencoder import Autoencoder
 from dbgclean.model.calibration import with_temperature
-from dbgclean.model.checkpoint import Checkpoint
-from dbgclean.model.comparison import (
+from dbgclean.training.checkpoint import Checkpoint
+from dbgclean.training.comparison import (
     STOP,
     TRAIN,
     FineTuned,
@@ -32,7 +32,7 @@ from dbgclean.model.comparison import (
     better_of,
     chance_real,
 )
-from dbgclean.model.training import Batch, History, TrainingSettings, shuffled_batches, train
+from dbgclean.training.optimising import Batch, History, TrainingSettings, shuffled_batches, train
 
 __all__ = [
     "FineTuneSettings",
