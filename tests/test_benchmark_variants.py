@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.simulators import simulate
-from benchmarks.simulators.truth import SHOWN, Truth
+from benchmarks.simulators.truth import Truth
 from benchmarks.variants import split as variants_split
 from benchmarks.variants.score import allele_rows, score, shown_by_kmers, summarise
 from dbgclean.spectrum.table import KmerTable
@@ -123,16 +123,8 @@ def small(tmp_path_factory):
     genome = simulate.random_genome(6_000, seed=5)
     sites = simulate.draw_sites(genome, spacing=500, fractions=(0.5, 0.1), seed=5)
     reads = simulate.simulate_reads(genome, depth=80, sites=sites, insert_mean=300, seed=5)
-    bases = simulate.site_counts(reads, sites)
-    truth = Truth(
-        kmers=simulate.true_kmers(genome, sites, 31),
-        alleles=simulate.allele_kmers(genome, sites, 31),
-        group=np.array([f"{fraction:g}" for fraction in sites.fraction]),
-        by_reads=bases[np.arange(len(bases)), sites.alt] >= SHOWN,
-    )
-    folder = tmp_path_factory.mktemp("mixture")
-    paths = [str(folder / f"r{mate}.fastq") for mate in (1, 2)]
-    simulate.write_fastq(reads, *paths)
+    truth = Truth.of(genome, sites, 31, simulate.site_counts(reads, sites))
+    paths = simulate.write_pairs(reads, tmp_path_factory.mktemp("mixture"))
     run, places = variants_run.correct_by_ours(paths, ["nearest", "likelihood"], threads=1)
     assert isinstance(run, Run)
     return run, places, truth, paths

@@ -14,7 +14,7 @@ from benchmarks.families.real import real_case
 from benchmarks.families.score import Tools, score_sample
 from benchmarks.harness.peers import Facts
 from benchmarks.simulators.family import FAMILIES
-from benchmarks.simulators.files import write_fastq
+from benchmarks.simulators.files import write_pairs
 from benchmarks.simulators.truth import k12
 from benchmarks.variants.score import summarise
 
@@ -72,8 +72,7 @@ def one(case: Case) -> dict:
         paths = for_peers = family.write(sample, Path(folder))
         if family.fasta:
             # Not every tool reads FASTA: equal qualities say as little.
-            for_peers = [Path(folder) / f"r{mate}.fastq" for mate in (1, 2)]
-            write_fastq(sample, *for_peers)  # type: ignore[arg-type]
+            for_peers = write_pairs(sample, Path(folder))  # type: ignore[arg-type]
         truth = sample.truth
         del sample
         scores = score_sample(paths, truth, facts, case.tools, for_peers)

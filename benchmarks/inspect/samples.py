@@ -233,8 +233,7 @@ def simulate_mapped(
         folder.mkdir(parents=True)
         simulate.write_fasta(folder / "genome.fa", [(CONTIG, genome)])
         reads, commands = read_haplotypes(genome, parts, depth, seed, systematic)
-        pairs = [folder / f"R{mate}.fastq" for mate in (1, 2)]
-        simulate.write_fastq(reads, *pairs)
+        pairs = simulate.write_pairs(reads, folder)
         commands += map_pairs(folder / "genome.fa", pairs, folder / "sample.bam", threads)
         for path in pairs:
             path.unlink()

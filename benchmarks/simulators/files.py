@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from benchmarks.simulators.simulate import SimulatedReads
     from dbgclean.reads import ReadBatch
 
-__all__ = ["to_batches", "write_fasta", "write_fastq", "write_sites"]
+__all__ = ["to_batches", "write_fasta", "write_fastq", "write_pairs", "write_sites"]
 
 
 def to_batches(reads: "SimulatedReads", batch_reads: int = 50_000) -> Iterator["ReadBatch"]:
@@ -69,6 +69,13 @@ def write_fastq(
                 _write_rows(reads, first, mate, step, prefix, suffix, out.write)
             if zipped:
                 zipped.close()
+
+
+def write_pairs(reads: "SimulatedReads", folder: Path) -> list[Path]:
+    """Write paired reads as ``R1.fastq`` and ``R2.fastq`` in a folder; their paths."""
+    paths = [folder / f"R{mate}.fastq" for mate in (1, 2)]
+    write_fastq(reads, *paths)
+    return paths
 
 
 def _is_gz(path: str | Path) -> bool:

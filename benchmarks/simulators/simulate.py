@@ -20,7 +20,13 @@ from benchmarks.simulators.errors import (
     UniformProfile,
     draw_systematic,
 )
-from benchmarks.simulators.files import to_batches, write_fasta, write_fastq, write_sites
+from benchmarks.simulators.files import (
+    to_batches,
+    write_fasta,
+    write_fastq,
+    write_pairs,
+    write_sites,
+)
 from benchmarks.simulators.kernels import (
     canonical_kmers,
     fill_reads,
@@ -68,6 +74,7 @@ __all__ = [
     "true_kmers",
     "write_fasta",
     "write_fastq",
+    "write_pairs",
     "write_sites",
 ]
 

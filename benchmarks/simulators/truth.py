@@ -4,6 +4,8 @@ The k-mer code here is written apart from `dbgclean.spectrum` on purpose: a trut
 its code with what it judges would share its mistakes.
 """
 
+from __future__ import annotations
+
 import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,6 +100,28 @@ class Truth:
     group: np.ndarray
     by_reads: np.ndarray | None = None
     artefacts: np.ndarray | None = None
+
+    @classmethod
+    def of(
+        cls,
+        genome: np.ndarray,
+        sites: Sites | None,
+        k: int = 31,
+        by_reads: np.ndarray | None = None,
+        circular: bool = False,
+    ) -> Truth:
+        """Of a genome and its sites, each reported under its fraction.
+
+        ``by_reads``: int64 (S, 4), bases that reads show at the sites (`site_counts`).
+        """
+        kmers = true_kmers(genome, sites, k, circular)
+        if sites is None:
+            return cls(kmers, np.zeros((0, k), np.uint64), np.zeros(0, str))
+        shown = None
+        if by_reads is not None:
+            shown = by_reads[np.arange(len(sites)), sites.alt] >= SHOWN
+        group = np.array([f"{fraction:g}" for fraction in sites.fraction])
+        return cls(kmers, allele_kmers(genome, sites, k), group, shown)
 
     def groups(self) -> list[str]:
         """Names of the groups, in the order of the sites."""

@@ -21,13 +21,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.harness.command import Parser, need, record, save
-from benchmarks.harness.ours import judged, rewritten
+from benchmarks.harness.ours import K, judged, rewritten
 from benchmarks.simulators import simulate
-from benchmarks.simulators.truth import K12, SLICE_START
+from benchmarks.simulators.truth import K12, SLICE_START, Truth
+from benchmarks.variants.score import score
 from dbgclean.log import Progress
 from dbgclean.model import read_card
 from dbgclean.pipeline.passes import Options
-from dbgclean.report.cost import truth_cost
 from dbgclean.training.train import TrainOptions, train_on_reads
 
 # Of the alleles, what is told apart; fine-tuning must not make any of these worse.
@@ -57,7 +57,9 @@ SCENARIOS = {
 }
 
 
-def _simulate(args: argparse.Namespace, scenario: Scenario, seed: int, folder: Path) -> _Truth:
+def _simulate(
+    args: argparse.Namespace, scenario: Scenario, seed: int, folder: Path
+) -> tuple[list[Path], Truth]:
     start = args.start + (seed - 1) * args.length
     genome = simulate.k12(args.length, start, args.data)
     sites = simulate.draw_sites(genome, seed=seed) if scenario.alleles else None
@@ -71,62 +73,43 @@ def _simulate(args: argparse.Namespace, scenario: Scenario, seed: int, folder: P
         profile=scenario.profile,
         seed=seed,
     )
-    paths = [str(folder / f"r{mate}.fastq") for mate in (1, 2)]
-    simulate.write_fastq(reads, *paths)
-    shown = np.zeros(0, bool)
-    if sites is not None:
-        shown = simulate.site_counts(reads, sites)[np.arange(len(sites)), sites.alt] >= 3
-    return _Truth(paths, genome, sites, shown)
+    shown = simulate.site_counts(reads, sites) if sites is not None else None
+    return simulate.write_pairs(reads, folder), Truth.of(genome, sites, K, shown)
 
 
-class _Truth(NamedTuple):
-    paths: list[str]
-    genome: np.ndarray
-    sites: simulate.Sites | None
-    shown: np.ndarray
-
-
-def _correct(truth: _Truth, model: str | None, threads: int) -> dict[str, Any]:
+def _correct(paths: list[Path], truth: Truth, model: str | None, threads: int) -> dict[str, Any]:
     """Correct with some weights and score."""
-    run = rewritten(judged(truth.paths, ["autoencoder"], threads, model, graph=True))
+    run = rewritten(judged(paths, ["autoencoder"], threads, model, graph=True))
     column, raw = run.chosen, run.raw
     assert raw is not None
     assert column.table is not None
-    true = simulate.true_kmers(truth.genome, truth.sites, 31)
-    cost = truth_cost(
-        true, column.table.keys, column.table.counts, raw_keys=raw.keys, raw_counts=raw.counts
-    )
+    found = score(truth, raw, column.table)
     row: dict[str, Any] = {
-        "false_left": cost.false_kmers_left,
-        "false_left_3": cost.false_kmers_left_3,
-        "true_lost": cost.true_kmers_lost,
+        "false_left": found["false_left"][0],
+        "false_left_3": found["false_left"][2],
+        "true_lost": found["true_lost"][0],
         "undecided": column.verdicts.count()["undecided"] if column.verdicts else 0,
     }
-    if truth.sites is not None:
-        alleles = simulate.allele_kmers(truth.genome, truth.sites, 31)
-        kept = simulate.kept_alleles(alleles, column.table.keys, raw.keys)
-        for fraction in FRACTIONS:
-            there = truth.shown & (truth.sites.fraction == fraction)
-            row[f"kept_{fraction:g}"] = [int((kept & there).sum()), int(there.sum())]
-    return row
+    alleles = found["alleles"].get("by_reads", {})
+    return row | {f"kept_{f:g}": alleles[f"{f:g}"][1:] for f in FRACTIONS if f"{f:g}" in alleles}
 
 
 def one(args: argparse.Namespace, name: str, seed: int) -> dict[str, Any]:
     """One sample: before and after."""
     with tempfile.TemporaryDirectory() as folder:
-        truth = _simulate(args, SCENARIOS[name], seed, Path(folder))
-        before = _correct(truth, args.model, args.threads)
+        paths, truth = _simulate(args, SCENARIOS[name], seed, Path(folder))
+        before = _correct(paths, truth, args.model, args.threads)
         model = str(Path(folder) / "model")
         began = time.perf_counter()
         tuned = train_on_reads(
-            truth.paths,
+            [str(path) for path in paths],
             model,
             Options(model=args.model, seed=seed, threads=args.threads),
             TrainOptions(),
             Progress(quiet=True),
         )
         seconds = time.perf_counter() - began
-        after = _correct(truth, model, args.threads)
+        after = _correct(paths, truth, model, args.threads)
         threshold = read_card(model).card["real_threshold"]
     return {
         "scenario": name,

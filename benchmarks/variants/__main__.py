@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from benchmarks.harness.command import Parser, need, record, save
 from benchmarks.harness.ours import K, timed
 from benchmarks.harness.peers import DEFAULT_PEERS, PEERS, Facts
 from benchmarks.simulators import simulate
-from benchmarks.simulators.truth import K12, SHOWN, Truth
+from benchmarks.simulators.truth import K12, Truth
 from benchmarks.variants.plots import plot_mixtures
 from benchmarks.variants.run import (
     correct_by_ours,
@@ -91,15 +92,9 @@ def draw(args: argparse.Namespace, seed: int) -> tuple[simulate.SimulatedReads, 
         insert_sd=70 if hard else 50,
         seed=seed,
     )
-    bases = simulate.site_counts(reads, sites)
-    kmers = simulate.true_kmers(genome, sites, K)
-    truth = Truth(
-        kmers=kmers,
-        alleles=simulate.allele_kmers(genome, sites, K),
-        group=np.array([f"{fraction:g}" for fraction in sites.fraction]),
-        by_reads=bases[np.arange(len(bases)), sites.alt] >= SHOWN,
-        artefacts=_artefacts(reads, kmers) if hard else None,
-    )
+    truth = Truth.of(genome, sites, K, simulate.site_counts(reads, sites))
+    if hard:
+        truth = replace(truth, artefacts=_artefacts(reads, truth.kmers))
     return reads, truth
 
 
@@ -115,8 +110,7 @@ def one(args: argparse.Namespace, seed: int) -> dict:
     """Simulate one mixture, correct it by everything, score."""
     reads, truth = draw(args, seed)
     with tempfile.TemporaryDirectory() as folder:
-        paths = [str(Path(folder) / f"r{mate}.fastq") for mate in (1, 2)]
-        simulate.write_fastq(reads, *paths)
+        paths = simulate.write_pairs(reads, Path(folder))
         del reads
         with timed() as clock:
             run, places = correct_by_ours(paths, args.correctors, args.threads, args.model)

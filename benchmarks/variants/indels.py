@@ -74,9 +74,7 @@ def one(args: argparse.Namespace, fraction: float, seed: int) -> dict:
         seed=seed,
     )
     with tempfile.TemporaryDirectory() as folder:
-        paths = [str(Path(folder) / f"r{mate}.fastq") for mate in (1, 2)]
-        simulate.write_fastq(reads, *paths)
-        run = judged(paths, [args.corrector], graph=True)
+        run = judged(simulate.write_pairs(reads, Path(folder)), [args.corrector], graph=True)
         pooled = run.chosen
         assert pooled.verdicts is not None
         assert run.evidence is not None

@@ -14,7 +14,6 @@ was seen three times or more, kept where it still stands.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,20 +21,19 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness.command import RESULTS, Parser, need, record, save
+from benchmarks.harness.ours import timed
 from benchmarks.simulators import simulate
 from benchmarks.simulators.truth import K12, Truth
-from benchmarks.variants.score import allele_rows
+from benchmarks.variants.score import score, summarise
 from dbgclean.errors import DbgcleanError
 from dbgclean.pipeline.kmer_set import correct_kmers
 from dbgclean.pipeline.options import Options
-from dbgclean.report import truth_cost
 from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = ["SETS", "main", "measure", "sample_of"]
 
 CORRECTORS = ("cutoff", "nearest", "likelihood", "autoencoder")
-_LEAST_SEEN = 3
 
 
 @dataclass(frozen=True)
@@ -68,54 +66,24 @@ def sample_of(kind: Kind, genome: np.ndarray, k: int, seed: int) -> tuple[KmerTa
     # A dump has abundances alone.
     none = np.zeros_like(table.counts)
     table = replace(table, reverse=none, high_quality=table.counts)
-    true = simulate.true_kmers(genome, sites, k, circular=True)
-    if sites is None:
-        return table, Truth(true, np.zeros((0, k), np.uint64), np.zeros(0, str))
-    group = np.array([f"{fraction:g}" for fraction in sites.fraction])
-    return table, Truth(true, simulate.allele_kmers(genome, sites, k), group)
+    return table, Truth.of(genome, sites, k, circular=True)
 
 
 def measure(table: KmerTable, truth: Truth, correctors: Sequence[str], threads: int) -> dict:
     """Figures of every corrector on one sample."""
-    scores: dict[str, Any] = {"raw": score(table, table, truth)}
+    scores: dict[str, Any] = {"raw": score(truth, table, table)}
     for name in correctors:
-        start, cpu = time.perf_counter(), time.process_time()
         try:
-            run = correct_kmers(table, Options(corrector=name, threads=threads), [name])
+            with timed() as clock:
+                run = correct_kmers(table, Options(corrector=name, threads=threads), [name])
         except DbgcleanError as error:
             scores[name] = {"failed": str(error)}
             continue
-        scores[name] = score(table, run.chosen.kmers, truth)
+        scores[name] = score(truth, table, run.chosen.kmers) | clock.took
         if run.chosen.verdicts is not None:
             scores[name]["verdicts"] = run.chosen.verdicts.count()
             scores[name]["refused"] = run.moves[name].refused()
-        scores[name]["seconds"] = round(time.perf_counter() - start, 2)
-        scores[name]["cpu_seconds"] = round(time.process_time() - cpu, 2)
     return scores
-
-
-def score(raw: KmerTable, kmers: KmerTable, truth: Truth) -> dict[str, Any]:
-    """Cost of a k-mer set, and alleles kept of those seen, by fraction."""
-    cost = truth_cost(
-        truth.kmers, kmers.keys, kmers.counts, raw_keys=raw.keys, raw_counts=raw.counts
-    ).to_dict()
-    rows = allele_rows(truth, kmers.keys, raw)["by_kmers"]
-    return cost | {"alleles": {group: [kept, shown] for group, (kept, _, shown) in rows.items()}}
-
-
-def total(rows: Sequence[dict]) -> dict[str, Any]:
-    """Sums over seeds, and the least and the most of what is left and lost."""
-    if "failed" in rows[0]:
-        return {"failed": rows[0]["failed"]}
-    result: dict[str, Any] = {}
-    for name in ("true_kmers_lost", "true_kmers_lost_3", "false_kmers_left"):
-        values = [row[name] for row in rows]
-        result[name] = {"mean": float(np.mean(values)), "least": min(values), "most": max(values)}
-    groups = sorted(rows[0]["alleles"], key=float, reverse=True)
-    result["alleles"] = {
-        group: np.sum([row["alleles"][group] for row in rows], axis=0).tolist() for group in groups
-    }
-    return result
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -130,16 +98,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     need(args.data / "genomes" / K12)
     genome = simulate.k12(args.length, args.start, args.data)
-    samples: dict[str, Any] = {}
+    samples: dict[str, list[dict]] = {}
     for name in args.sets:
         for seed in args.seeds:
             table, truth = sample_of(SETS[name], genome, args.k, seed)
             scores = measure(table, truth, args.correctors, args.threads)
-            samples.setdefault(name, {})[str(seed)] = {"kmers": len(table), "scores": scores}
-    summary = {
-        name: {c: total([s["scores"][c] for s in by_seed.values()]) for c in scores}
-        for name, by_seed in samples.items()
-    }
+            samples.setdefault(name, []).append({"seed": seed, "kmers": len(table), **scores})
+    summary = {name: summarise(rows) for name, rows in samples.items()}
     save(args.output, record(args, summary=summary, samples=samples))
     _print(summary)
     return 0
@@ -149,11 +114,14 @@ def _print(summary: dict[str, Any]) -> None:
     for name, columns in summary.items():
         print(name)
         for corrector, row in columns.items():
+            if corrector == "kmers":
+                continue
             if "failed" in row:
                 print(f"  {corrector:12} {row['failed']}")
                 continue
-            alleles = " ".join(f"{f}: {a}/{b}" for f, (a, b) in row["alleles"].items())
-            left, lost = row["false_kmers_left"]["mean"], row["true_kmers_lost"]["mean"]
+            left, lost = (row[what][0]["mean"] for what in ("false_left", "true_lost"))
+            rows = row["alleles"]["by_kmers"].items()
+            alleles = " ".join(f"{f}: {a['mean']:g}/{b['mean']:g}" for f, (a, _, b) in rows)
             print(f"  {corrector:12} false left {left:12,.0f}  true lost {lost:8,.0f}  {alleles}")
 
 
