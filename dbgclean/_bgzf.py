@@ -76,7 +76,7 @@ class BgzfWriter(io.RawIOBase):
     def _block(self, data: memoryview) -> bytes:
         body = deflate.deflate_compress(data, self._level)
         if len(body) >= self.BLOCK:
-            body = zlib.compress(data, 0, wbits=-15)  # noise: stored, it then fits
+            body = bytearray(zlib.compress(data, 0, wbits=-15))  # noise: stored, it then fits
         size = len(self._HEADER) + 2 + len(body) + 8
         return b"".join(
             (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.reads.batch import ReadBatch, encode_bases
 from dbgclean.spectrum.counting import count_kmers
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from small_samples import mixture, reverse_complement
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.__main__ import main
 from dbgclean.graph.unitig_fasta import read_unitigs
 from dbgclean.spectrum.formats import read_kmer_fasta

@@ -1,14 +1,18 @@
 """The accuracy benchmark: scores of hand-made reads, parsers, peers, a tiny run."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from benchmarks import accuracy, peers, simulate
-from benchmarks.accuracy_plots import plot_accuracy
-from benchmarks.accuracy_samples import load_sample, read_art, save_sample
-from benchmarks.accuracy_score import Scorer, rows_of
+from benchmarks.accuracy import __main__ as accuracy
+from benchmarks.accuracy.plots import plot_accuracy
+from benchmarks.accuracy.samples import load_sample, save_sample
+from benchmarks.accuracy.score import Scorer, rows_of
+from benchmarks.harness import peers, tools
+from benchmarks.simulators import simulate
+from benchmarks.simulators.instruments import read_art
 
 TRUTH = "ACGTTGCAACGGATCCATTGCAGTACCGATTTAGC"
 PLACES = (3, 9, 20)  # of TRUTH, read wrongly in every hand-made read
@@ -199,7 +203,7 @@ def test_art_files_that_do_not_belong_together_are_refused(tmp_path):
 @pytest.mark.parametrize("simulator", ["hiseq", "dwgsim"])
 def test_unseen_simulators_agree_with_the_genome(simulator):
     program = {"hiseq": "art_illumina", "dwgsim": "dwgsim"}[simulator]
-    if peers.shutil.which(program) is None:
+    if tools.find(program) is None:
         pytest.skip(f"{program} is not on the PATH")
     genome = simulate.random_genome(20_000, 3)
     reads, _, command = accuracy.SCENARIOS[simulator].draw(genome, 10, 1)
@@ -227,7 +231,7 @@ def test_peers_correct_or_say_why_not(tmp_path, monkeypatch, name):
         assert str(tmp_path) not in row["command"]
         assert peers.PEERS[name].version()[0].isdigit()
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(peers, "_find", peers.shutil.which)
+    monkeypatch.setattr(tools, "find", shutil.which)
     (row,) = accuracy.correct(sample, [name], 2)
     assert row["skipped"] == f"{peers.PEERS[name].program} is not on the PATH"
     assert peers.PEERS[name].version() == "not installed"
@@ -250,10 +254,10 @@ def test_a_tiny_run_from_end_to_end(tmp_path, monkeypatch):
     simulate.write_fasta(tmp_path / "data" / "genomes" / "g.fa", [("g", genome)])
     monkeypatch.setattr(accuracy, "K12", "g.fa")
     monkeypatch.setattr(accuracy, "SLICE_START", 1000)
-    common = ["--data", str(tmp_path / "data"), "--work", str(tmp_path / "work")]
+    common = ["--data", str(tmp_path / "data"), "--folder", str(tmp_path / "work")]
     common += ["--scenario", "mitchell", "--depths", "30", "--length", "20000"]
     results = tmp_path / "out" / "accuracy.json"
-    common += ["--json", str(results), "--tools"]
+    common += ["-o", str(results), "--tools"]
     assert accuracy.main([*common, "raw", "nearest", "--seeds", "1", "2"]) == 0
     assert accuracy.main([*common, "likelihood", "--seeds", "1", "--plots", str(tmp_path)]) == 0
     written = json.loads(results.read_text())

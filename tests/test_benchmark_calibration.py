@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks import calibration, simulate
-from benchmarks import calibration_samples as mixtures
-from benchmarks import calibration_score as scoring
+from benchmarks.calibration import __main__ as calibration
+from benchmarks.calibration import samples as mixtures
+from benchmarks.calibration import score as scoring
+from benchmarks.simulators import instruments, simulate
+from benchmarks.simulators.truth import K12
 from dbgclean.evidence.alternatives import COLUMNS, Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.windows import CHANNELS, GLOBALS, SCHEME
@@ -157,8 +159,8 @@ def test_systematic_errors_strike_their_strand_at_their_rate():
         rate=np.array([1.0, 0.5]),
         low_share=1.0,
     )
-    struck = mixtures.inject_systematic(reads, systematic, seed=1)
-    again = mixtures.inject_systematic(reads, systematic, seed=1)
+    struck = instruments.inject_systematic(reads, systematic, seed=1)
+    again = instruments.inject_systematic(reads, systematic, seed=1)
     assert np.array_equal(struck.codes, again.codes)
     wrong = struck.codes != reads.codes
     assert (struck.quals[wrong] < 15).all()
@@ -216,12 +218,11 @@ def test_evidence_is_kept_whole(gathered, tmp_path):
 def test_end_to_end(tmp_path, monkeypatch):
     data = tmp_path / "data" / "genomes"
     data.mkdir(parents=True)
-    simulate.write_fasta(data / "k12.fa", [("g", GENOME)])
-    monkeypatch.setattr(calibration, "K12", "k12.fa")
+    simulate.write_fasta(data / K12, [("g", GENOME)])
     monkeypatch.setattr(calibration, "_SLICES", -300_000)
     monkeypatch.setitem(mixtures.SIMULATORS, "dwgsim", own_reads)
     small_model(tmp_path / "model")
-    words = f"--data {data.parent} --model {tmp_path / 'model'} --results {tmp_path / 'results'}"
+    words = f"--data {data.parent} --model {tmp_path / 'model'} -o {tmp_path / 'results'}"
     sizes = "--simulators dwgsim --depths 60 --seeds 1 --length 12000 --spacing 100"
     assert calibration.main([*words.split(), *sizes.split()]) == 0
     made = {path.name for path in (tmp_path / "results").iterdir()}

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from benchmarks import depths, simulate
-from benchmarks.depths import Member
+from benchmarks.accuracy import depths
+from benchmarks.accuracy.depths import Member
+from benchmarks.simulators import simulate
 
 
 def test_a_genome_as_reads(tmp_path, monkeypatch, capsys):
@@ -14,7 +15,7 @@ def test_a_genome_as_reads(tmp_path, monkeypatch, capsys):
     simulate.write_fasta(tmp_path / "genomes" / "g.fa", [("g", genome)])
     members = [Member("first", "g.fa", 1000, 3000, 0)]
     monkeypatch.setitem(depths.SETS, "genome", members)
-    argv = ["--data", str(tmp_path), "--sets", "genome", "--out", str(tmp_path / "out.json")]
+    argv = ["--data", str(tmp_path), "--sets", "genome", "-o", str(tmp_path / "out.json")]
     assert depths.main([*argv, "--corrector", "nearest", "--threads", "1"]) == 0
     scores = json.loads((tmp_path / "out.json").read_text())["sets"]["genome"]
     assert scores["true"] == scores["shown"] == 2970
@@ -26,7 +27,7 @@ def test_a_genome_as_reads(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("name", ["strands", "k12_15x"])
 def test_a_word_where_the_simulator_is_absent(tmp_path, monkeypatch, capsys, name):
-    monkeypatch.setattr("shutil.which", lambda _: None)
-    assert depths.main(["--sets", name, "--out", str(tmp_path / "out.json")]) == 0
+    monkeypatch.setattr(depths, "find", lambda _: None)
+    assert depths.main(["--sets", name, "-o", str(tmp_path / "out.json")]) == 0
     assert capsys.readouterr().out == f"{name}: skipped, art_illumina is not on the PATH\n"
     assert not (tmp_path / "out.json").exists()

@@ -3,9 +3,17 @@
 import numpy as np
 import pytest
 
-from benchmarks import simulate
-from benchmarks.family import FAMILIES, amplicons, contamination, motif, novaseq, slippage, strand
-from benchmarks.simulate_truth import canonical_kmers, pack_kmers
+from benchmarks.simulators import simulate
+from benchmarks.simulators.family import (
+    FAMILIES,
+    amplicons,
+    contamination,
+    motif,
+    novaseq,
+    slippage,
+    strand,
+)
+from benchmarks.simulators.truth import canonical_kmers, pack_kmers
 from dbgclean.reads import iter_batches, plan_inputs
 
 GENOME = simulate.random_genome(20_000, seed=5)

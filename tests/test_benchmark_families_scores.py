@@ -1,18 +1,18 @@
 """Scores of families by hand, their tables, and a tiny family from end to end."""
 
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from benchmarks import families
-from benchmarks.families_real import Shown, kept_reads
-from benchmarks.families_score import Tools, judged, overruled
-from benchmarks.families_table import allele_words, pooled, show, table
-from benchmarks.family import FAMILIES, sample
-from benchmarks.simulate import random_genome
+from benchmarks.families import __main__ as families
+from benchmarks.families import cases
+from benchmarks.families.real import Shown, kept_reads
+from benchmarks.families.score import Tools, judged, overruled
+from benchmarks.families.table import allele_words, pooled, show, table
+from benchmarks.simulators.family import FAMILIES
+from benchmarks.simulators.simulate import random_genome
 from dbgclean.correct.verdicts import ERROR, REAL, Verdicts
 
 
@@ -86,14 +86,14 @@ def test_tables_pool_seeds_and_name_who_is_absent():
 
 def test_cases_have_the_size_of_their_family():
     args = families.parse(["--seeds", "1", "2", "--model", "w/{family}", "--real", "zika"])
-    found = families.cases(args)
+    found = cases.cases(args)
     assert len(found) == 2 * (len(FAMILIES) + 1) + 1
     by_label = {case.label: case for case in found}
     assert by_label["strand"].length == 500_000
     assert by_label["low_depth 60x"].depth == 60
     assert by_label["ffpe"].tools.model == "w/ffpe"
     args = families.parse(["--families", "low_depth", "--depth", "20", "--real"])
-    assert [case.label for case in families.cases(args)] == ["low_depth 20x"]
+    assert [case.label for case in cases.cases(args)] == ["low_depth 20x"]
 
 
 def test_absent_peers_say_why():
@@ -102,12 +102,12 @@ def test_absent_peers_say_why():
 
 
 def test_a_tiny_series_from_end_to_end(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(families, "k12", lambda length, data: random_genome(length, seed=2))
+    monkeypatch.setattr(cases, "k12", lambda length, data: random_genome(length, seed=2))
     (tmp_path / "genomes").mkdir()
     out, plot = tmp_path / "out" / "families.json", tmp_path / "families.png"
     words = ["--data", str(tmp_path), "--families", "duplicates", "no_qualities", "--real"]
     words += ["--length", "4000", "--depth", "40", "--correctors", "nearest", "likelihood"]
-    words += ["--peers", "--json", str(out), "--plot", str(plot), "--seeds", "1", "2"]
+    words += ["--peers", "-o", str(out), "--plot", str(plot), "--seeds", "1", "2"]
     assert families.main(words) == 0
     record = json.loads(out.read_text())
     assert len(record["runs"]) == 4
@@ -119,15 +119,13 @@ def test_a_tiny_series_from_end_to_end(tmp_path, monkeypatch, capsys):
     assert "| duplicates |" in capsys.readouterr().out
 
 
-def test_data_that_are_not_there(tmp_path, capsys):
-    assert families.main(["--data", str(tmp_path)]) == 1
-    assert "give --data" in capsys.readouterr().err
-    with pytest.raises(FileNotFoundError, match="DBGCLEAN_DATA"):
-        sample.k12(1000, data=Path(tmp_path))
+def test_data_that_are_not_there(tmp_path):
+    with pytest.raises(SystemExit, match="not there; give --data"):
+        families.main(["--data", str(tmp_path)])
 
 
 def test_real_sets_are_scored(shared_data):
-    found = families.one(families.Case("zika", 1, Tools(("nearest",), ()), shared_data))
+    found = cases.one(cases.Case("zika", 1, Tools(("nearest",), ()), shared_data))
     row = found["tools"]["nearest"]
     assert row["of"] == 8
     assert row["alleles"]["C7916T"][1] > 50

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from benchmarks import indels, simulate
+from benchmarks.simulators import simulate
+from benchmarks.variants import indels
 from dbgclean.spectrum.counting import count_codes
 
 

@@ -1,19 +1,22 @@
 """Inspect benchmark: scores by hand, haplotypes against brute force, samples and callers."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import inspect_bam, inspect_baseline, inspect_lines, inspect_simulated, simulate
-from benchmarks import inspect_samples as samples
-from benchmarks import inspect_score as scoring
-from benchmarks.inspect_callers import CALLERS, Task
-from benchmarks.inspect_samples import Allele
-from benchmarks.inspect_score import Call
+from benchmarks.inspect import __main__ as inspect_bam
+from benchmarks.inspect import baseline as inspect_baseline
+from benchmarks.inspect import lines as inspect_lines
+from benchmarks.inspect import samples
+from benchmarks.inspect import score as scoring
+from benchmarks.inspect import simulated as inspect_simulated
+from benchmarks.inspect.callers import CALLERS, Task
+from benchmarks.inspect.samples import Allele
+from benchmarks.inspect.score import Call
+from benchmarks.simulators import simulate
 
 GENOME = simulate.random_genome(3_000, seed=11)
 BASES = simulate.decode(GENOME)
@@ -192,12 +195,6 @@ def test_tables_sum_over_seeds():
     assert "at precision .95 0.500" in line
 
 
-def test_no_module_stands_in_front_of_the_standard_library():
-    # python benchmarks/NAME.py puts this folder first on the path.
-    folder = Path(inspect_bam.__file__).parent
-    assert not (folder / "inspect.py").exists()
-
-
 @BCFTOOLS
 def test_normalised_calls_are_left_aligned_and_taken_apart(tmp_path):
     bases = "ACGTACGTTGCAAAAAAGCTGACTGATCGATCGGATCT"
@@ -244,8 +241,8 @@ def test_commands_show_no_folders(tmp_path):
 def test_a_small_mixture_end_to_end(tmp_path):
     args = ["--set", "lowfreq", "--length", "3000", "--spacing", "300", "--depths", "60"]
     args += ["--fractions", "0.5", "0.2", "--data", str(tmp_path / "absent"), "--systematic"]
-    args += ["--callers", "quality and strand", "--results", str(tmp_path / "results")]
-    args += ["--work", str(tmp_path / "work")]
+    args += ["--callers", "quality and strand", "-o", str(tmp_path / "results")]
+    args += ["--folder", str(tmp_path / "work")]
     assert inspect_bam.main(args) == 0
     import json
 

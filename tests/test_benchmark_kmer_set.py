@@ -4,28 +4,32 @@ import json
 
 import numpy as np
 
-from benchmarks import kmer_set, simulate
+from benchmarks.simulators import simulate
+from benchmarks.simulators.truth import K12
+from benchmarks.variants import kmer_set
 
 
 def test_figures_of_a_small_genome(tmp_path, capsys):
     genome = simulate.random_genome(12_000, seed=4)
-    simulate.write_fasta(tmp_path / "genome.fa", [("genome", genome)])
+    (tmp_path / "genomes").mkdir()
+    simulate.write_fasta(tmp_path / "genomes" / K12, [("genome", genome)])
     out = tmp_path / "out.json"
     kmer_set.main(
         [
-            "--genome", str(tmp_path / "genome.fa"), "--start", "0", "--length", "12000",
+            "--data", str(tmp_path), "--start", "0", "--length", "12000",
             "--sets", "mixture-100x", "haploid-50x", "--seeds", "1", "2",
-            "--correctors", "cutoff", "nearest", "missing", "--out", str(out),
+            "--correctors", "cutoff", "nearest", "missing", "-o", str(out),
         ]
     )  # fmt: skip
     result = json.loads(out.read_text())
     mixture = result["summary"]["mixture-100x"]
-    assert mixture["raw"]["true_kmers_lost"]["most"] == 0
-    assert mixture["raw"]["false_kmers_left"]["least"] > 50_000
-    assert mixture["nearest"]["false_kmers_left"]["most"] < 300
-    assert mixture["raw"]["alleles"]["0.5"][0] == mixture["raw"]["alleles"]["0.5"][1] > 0
+    assert mixture["raw"]["true_lost"][0]["highest"] == 0
+    assert mixture["raw"]["false_left"][0]["lowest"] > 50_000
+    assert mixture["nearest"]["false_left"][0]["highest"] < 300
+    kept, _, shown = mixture["raw"]["alleles"]["by_kmers"]["0.5"]
+    assert kept["mean"] == shown["mean"] > 0
     assert "missing" in mixture["missing"]["failed"]
-    assert result["summary"]["haploid-50x"]["nearest"]["true_kmers_lost"]["most"] < 40
+    assert result["summary"]["haploid-50x"]["nearest"]["true_lost"][0]["highest"] < 40
     assert "haploid-50x" in capsys.readouterr().out
 
 

@@ -1,18 +1,17 @@
 """The recipe of the shipped weights: samples that are drawn anew, scores, a small training."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
-from benchmarks import simulate, train_families, train_model
-from benchmarks.family import FAMILIES, duplicates, independent, strand
-from benchmarks.family.reading import Errors
-from benchmarks.train_data import Examples, examples_of
-from benchmarks.train_evidence import Case, gather_cases
-from benchmarks.train_score import line, logistic, score_family, table
+from benchmarks.simulators import simulate
+from benchmarks.simulators.family import duplicates, independent, strand
+from benchmarks.simulators.family.reading import Errors
+from benchmarks.training import families as train_families
+from benchmarks.training.evidence import Case, gather_cases, gather_examples
+from benchmarks.training.score import line, logistic, score_family, table
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.windows import CHANNELS, GLOBALS
+from dbgclean.training.recipe import Examples, Recipe, chance_real, fit, left_out_thresholds
 
 _RARER = GLOBALS.index("rarer_strand")
 
@@ -52,8 +51,7 @@ def test_evidence_is_kept_and_found_again(tmp_path):
     case = Case("independent", 7)
     first = gather_cases([case], tmp_path, tmp_path / "cache")[0]
     assert (tmp_path / "cache" / case.file_name).exists()
-    again = gather_cases([case], tmp_path, tmp_path / "cache")[0]
-    rows, same = examples_of(first, 3), examples_of(again, 3)
+    rows, same = (gather_examples([case], tmp_path, tmp_path / "cache") for _ in range(2))
     for name in Examples._fields:
         np.testing.assert_array_equal(getattr(rows, name), getattr(same, name))
     assert rows.real.any()
@@ -85,9 +83,8 @@ def examples(n=4000, seed=1):
 
 def test_what_the_anchor_does_not_know_is_learned():
     rows, test = examples(), examples(seed=2)
-    args = SimpleNamespace(seed=1, steps=150, batch=256, bound=3.0)
-    model, history = train_model.fit(rows, args)
-    chance = train_model.chance_real(model, test)
+    model, history = fit(rows, Recipe(steps=150, batch=256, bound=3.0))
+    chance = chance_real(model, test)
     slope, offset = line(rows)
     assert 0.6 < slope < 1.1
     kept = {"ratio": test.ratio > 9, "likelihood": test.anchor > 9}
@@ -101,7 +98,7 @@ def test_what_the_anchor_does_not_know_is_learned():
         network["alleles"]["0.1"][1] == anchor["alleles"]["0.1"][1] == (test.fraction != "").sum()
     )
     assert len(table({"family": scores})) == 3
-    assert history["steps"][-1] == 150
+    assert history.steps[-1] == 150
     moved = np.log(chance / (1 - chance)) - (model.line[0].item() * (test.anchor - 9))
     assert (np.abs(moved - model.line[1].item()) < 3.01).all()
 
@@ -109,10 +106,9 @@ def test_what_the_anchor_does_not_know_is_learned():
 def test_thresholds_come_from_families_that_were_not_seen():
     rows = examples()
     perfect = logistic(rows.anchor - 9 + np.where(rows.globals_[:, _RARER] > 0.5, 2, -2))
-    names = list(FAMILIES)[:2]
-    seen = {name: perfect[rows.family == number] for number, name in enumerate(names)}
-    real, error = train_model.left_out_thresholds(rows, seen, 1.0)
+    seen = {number: perfect[rows.family == number] for number in range(2)}
+    real, error = left_out_thresholds(rows, seen, 1.0)
     assert 0.35 < real < 0.65
     assert 0 < error < real
-    lower, _ = train_model.left_out_thresholds(rows, seen, 4.0)
+    lower, _ = left_out_thresholds(rows, seen, 4.0)
     assert lower < real

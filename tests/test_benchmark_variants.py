@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import simulate, variants_score, variants_split
-from benchmarks.variants_score import Truth, allele_rows, score, shown_by_kmers, summarise
+from benchmarks.simulators import simulate
+from benchmarks.simulators.truth import Truth
+from benchmarks.variants import split as variants_split
+from benchmarks.variants.score import allele_rows, score, shown_by_kmers, summarise
 from dbgclean.spectrum.table import KmerTable
 
 K = 3
@@ -79,7 +81,7 @@ def test_summary_spreads_every_number():
 
 
 def test_share_is_pooled_over_seeds_and_unknown_where_nothing_is_shown():
-    from benchmarks.variants_plots import kept_share
+    from benchmarks.variants.plots import kept_share
 
     rows = [
         {"alleles": {"by_kmers": {"0.1": [1, 1, 2], "0.01": [0, 0, 0]}}},
@@ -115,32 +117,24 @@ def test_blame_goes_to_the_worst_label_of_each_occurrence(data):
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """A random genome with alleles, corrected without the network, scored; its settings."""
-    from benchmarks import variants_run
+    from benchmarks.variants import run as variants_run
     from dbgclean.pipeline.passes import Run
 
     genome = simulate.random_genome(6_000, seed=5)
     sites = simulate.draw_sites(genome, spacing=500, fractions=(0.5, 0.1), seed=5)
     reads = simulate.simulate_reads(genome, depth=80, sites=sites, insert_mean=300, seed=5)
-    bases = simulate.site_counts(reads, sites)
-    truth = Truth(
-        kmers=simulate.true_kmers(genome, sites, 31),
-        alleles=simulate.allele_kmers(genome, sites, 31),
-        group=np.array([f"{fraction:g}" for fraction in sites.fraction]),
-        by_reads=bases[np.arange(len(bases)), sites.alt] >= variants_score.SHOWN,
-    )
-    folder = tmp_path_factory.mktemp("mixture")
-    paths = [str(folder / f"r{mate}.fastq") for mate in (1, 2)]
-    simulate.write_fastq(reads, *paths)
+    truth = Truth.of(genome, sites, 31, simulate.site_counts(reads, sites))
+    paths = simulate.write_pairs(reads, tmp_path_factory.mktemp("mixture"))
     run, places = variants_run.correct_by_ours(paths, ["nearest", "likelihood"], threads=1)
     assert isinstance(run, Run)
     return run, places, truth, paths
 
 
 def test_every_false_kmer_is_blamed_on_something(small):
-    from benchmarks.variants_run import score_ours
+    from benchmarks.variants.run import _score_ours
 
     run, places, truth, _ = small
-    scores = score_ours(run, places, truth)
+    scores = _score_ours(run, places, truth)
     for name in ("nearest", "likelihood"):
         row = scores[name]
         by_level = [sum(column) for column in zip(*row["split"].values(), strict=True)]
@@ -152,7 +146,7 @@ def test_every_false_kmer_is_blamed_on_something(small):
 
 
 def test_sweep_gives_what_a_whole_run_at_that_threshold_leaves(small, monkeypatch):
-    from benchmarks import variants_sweep
+    from benchmarks.variants import sweep as variants_sweep
     from dbgclean.correct.verdicts import ERROR
 
     run, _, truth, _ = small
@@ -174,7 +168,7 @@ def test_sweep_gives_what_a_whole_run_at_that_threshold_leaves(small, monkeypatc
 
 
 def test_files_count_like_the_run(small):
-    from benchmarks.variants_run import count_files
+    from benchmarks.harness.ours import count_files
 
     run, _, _, paths = small
     counted = count_files(paths, threads=1)
@@ -184,7 +178,7 @@ def test_files_count_like_the_run(small):
 
 @pytest.mark.parametrize("which", ["A", "B"])
 def test_systematic_sets(which):
-    from benchmarks.variants import systematic_sites
+    from benchmarks.variants.__main__ import systematic_sites
 
     genome = simulate.random_genome(100_000, seed=2)
     sites = systematic_sites(genome, which, seed=1)
@@ -196,12 +190,12 @@ def test_systematic_sets(which):
 
 
 def test_command_line_from_simulation_to_plot(shared_data, tmp_path):
-    from benchmarks import variants
+    from benchmarks.variants import __main__ as variants
 
     words = ["--data", str(shared_data), "--length", "12000", "--depth", "60", "--set", "hard"]
     words += ["--seeds", "1", "--threads", "1", "--peers", "--correctors", "nearest", "likelihood"]
     out, plot = tmp_path / "v.json", tmp_path / "v.png"
-    assert variants.main([*words, "--json", str(out), "--plot", str(plot)]) == 0
+    assert variants.main([*words, "-o", str(out), "--plot", str(plot)]) == 0
     record = json.loads(out.read_text())
     tools = record["runs"][0]["tools"]
     assert set(tools) == {"nearest", "likelihood"}
@@ -212,16 +206,17 @@ def test_command_line_from_simulation_to_plot(shared_data, tmp_path):
     assert plot.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_no_data_is_said_in_one_line(tmp_path, capsys):
-    from benchmarks import twist, variants
+def test_no_data_is_said_in_one_line(tmp_path):
+    from benchmarks.variants import __main__ as variants
+    from benchmarks.variants import twist
 
     for module in (variants, twist):
-        assert module.main(["--data", str(tmp_path)]) == 1
-        assert capsys.readouterr().err.count("\n") == 1
+        with pytest.raises(SystemExit, match="^[^\n]+: not there; give --data$"):
+            module.main(["--data", str(tmp_path), "--peers"])
 
 
 def test_twist_mixture_holds_its_share_and_its_alleles(shared_data, tmp_path):
-    from benchmarks import twist
+    from benchmarks.variants import twist
 
     truth = twist.load_truth(shared_data / "genomes")
     assert truth.group.tolist() == ["19065T>C", "22303T>G", "26144G>T"]

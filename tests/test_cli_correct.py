@@ -9,7 +9,7 @@ import pysam
 import pytest
 from small_samples import mixture, random_sequence, reverse_complement
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.__main__ import main
 from dbgclean.reads import iter_batches, plan_inputs
 from dbgclean.spectrum.counting import count_kmers

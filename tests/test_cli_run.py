@@ -13,7 +13,7 @@ import pytest
 from small_samples import mixture, reverse_complement
 
 import dbgclean
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.__main__ import main
 from dbgclean.graph.compaction import compact
 from dbgclean.graph.gfa import read_gfa

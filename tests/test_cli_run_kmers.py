@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from small_samples import mixture, reverse_complement
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.__main__ import main
 from dbgclean.evidence.edits import WINDOW
 from dbgclean.evidence.windows import CHANNELS, GLOBALS, SCHEME

@@ -5,12 +5,12 @@ import json
 import pytest
 from small_samples import mixture
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.__main__ import main
 from dbgclean.evidence.edits import WINDOW
 from dbgclean.evidence.windows import CHANNELS, GLOBALS, SCHEME
 from dbgclean.model import Autoencoder, AutoencoderConfig, load_model, read_card, save_model
-from dbgclean.model.checkpoint import Checkpoint
+from dbgclean.training.checkpoint import Checkpoint
 
 FILES = {
     "MODEL_CARD.md",

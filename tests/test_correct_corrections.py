@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_samples import mixture, random_sequence, strings_of
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.correct.corrections import COLUMNS, reasons, refusals, write_corrections
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.correct.verdicts import ERROR, NAMES, likelihood_verdicts

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_samples import batch_of, mixture, strings_of
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.correct.rewrite import Rewriter, _spelled_as
 from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK, OtherChanges
 from dbgclean.evidence.edits import SUBSTITUTION, Edits

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from small_samples import mixture, strings_of, turned_reads
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.__main__ import main
 from dbgclean.correct import correctors
 from dbgclean.correct.correctors import (

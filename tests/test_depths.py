@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_samples import batch_of, mixture, random_sequence, reverse_complement
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.__main__ import main
 from dbgclean.correct.linkage import leave_linked
 from dbgclean.correct.off_path import off_path_pieces

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from small_samples import batch_of, random_sequence, reverse_complement, table_of
 
-from benchmarks import simulate
-from benchmarks.family import FAMILIES
+from benchmarks.simulators import simulate
+from benchmarks.simulators.family import FAMILIES
 from dbgclean.correct.verdicts import ERROR, UNDECIDED, Verdicts, spare_clear
 from dbgclean.evidence.alternatives import COLUMNS
 from dbgclean.evidence.edits import FLANK, WINDOW

@@ -3,7 +3,7 @@
 import numpy as np
 from small_samples import mixture, strings_of, table_of
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.evidence.edits import collect_edits
 from dbgclean.evidence.mates import AGREES, APART, DENIES
 from dbgclean.evidence.solid import SolidGraph

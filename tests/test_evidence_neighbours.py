@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_samples import batch_of, clean_reads, mixture, random_sequence, reverse_complement
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.correct.kmer_moves import ALONE, KEPT, MIXED, MOVED, TIED, move_abundances
 from dbgclean.evidence.cutoffs import choose_cutoffs
 from dbgclean.evidence.gather import gather

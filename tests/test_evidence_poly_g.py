@@ -18,7 +18,7 @@ from small_samples import (
     table_of,
 )
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.__main__ import main
 from dbgclean.evidence.gaps import MASKED, ON_PATH
 from dbgclean.evidence.poly_g import EndRuns, TailCounter, find_tails, leave_out_tails

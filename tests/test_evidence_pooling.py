@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_samples import batch_of, mixture, reverse_complement, strings_of, table_of, turned
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.evidence.alternatives import COLUMNS, pool_edits
 from dbgclean.evidence.edits import FLANK, WINDOW, Edits, collect_edits, quality_profile
 from dbgclean.evidence.gather import gather

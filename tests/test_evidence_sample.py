@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from small_samples import mixture, table_of, turned
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.evidence.gather import gather
 from dbgclean.evidence.mates import AGREES, APART, DENIES
 from dbgclean.evidence.rates import evidence_weights, mean_rates, quality_ranks, recurring

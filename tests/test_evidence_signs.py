@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import simulate
-from benchmarks.train_evidence import evidence_of
+from benchmarks.simulators import simulate
+from benchmarks.training.evidence import evidence_of
 from dbgclean.evidence.alternatives import COLUMNS
 from dbgclean.evidence.explanations import candidates
 from dbgclean.evidence.signs import SIGNS, allele_odds, anchor, signs_of

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from small_samples import mixture
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.correct.auto import AutoCorrector
 from dbgclean.correct.correctors import LikelihoodCorrector, Sample
 from dbgclean.correct.verdicts import ERROR, REAL, Verdicts

@@ -19,7 +19,7 @@ from small_samples import (
     turned,
 )
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.evidence.edits import collect_edits, quality_profile
 from dbgclean.evidence.gaps import DISPUTED, GAP, MASKED, ON_PATH, OUTSIDE

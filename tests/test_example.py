@@ -6,7 +6,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from data import make_example
 
 SHIPPED = files("dbgclean") / "example"

@@ -6,7 +6,6 @@ import io
 import os
 import random
 import resource
-import sys
 
 import pysam
 import pytest

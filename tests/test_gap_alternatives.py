@@ -11,7 +11,7 @@ from small_samples import (
     table_of,
 )
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.correct.corrections import write_corrections
 from dbgclean.correct.correctors import Corrector, LikelihoodCorrector, Sample
 from dbgclean.correct.policy import Policy

@@ -6,7 +6,7 @@ import sys
 import pytest
 from small_samples import mixture
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs ulimit -v")
 

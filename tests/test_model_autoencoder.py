@@ -4,16 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from dbgclean.model import (
-    Autoencoder,
-    AutoencoderConfig,
-    Batch,
-    TrainingSettings,
-    predict,
-    shuffled_batches,
-    train,
-)
+from dbgclean.model import Autoencoder, AutoencoderConfig, predict
 from dbgclean.model.autoencoder import check_shapes
+from dbgclean.training.optimising import Batch, TrainingSettings, shuffled_batches, train
 
 CONFIG = AutoencoderConfig(positions=7, channels=6, globals_=3, hidden=(24, 16), scheme="test")
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_model_finetune import COMPLEMENT, draw_rows
+from test_training_finetune import COMPLEMENT, draw_rows
 
 from dbgclean.model import Autoencoder, AutoencoderConfig, load_model, predict, save_model
 from dbgclean.model.calibration import middle_posteriors
-from dbgclean.model.finetune import FineTuneSettings, fine_tune, fold, moments, unfold
+from dbgclean.training.finetune import FineTuneSettings, fine_tune, fold, moments, unfold
 
 POSITIONS, CHANNELS, GLOBALS, BOUND = 7, 10, 4, 2.0
 CONFIG = AutoencoderConfig(POSITIONS, CHANNELS, GLOBALS, hidden=(12,), latent=6, bound=BOUND)

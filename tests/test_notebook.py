@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import notebook
-from benchmarks.notebook_denoiser import Task, VoteCorrector, correct, train_rounds
-from benchmarks.notebook_evidence import (
+from benchmarks.notebook import __main__ as notebook
+from benchmarks.notebook.denoiser import Task, VoteCorrector, correct, train_rounds
+from benchmarks.notebook.evidence import (
     ONE_VOTE,
     Scoring,
     SeedIndex,
@@ -23,8 +23,8 @@ from benchmarks.notebook_evidence import (
     spaced_seeds,
     unpack,
 )
-from benchmarks.notebook_genomes import load, random_genome, relative
-from benchmarks.notebook_networks import NotebookNetwork, noisy_batches
+from benchmarks.notebook.genomes import load, random_genome, relative
+from benchmarks.notebook.networks import NotebookNetwork, noisy_batches
 
 ROOT = Path(__file__).resolve().parents[1]
 K = 31
@@ -204,7 +204,8 @@ def test_absent_genomes_are_said_in_one_line(tmp_path, capsys):
 
 
 def test_quick_run(tmp_path):
-    command = [sys.executable, "benchmarks/notebook.py", "--quick", "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "benchmarks.notebook", "--quick"]
+    command += ["-o", str(tmp_path / "out")]
     command += ["--data", str(tmp_path), "--threads", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     results = json.loads((tmp_path / "out" / "notebook.json").read_text())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_samples import mixture
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.errors import InputError
 from dbgclean.log import Progress

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from small_samples import mixture
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.__main__ import main
 from dbgclean.correct.corrections import reasons, refusals
 from dbgclean.correct.policy import (

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks import simulate
-from benchmarks.train_evidence import evidence_of
+from benchmarks.simulators import simulate
+from benchmarks.training.evidence import evidence_of
 from dbgclean.correct.correctors import PRETRAINED
 from dbgclean.correct.verdicts import ERROR, REAL, network_verdicts
 from dbgclean.evidence.edits import WINDOW

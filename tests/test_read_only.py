@@ -11,7 +11,7 @@ from numba.core.caching import _CacheLocator
 from small_samples import mixture
 
 import dbgclean
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean import _cache
 from dbgclean.__main__ import main
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 
 GENOME = simulate.random_genome(20_000, seed=3)
 RATE = 0.004

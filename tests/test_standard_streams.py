@@ -8,7 +8,7 @@ import sys
 import pytest
 from small_samples import mixture
 
-from benchmarks import simulate
+from benchmarks.simulators import simulate
 from dbgclean.__main__ import main
 from dbgclean.log import set_up_logging
 

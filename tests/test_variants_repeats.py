@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from small_samples import random_sequence
 
-from benchmarks.inspect_repeats import count_classes, draw_clusters, draw_copy, second_copies
-from benchmarks.inspect_samples import haplotype, map_pairs
-from benchmarks.simulate import decode, encode
+from benchmarks.inspect.repeats import count_classes, draw_clusters, draw_copy, second_copies
+from benchmarks.inspect.samples import haplotype, map_pairs
+from benchmarks.simulators.simulate import decode, encode
 from dbgclean.__main__ import main
 
 pytestmark = pytest.mark.skipif(

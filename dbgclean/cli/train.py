@@ -104,7 +104,7 @@ def main(args: argparse.Namespace) -> None:
     """Fine-tune and say what came of it."""
     from dbgclean.log import Progress
     from dbgclean.pipeline.passes import Options
-    from dbgclean.pipeline.train import TrainOptions, train_on_reads
+    from dbgclean.training.train import TrainOptions, train_on_reads
 
     options = Options(
         k=args.k,

@@ -210,7 +210,7 @@ class AutoencoderCorrector(Corrector):
         except (KeyError, TypeError, ValueError):
             msg = (
                 f"{folder / 'config.toml'}: the model's card gives no error_threshold and "
-                "real_threshold; train the model again with `benchmarks/train_model.py`"
+                "real_threshold; train the model again with `python -m benchmarks.training`"
             )
             raise ModelError(msg) from None
 

@@ -3,7 +3,7 @@
 A lone read of a rare strain differs from the deep one in many places, each of which by
 itself looks like an error. Errors do not come together at good quality: of single errors
 of a 50x genome one in 200 has two more beside it in its fragment, of the differences of a
-3x strain nine in ten (`python -m benchmarks.depths --sets strands`).
+3x strain nine in ten (`python -m benchmarks.accuracy.depths --sets strands`).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ ERROR, REAL, UNDECIDED = 0, 1, 2
 NAMES = ("error", "real", "undecided")
 
 # Log likelihood ratios (nats). At 9 a megabase of genome at 200x lets through some 40
-# false alternatives (benchmarks/variants.py); an allele needs about three good bases.
+# false alternatives (benchmarks/variants); an allele needs about three good bases.
 LIKELIHOOD_REAL, LIKELIHOOD_ERROR = 9.5, 9.0
 # P(real) of the ratio that knows of errors that recur is one half at the threshold; how
 # steep it is, calibrated on families of errors.
@@ -103,7 +103,7 @@ def likelihood_verdicts(
 
     The posterior is the logistic of the ratio less the middle of the two thresholds,
     which stand for the prior odds. Of another ratio it is less steep: models of errors
-    are never whole, and so it is calibrated (`benchmarks/families.py`).
+    are never whole, and so it is calibrated (`benchmarks/families`).
 
     Parameters
     ----------

@@ -80,7 +80,7 @@ def choose_cutoffs(spectrum: Spectrum, rarest: int | None = None) -> tuple[int, 
     5 and 3 where a base is covered 15 times or more; less where it is shallower, and
     where the fitted parts say that the genome's own k-mers outnumber errors earlier: in
     a diploid of 20x, half of the alleles stand at 8 and some below 5. Both are 3 then:
-    what was seen twice is as often an error twice (benchmarks/accuracy.py, diploid). The
+    what was seen twice is as often an error twice (benchmarks/accuracy, diploid). The
     fork rule of `SolidGraph` takes care of what is deeper. Without a fit the median abundance that
     a base of the reads sees stands in for the peak. Where most of what is read is seen
     once, as of a genome given as a read, only repeats could correct each other: nothing

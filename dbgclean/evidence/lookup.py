@@ -15,6 +15,7 @@ import numba
 import numpy as np
 
 from dbgclean.evidence.unowned import unowned
+from dbgclean.spectrum.hashing import GOLDEN
 
 __all__ = [
     "COUNT_SHIFT",
@@ -41,7 +42,6 @@ NOWHERE = np.int64(-1)
 # Payload layout, low to high: successors and predecessors at the upper cutoff,
 # the same at the lower one (four bits each), then the abundance.
 COUNT_SHIFT = np.uint64(16)
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 
 
@@ -85,7 +85,7 @@ def unowned_nodes(nodes: Nodes) -> Nodes:
 @numba.njit(cache=True, nogil=True)
 def hash_of(key: np.uint64) -> np.uint64:
     """Neighbouring k-mers and those a substitution apart end far from each other."""
-    h = key * _MULTIPLIER
+    h = key * GOLDEN
     return h ^ (h >> np.uint64(32))
 
 

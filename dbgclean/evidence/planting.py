@@ -18,10 +18,10 @@ from dbgclean.evidence.explanations import (
     places_of_starts,
 )
 from dbgclean.evidence.gaps import MASKED
-from dbgclean.evidence.injection import Places, hashes
 from dbgclean.evidence.lookup import COUNT_SHIFT
 from dbgclean.evidence.molecule_kernels import tell_molecules
-from dbgclean.evidence.sites import SiteReads, Sites, make_filter, site_keys
+from dbgclean.evidence.places import Places, index_places
+from dbgclean.evidence.sites import SiteReads, Sites, site_keys
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.spike_kernels import (
     BY_ENDS,
@@ -34,8 +34,8 @@ from dbgclean.evidence.spike_kernels import (
 from dbgclean.evidence.spikes import FRACTIONS, Spikes
 from dbgclean.evidence.threading import default_quality, thread_batch
 from dbgclean.reads.batch import ReadBatch
-from dbgclean.spectrum.kmers import LETTERS, canonical_kmers, reverse_complements
-from dbgclean.spectrum.table import build_index
+from dbgclean.spectrum.hashing import hashes
+from dbgclean.spectrum.kmers import LETTERS, reverse_complements
 
 __all__ = ["Drawn", "Facts", "Planter"]
 
@@ -118,19 +118,12 @@ class Planter:
         self._ground = self._make_ground(places, mixed ^ turn.astype(np.uint64))
 
     def _make_ground(self, places: Places, salt: np.ndarray) -> Ground:
-        kmers = places.kmers().ravel()
-        canonical = canonical_kmers(kmers, places.k)
-        index = build_index(canonical, places.k)
         middle = places.context.shape[1] // 2
         window = np.zeros(len(places), np.uint64)
         for i in range(middle - FLANK, middle + FLANK + 1):
             window = (window << np.uint64(2)) | places.context[:, i].astype(np.uint64)
         self._flipped = (reverse_complements(window, WINDOW) < window).astype(np.uint8)
-        return Ground(
-            index.slots, index.rows, np.uint64(index.mask),
-            (canonical != kmers).astype(np.uint8), make_filter(canonical), places.context,
-            self._flipped, self._fraction, salt,
-        )  # fmt: skip
+        return Ground(index_places(places), places.context, self._flipped, self._fraction, salt)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -142,7 +135,7 @@ class Planter:
         room = 1024
         while True:
             table = np.zeros((room, len(COLUMNS)), np.int64)
-            n = draw(*arguments, np.int64(self._graph.k), self._ground, cover, table)
+            n = draw(*arguments, self._ground, cover, table)
             if n <= room:
                 break
             room = n

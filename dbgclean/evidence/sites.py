@@ -19,6 +19,7 @@ from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.mates import mate_start
 from dbgclean.evidence.threading import default_quality
 from dbgclean.reads.prefetch import map_in_order
+from dbgclean.spectrum.hashing import GOLDEN
 from dbgclean.spectrum.kmers import reverse_complements
 from dbgclean.spectrum.table import build_index, find_row
 
@@ -29,7 +30,6 @@ __all__ = ["NO_SITE", "SiteReads", "Sites", "make_filter", "passes", "site_keys"
 
 _MIDDLE = np.uint64(3 << (2 * FLANK))
 _WHOLE = np.uint64((1 << (2 * WINDOW)) - 1)
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 # Stands for a site over which no reads are known.
 NO_SITE = np.uint64(1 << 62)
 # Bits of the filter that most k-mers of the reads do not pass: it stays in the cache.
@@ -73,6 +73,17 @@ class SiteReads(NamedTuple):
     other_end: np.ndarray
 
 
+class _Index(NamedTuple):
+    """What `_look` finds sites by: their filter and index, turned sites, share of fragments."""
+
+    bits: np.ndarray
+    slots: np.ndarray
+    rows: np.ndarray
+    mask: np.uint64
+    turned: np.ndarray
+    limit: np.ndarray
+
+
 def site_keys(keys: np.ndarray) -> np.ndarray:
     """What all alternatives (uint64 (n,)) at a site share: the smaller strand, A in its middle."""
     return np.minimum(keys & ~_MIDDLE, reverse_complements(keys, WINDOW) & ~_MIDDLE)
@@ -104,15 +115,17 @@ class Sites:
         # The middle of a site is A: no read has this one.
         smaller = np.where(keys == NO_SITE, _WHOLE, site_keys(keys))
         self._keys, first, self.of_key = np.unique(smaller, return_index=True, return_inverse=True)
-        self._turned = (against < along)[first]
-        self.turned = (against < along) != self._turned[self.of_key]
-        self._index = build_index(self._keys, WINDOW)
-        self._filter = make_filter(self._keys)
+        turned = (against < along)[first]
+        self.turned = (against < along) != turned[self.of_key]
         deepest = np.zeros(len(self._keys))
         np.maximum.at(deepest, self.of_key, depth)
         share = np.minimum(1.0, _MOST_READS / np.maximum(deepest, 1.0))
         share *= min(1.0, _MOST_ROWS / max(1.0, float((share * deepest).sum())))
-        self._limit = (share * (2**32 - 1)).astype(np.uint64)
+        index = build_index(self._keys, WINDOW)
+        self._index = _Index(
+            make_filter(self._keys), index.slots, index.rows, np.uint64(index.mask),
+            turned, (share * (2**32 - 1)).astype(np.uint64),
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -137,8 +150,7 @@ class Sites:
             quals = np.full(len(batch.codes), default_quality, np.uint8)
         arguments = (
             batch.codes, quals, batch.offsets, batch.paired, np.int64(batch.first_read),
-            np.int64(first_read), self._filter, self._index.slots, self._index.rows,
-            self._index.mask, self._turned, self._limit,
+            np.int64(first_read), self._index,
         )  # fmt: skip
         room = 1024
         while True:
@@ -184,7 +196,7 @@ def make_filter(keys: np.ndarray) -> np.ndarray:
     """A bit for each k-mer (uint64) in a filter of ``2**21`` bits: uint64 words."""
     bits = np.zeros(1 << (_FILTER - 6), np.uint64)
     for i in range(len(keys)):
-        slot = (keys[i] * _MULTIPLIER) >> np.uint64(64 - _FILTER)
+        slot = (keys[i] * GOLDEN) >> np.uint64(64 - _FILTER)
         bits[slot >> np.uint64(6)] |= np.uint64(1) << (slot & np.uint64(63))
     return bits
 
@@ -192,27 +204,16 @@ def make_filter(keys: np.ndarray) -> np.ndarray:
 @numba.njit(cache=True, nogil=True)
 def passes(bits: np.ndarray, key: np.uint64) -> bool:
     """Whether a k-mer may be among those of `make_filter`."""
-    slot = (key * _MULTIPLIER) >> np.uint64(64 - _FILTER)
+    slot = (key * GOLDEN) >> np.uint64(64 - _FILTER)
     return bool((bits[slot >> np.uint64(6)] >> (slot & np.uint64(63))) & np.uint64(1))
 
 
 @numba.njit(cache=True, nogil=True)
 def _look(
-    codes: np.ndarray,
-    quals: np.ndarray,
-    offsets: np.ndarray,
-    paired: bool,
-    first_in_group: np.int64,
-    first_read: np.int64,
-    bits: np.ndarray,
-    slots: np.ndarray,
-    index_rows: np.ndarray,
-    mask: np.uint64,
-    turned: np.ndarray,
-    limit: np.ndarray,
-    rows: np.ndarray,
+    codes: np.ndarray, quals: np.ndarray, offsets: np.ndarray, paired: bool,
+    first_in_group: np.int64, first_read: np.int64, index: _Index, rows: np.ndarray,
     wide: np.ndarray,
-) -> np.int64:
+) -> np.int64:  # fmt: skip
     """Count the reads over sites; note as many as ``rows`` has room for."""
     n = 0
     middle, top = np.uint64(2 * FLANK), np.uint64(2 * (WINDOW - 1))
@@ -231,20 +232,21 @@ def _look(
                 continue
             along, against = forward & ~_MIDDLE, backward & ~_MIDDLE
             key = min(along, against)
-            if not passes(bits, key):
+            if not passes(index.bits, key):
                 continue
-            site = find_row(slots, index_rows, mask, key)
+            site = find_row(index.slots, index.rows, index.mask, key)
             if site < 0:
                 continue
             second = np.int64((read + first_in_group) & 1) if paired else np.int64(0)
             fragment = first_read + read - second
-            draw = (np.uint64(fragment) * _MULTIPLIER) >> np.uint64(32)
-            if draw > limit[site]:
+            draw = (np.uint64(fragment) * GOLDEN) >> np.uint64(32)
+            if draw > index.limit[site]:
                 continue
             if n < len(rows):
-                strand = (against < along) != turned[site]
+                turned = index.turned[site]
+                strand = (against < along) != turned
                 kmer = backward if against < along else forward
-                kmer = kmer if not turned[site] else _other(kmer)
+                kmer = kmer if not turned else _other(kmer)
                 rows[n, 0] = site
                 rows[n, 1] = np.int32((kmer >> middle) & np.uint64(3))
                 rows[n, 2] = strand

@@ -8,11 +8,10 @@ import numba
 import numpy as np
 
 from dbgclean.evidence.edits import FLANK, WINDOW
-from dbgclean.evidence.injection import mixed
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, follow, payload_at
-from dbgclean.evidence.sites import passes
+from dbgclean.evidence.places import PlaceIndex, scan_places
+from dbgclean.spectrum.hashing import uniform
 from dbgclean.spectrum.kmers import revcomp
-from dbgclean.spectrum.table import find_row
 
 __all__ = ["BY_ENDS", "BY_FRAGMENT", "COLUMNS", "Ground", "choose_places", "draw"]
 
@@ -35,19 +34,13 @@ _MIDDLE = np.uint64(3 << (2 * FLANK))
 class Ground(NamedTuple):
     """What `draw` is told of the places and alleles.
 
-    ``slots``, ``rows``, ``mask``: index of the k-mers over the places, k rows each, the
-    first of which begins k - 1 bases before the place; ``against`` uint8, whether a k-mer's
-    canonical form runs against the place's own; ``bits``: its filter. ``context`` uint8
+    ``known_by``: the k-mers over the places. ``context`` uint8
     (p, 2 * reach + 1); ``flipped`` uint8 (p,): the alternatives' keys run against it.
     ``fraction``, ``salt`` float64, uint64 (n,): of each allele, those of place i being
     i, i + p, i + 2 p.
     """
 
-    slots: np.ndarray
-    rows: np.ndarray
-    mask: np.uint64
-    against: np.ndarray
-    bits: np.ndarray
+    known_by: PlaceIndex
     context: np.ndarray
     flipped: np.ndarray
     fraction: np.ndarray
@@ -163,43 +156,6 @@ def choose_places(
 
 
 @numba.njit(cache=True, nogil=True)
-def _scan(
-    codes: np.ndarray, start: np.int64, stop: np.int64, k: np.int64, ground: Ground,
-    hits: np.ndarray,
-) -> np.int64:  # fmt: skip
-    """Places in one read, known by any clean k-mer over them: (place, base, turned)."""
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
-    forward, backward, run = np.uint64(0), np.uint64(0), 0
-    n, done = 0, np.int64(-1)
-    for i in range(start, stop):
-        c = codes[i]
-        if c > 3:
-            run = 0
-            continue
-        forward = ((forward << np.uint64(2)) | np.uint64(c)) & keep
-        backward = (backward >> np.uint64(2)) | (np.uint64(3 - c) << top)
-        run += 1
-        if run < k:
-            continue
-        key = min(forward, backward)
-        if not passes(ground.bits, key):
-            continue
-        row = find_row(ground.slots, ground.rows, ground.mask, key)
-        if row < 0:
-            continue
-        column = row % k
-        turned = (forward > backward) != (ground.against[row] == 1)
-        at = i - k + 1 + (column if turned else k - 1 - column)
-        if at <= done or n == len(hits):
-            continue
-        done = at
-        hits[n, 0], hits[n, 1], hits[n, 2] = row // k, at, np.int64(turned)
-        n += 1
-    return np.int64(n)
-
-
-@numba.njit(cache=True, nogil=True)
 def _is_whole(
     codes: np.ndarray, start: np.int64, stop: np.int64, at: np.int64, turned: np.int64,
     context: np.ndarray,
@@ -216,12 +172,6 @@ def _is_whole(
         elif c != context[middle + step]:
             return False
     return True
-
-
-@numba.njit(cache=True, nogil=True)
-def _drawn(salt: np.uint64, what: np.uint64, fraction: float) -> np.int64:
-    value = mixed(mixed(salt) ^ what)
-    return np.int64(np.float64(value >> np.uint64(11)) * (1.0 / 9007199254740992.0) < fraction)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -261,8 +211,8 @@ def _note(
 
 @numba.njit(cache=True, nogil=True)
 def draw(
-    codes: np.ndarray, offsets: np.ndarray, paired: bool, first_read: np.int64, k: np.int64,
-    ground: Ground, cover: np.ndarray, out: np.ndarray,
+    codes: np.ndarray, offsets: np.ndarray, paired: bool, first_read: np.int64, ground: Ground,
+    cover: np.ndarray, out: np.ndarray,
 ) -> np.int64:  # fmt: skip
     """Count the fragments in which an allele is put; note as many as ``out`` has room for.
 
@@ -289,7 +239,8 @@ def draw(
     for unit in range(0, size, per):
         found[1] = 0
         for m in range(min(per, size - unit)):
-            found[m] = _scan(codes, offsets[unit + m], offsets[unit + m + 1], k, ground, hits[m])
+            start, stop = offsets[unit + m], offsets[unit + m + 1]
+            found[m] = scan_places(codes, start, stop, ground.known_by, hits[m])
             for h in range(found[m]):
                 hits[m, h, 2] ^= np.int64(ground.flipped[hits[m, h, 0]])
                 cover[hits[m, h, 0], hits[m, h, 2]] += 1
@@ -305,8 +256,9 @@ def draw(
                 ends = _ends(codes, offsets, unit + of, seen[1], seen[2], mate)
                 for allele in range(hits[m, h, 0], len(ground.fraction), p):
                     fraction, salt = ground.fraction[allele], ground.salt[allele]
-                    drawn = BY_ENDS * _drawn(salt, ends, fraction)
-                    drawn += BY_FRAGMENT * _drawn(~salt, np.uint64(first_read + unit), fraction)
+                    fragment = np.uint64(first_read + unit)
+                    drawn = BY_ENDS * np.int64(uniform(salt, ends) < fraction)
+                    drawn += BY_FRAGMENT * np.int64(uniform(~salt, fragment) < fraction)
                     if drawn and n < len(out):
                         out[n, 2:8] = -1
                         out[n, 0], out[n, 1], out[n, 8] = allele, unit, drawn

@@ -9,12 +9,12 @@ ranges that do not meet.
 import numba
 import numpy as np
 
+from dbgclean.spectrum.hashing import GOLDEN
 from dbgclean.spectrum.kmers import revcomp
 
 __all__ = ["count_turned", "meet", "scatter_turned"]
 
 _FREE = np.uint64(2**64 - 1)
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _U1 = np.uint64(1)
 _U2 = np.uint64(2)
 
@@ -115,7 +115,7 @@ def _find_slots(places: np.ndarray, n: int, bits: int, table: np.ndarray) -> Non
     down = np.uint64(64 - bits)
     for i in range(n):
         place = places[i]
-        slot = np.int64((place * _GOLDEN) >> down)
+        slot = np.int64((place * GOLDEN) >> down)
         while table[slot] != place and table[slot] != _FREE:
             slot = np.int64((slot + 1) & mask)
         table[slot] = place

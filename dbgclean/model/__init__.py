@@ -1,10 +1,10 @@
-"""The evidence-conditioned autoencoder: architecture, training, weights, prediction.
+"""The evidence-conditioned autoencoder: architecture, weights, prediction.
 
 Takes evidence as plain arrays (``windows``, ``globals_``, ``observed``; shapes of
 the arrays in :class:`~dbgclean.model.autoencoder.AutoencoderConfig`) and gives
 posteriors over the four bases at each position. Knows nothing of reads, spectra
-or verdicts. This is the only package that imports torch, and it does so on first
-use of a name below, so that importing ``dbgclean.model`` costs nothing.
+or verdicts. Torch is imported on first use of a name below, so that importing
+``dbgclean.model`` costs nothing; besides, only ``dbgclean.training`` imports it.
 """
 
 from importlib import import_module
@@ -12,33 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dbgclean.model.autoencoder import Autoencoder, AutoencoderConfig, predict
-    from dbgclean.model.training import Batch, History, TrainingSettings, shuffled_batches, train
     from dbgclean.model.weights import ModelCard, load_model, read_card, save_model
 
 __all__ = [
     "Autoencoder",
     "AutoencoderConfig",
-    "Batch",
-    "History",
     "ModelCard",
-    "TrainingSettings",
     "load_model",
     "predict",
     "read_card",
     "save_model",
-    "shuffled_batches",
-    "train",
 ]
 
 _HOME = {
     "Autoencoder": "autoencoder",
     "AutoencoderConfig": "autoencoder",
     "predict": "autoencoder",
-    "Batch": "training",
-    "History": "training",
-    "TrainingSettings": "training",
-    "shuffled_batches": "training",
-    "train": "training",
     "ModelCard": "weights",
     "load_model": "weights",
     "read_card": "weights",

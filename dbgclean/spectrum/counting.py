@@ -20,13 +20,14 @@ other one; where that is more than allowed, partitions go to disk (`SpillFile`).
 import logging
 import os
 import threading
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from dbgclean.reads.prefetch import map_in_order
 from dbgclean.spectrum.kmers import check_k
 from dbgclean.spectrum.partition import Partition, Settled
 from dbgclean.spectrum.spill import SpillFile, check_folder
@@ -308,28 +309,12 @@ class KmerCounter:
             return Tally.of(settled), task(self._solid(table))
 
         try:
-            for tally, result in self._ahead(part):
-                self.tally += tally
-                yield result
+            with closing(map_in_order(part, range(_PARTITIONS), self.threads)) as parts:
+                for tally, result in parts:
+                    self.tally += tally
+                    yield result
         finally:
             self._close()
-
-    def _ahead(self, task: Callable[[int], Result]) -> Iterator[Result]:
-        """Results for all partitions in order, worked on a few ahead of the consumer."""
-        if self._pool is None:
-            yield from map(task, range(_PARTITIONS))
-            return
-        waiting: deque[Future[Result]] = deque()
-        try:
-            for partition in range(_PARTITIONS):
-                waiting.append(self._pool.submit(task, partition))
-                if len(waiting) > 2 * self.threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
     def finish(self) -> KmerTable:
         """The table of all k-mers added; the counter is spent afterwards."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from dbgclean.spectrum.hashing import GOLDEN
 from dbgclean.spectrum.kmers import canonical_kmers
 
 __all__ = ["EMPTY", "KmerIndex", "KmerTable", "build_index", "find_row", "merge_rows"]
@@ -17,7 +18,6 @@ EMPTY = np.uint64(2**64 - 1)
 
 _SATURATED = 2**32 - 1
 _PIECE = 1 << 20
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _U32 = np.uint64(32)
 _ONE = np.uint64(1)
 
@@ -30,7 +30,7 @@ def _home(key: np.uint64, mask: np.uint64) -> np.uint64:
     multiplication by 2**64 over the golden ratio spreads either into the high
     half, which is folded down onto the bits that the mask keeps.
     """
-    mixed = np.uint64(key) * _GOLDEN
+    mixed = np.uint64(key) * GOLDEN
     return (mixed ^ (mixed >> _U32)) & np.uint64(mask)
 
 

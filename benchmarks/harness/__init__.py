@@ -1,0 +1,1 @@
+"""What benchmarks share: command lines, figures as JSON, other people's tools, plots."""
