@@ -177,16 +177,13 @@ def _correct_by_ours(
     """The passes of `dbgclean correct`, with reads handed to the scorer instead of a file."""
     begun = time.perf_counter()
     files = [str(path) for path in sample.files]
-    run = open_run(files, Options(corrector=tools[0], threads=threads), Progress(quiet=True))
-    table = count(run, graph=False)
-    judge(run, table, tools)
-    del table
+    options = Options(corrector=tools[0], threads=threads)
+    judged = judge(count(open_run(files, options, Progress(quiet=True))), tools)
     together = time.perf_counter() - begun
     for tool in tools:
         begun = time.perf_counter()
         both = Both.of(sample, threads)
-        run.options = replace(run.options, corrector=tool)
-        rewrite(run, both.add_group, graph=False)
+        run = rewrite(replace(judged, options=replace(options, corrector=tool)), both.add_group)
         seconds = together + time.perf_counter() - begun
         verdicts = run.chosen.verdicts
         assert verdicts is not None

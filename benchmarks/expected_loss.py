@@ -26,7 +26,7 @@ from benchmarks.family import FAMILIES
 from benchmarks.family.sample import k12
 from benchmarks.variants_run import correct_by_ours
 from benchmarks.variants_score import Truth, allele_rows
-from dbgclean.pipeline.passes import Run
+from dbgclean.pipeline.passes import Corrected
 
 FRACTIONS = (0.1, 0.05, 0.02)
 # The rarer, the fewer are shown.
@@ -59,10 +59,8 @@ def one(name: str, depth: float, seed: int, args: argparse.Namespace) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(path) for path in family.write(sample, Path(folder))]
         run, _ = correct_by_ours(paths, JUDGES, args.threads)
-    assert run.raw is not None
     judges = {}
     for judge, column in run.columns.items():
-        assert column.table is not None
         true = allele_rows(sample.truth, column.table.keys, run.raw)["by_kmers"]
         expected = column.expected_loss or {}
         judges[judge] = {
@@ -78,7 +76,7 @@ def one(name: str, depth: float, seed: int, args: argparse.Namespace) -> dict:
     return head | {"false_kept": _false_kept(run, sample.truth), "judges": judges}
 
 
-def _false_kept(run: Run, truth: Truth) -> dict[str, int]:
+def _false_kept(run: Corrected, truth: Truth) -> dict[str, int]:
     """Alternatives that each judge keeps although they are not true."""
     assert run.evidence is not None
     false = ~np.isin(run.evidence.alternatives.key, truth.kmers)

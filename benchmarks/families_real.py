@@ -128,8 +128,7 @@ def zika(data: Path, tools: Tools) -> dict:
     options = Options(
         k=31, corrector=tools.correctors[-1], threads=tools.threads, model=tools.model
     )
-    run = open_run([str(bam)], options, Progress(quiet=True))
-    judge(run, count(run, graph=False), tools.correctors)
+    run = judge(count(open_run([str(bam)], options, Progress(quiet=True))), tools.correctors)
     scores: dict[str, dict] = {}
     for name, column in run.columns.items():
         if not column.corrector.edits_reads:

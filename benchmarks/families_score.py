@@ -107,7 +107,6 @@ def score_sample(
         [str(p) for p in paths], tools.correctors, tools.threads, tools.model
     )
     result: dict = timed(begun)
-    assert run.raw is not None
     result["raw_false"] = raw_false(run.raw, truth)
     result["reads"] = run.evidence.reads if run.evidence else {}
     scores = score_ours(run, places, truth)

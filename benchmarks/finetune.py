@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks import simulate
 from dbgclean.log import Progress
 from dbgclean.model import read_card
-from dbgclean.pipeline.passes import Options, count, judge, open_run, rewrite
+from dbgclean.pipeline.passes import Options, correct, open_run
 from dbgclean.pipeline.train import TrainOptions, train_on_reads
 from dbgclean.report.cost import truth_cost
 
@@ -88,13 +88,10 @@ class _Truth(NamedTuple):
 
 def _correct(truth: _Truth, model: str | None, threads: int) -> dict[str, Any]:
     """Correct with some weights and score."""
-    run = open_run(truth.paths, Options(model=model, threads=threads), Progress(quiet=True))
-    table = count(run, graph=True)
-    judge(run, table, ["autoencoder"])
-    rewrite(run, lambda group, batch: None, graph=True)
+    options = Options(corrector="autoencoder", model=model, threads=threads)
+    inputs = open_run(truth.paths, options, Progress(quiet=True), graph=True)
+    run = correct(inputs, lambda group, batch: None)
     column, raw = run.chosen, run.raw
-    assert raw is not None
-    assert column.table is not None
     true = simulate.true_kmers(truth.genome, truth.sites, 31)
     cost = truth_cost(
         true, column.table.keys, column.table.counts, raw_keys=raw.keys, raw_counts=raw.counts

@@ -15,6 +15,7 @@ import argparse
 import json
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,17 +95,18 @@ def one(args: argparse.Namespace, fraction: float, seed: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(Path(folder) / f"r{mate}.fastq") for mate in (1, 2)]
         simulate.write_fastq(reads, *paths)
-        run = open_run(paths, Options(corrector=args.corrector), Progress(quiet=True))
-        judge(run, count(run, graph=True), [args.corrector])
-        pooled = run.chosen
+        options = Options(corrector=args.corrector)
+        inputs = open_run(paths, options, Progress(quiet=True), graph=True)
+        judged = judge(count(inputs), [args.corrector])
+        pooled = judged.chosen
         assert pooled.verdicts is not None
-        assert run.evidence is not None
+        assert judged.evidence is not None
         only = pooled.verdicts.kept.copy()
-        only[run.evidence.alternatives.gaps] = False
-        by_path = Rewriter(run.evidence, only)
-        run.columns["by_path"] = Column("by_path", pooled.corrector, rewriter=by_path)
-        rewrite(run, lambda group, batch: None, graph=True)
-    assert run.raw is not None
+        only[judged.evidence.alternatives.gaps] = False
+        rewriter = Rewriter(judged.evidence, only)
+        by_path = Column("by_path", pooled.corrector, rewriter=rewriter)
+        columns = {args.corrector: pooled, "by_path": by_path}
+        run = rewrite(replace(judged, columns=columns), lambda group, batch: None)
     indels = own_kmers(other, genome)
     true = simulate.true_kmers([genome, other], None, K)
     result = {
@@ -112,8 +114,7 @@ def one(args: argparse.Namespace, fraction: float, seed: int) -> dict:
         "seed": seed,
         "shown": sum(int(np.median(run.raw.abundance(kmers)) >= 2) for kmers in indels),
     }
-    for name, column in (("judged", pooled), ("by_path", run.columns["by_path"])):
-        assert column.table is not None
+    for name, column in (("judged", run.chosen), ("by_path", run.columns["by_path"])):
         result[name] = {
             "kept": kept(indels, run.raw, column.table),
             "false_kmers_left": int((~np.isin(column.table.keys, true)).sum()),

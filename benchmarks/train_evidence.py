@@ -107,9 +107,7 @@ def bare_evidence(alternatives: Alternatives, context: SampleContext) -> Evidenc
 def _evidence(paths: list[str]) -> Evidence:
     """As a run finds it, before it judges."""
     options = Options(k=K, corrector="nearest", threads=1, model=None)
-    run = open_run(paths, options, Progress(quiet=True))
-    table = count(run, graph=False)
-    judge(run, table, ["nearest"])
+    run = judge(count(open_run(paths, options, Progress(quiet=True))), ["nearest"])
     assert run.evidence is not None
     return run.evidence
 

@@ -144,7 +144,6 @@ def one(args: argparse.Namespace, seed: int) -> dict:
         begun = time.perf_counter(), time.process_time()
         run, places = correct_by_ours(paths, args.correctors, args.threads, args.model)
         result: dict = {"seed": seed} | timed(begun)
-        assert run.raw is not None
         result["raw_false"] = raw_false(run.raw, truth)
         result["reads"] = run.evidence.reads if run.evidence else {}
         result["tools"] = score_ours(run, places, truth)

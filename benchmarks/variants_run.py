@@ -15,7 +15,7 @@ from benchmarks.variants_split import Places, recorded_places, split_false
 from benchmarks.variants_sweep import sweep
 from dbgclean.correct.verdicts import ERROR, REAL, UNDECIDED
 from dbgclean.log import Progress
-from dbgclean.pipeline.passes import Column, Options, Run, count, judge, open_run, rewrite
+from dbgclean.pipeline.passes import Column, Corrected, Options, count, judge, open_run, rewrite
 from dbgclean.reads import iter_batches, plan_inputs
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.table import KmerTable
@@ -42,27 +42,23 @@ def known_peers(names: Sequence[str]) -> dict[str, str]:
 
 def correct_by_ours(
     paths: Sequence[str], correctors: Sequence[str], threads: int, model: str | None = None
-) -> tuple[Run, Places]:
+) -> tuple[Corrected, Places]:
     """Thread once, judge by each corrector, count what each makes of the reads.
 
     The last corrector is the one a user would have asked for; that decides no figure.
     """
     options = Options(k=K, corrector=correctors[-1], threads=threads, model=model)
-    run = open_run(paths, options, Progress(quiet=True))
-    table = count(run, graph=True)
+    counted = count(open_run(paths, options, Progress(quiet=True), graph=True))
     with recorded_places() as places:
-        judge(run, table, correctors)
-    rewrite(run, lambda group, batch: None, graph=True)
-    return run, places
+        judged = judge(counted, correctors)
+    return rewrite(judged, lambda group, batch: None), places
 
 
-def score_ours(run: Run, places: Places, truth: Truth) -> dict[str, dict]:
+def score_ours(run: Corrected, places: Places, truth: Truth) -> dict[str, dict]:
     """Scores of every column, with the verdicts on true and false alternatives."""
-    assert run.raw is not None
     splits = split_false(run, truth.kmers, places)
     scores = {}
     for name, column in run.columns.items():
-        assert column.table is not None
         scores[name] = score(truth, run.raw, column.table, column.kmers)
         if name in splits:
             scores[name]["split"] = splits[name]
@@ -70,7 +66,7 @@ def score_ours(run: Run, places: Places, truth: Truth) -> dict[str, dict]:
     return scores
 
 
-def _alternatives(run: Run, column: Column, truth: Truth) -> dict[str, list[int]]:
+def _alternatives(run: Corrected, column: Column, truth: Truth) -> dict[str, list[int]]:
     """Alternatives by verdict: [those that are true, those that are false]."""
     assert run.evidence is not None
     assert column.verdicts is not None
@@ -82,7 +78,7 @@ def _alternatives(run: Run, column: Column, truth: Truth) -> dict[str, list[int]
     }
 
 
-def sweeps(run: Run, truth: Truth, threads: int) -> dict[str, list[dict]]:
+def sweeps(run: Corrected, truth: Truth, threads: int) -> dict[str, list[dict]]:
     """The curve of every judge in the run."""
     judges = [
         name

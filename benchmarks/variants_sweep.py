@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.variants_score import Truth, score
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.evidence.gather import Evidence
-from dbgclean.pipeline.passes import Run
+from dbgclean.pipeline.passes import Corrected
 from dbgclean.reads import ReadBatch
 from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.table import KmerTable
@@ -37,7 +37,7 @@ class _Few:
     evidence: Evidence
 
 
-def scores_of(run: Run, name: str) -> tuple[np.ndarray, Sequence[float]]:
+def scores_of(run: Corrected, name: str) -> tuple[np.ndarray, Sequence[float]]:
     """What a judge ranks alternatives by, and the thresholds to try.
 
     The likelihood ratio itself for ``likelihood``, since its posterior rounds to 1; the
@@ -51,7 +51,7 @@ def scores_of(run: Run, name: str) -> tuple[np.ndarray, Sequence[float]]:
     return verdicts.posterior, POSTERIORS
 
 
-def sweep(run: Run, name: str, truth: Truth, threads: int = 1) -> list[dict]:
+def sweep(run: Corrected, name: str, truth: Truth, threads: int = 1) -> list[dict]:
     """Score one judge at each threshold; alternatives above it are kept, all others errors.
 
     Parameters
@@ -67,8 +67,6 @@ def sweep(run: Run, name: str, truth: Truth, threads: int = 1) -> list[dict]:
         ``threshold``, ``kept_alternatives`` and what `score` gives, lowest first.
     """
     column = run.columns[name]
-    assert run.raw is not None
-    assert column.table is not None
     assert column.verdicts is not None
     values, thresholds = scores_of(run, name)
     own = column.verdicts.kept
@@ -87,7 +85,7 @@ def sweep(run: Run, name: str, truth: Truth, threads: int = 1) -> list[dict]:
     return points
 
 
-def _set_aside(run: Run, candidates: np.ndarray) -> _Few:
+def _set_aside(run: Corrected, candidates: np.ndarray) -> _Few:
     """Reads that hold a candidate, with their own edits and changes."""
     evidence = run.evidence
     assert evidence is not None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dbgclean.model.autoencoder import Autoencoder
     from dbgclean.model.checkpoint import Checkpoint
     from dbgclean.model.comparison import FineTuned, LabelledWindows
-    from dbgclean.pipeline.passes import Run
+    from dbgclean.pipeline.passes import Inputs
 
 __all__ = ["TrainOptions", "train_on_reads"]
 
@@ -174,7 +174,7 @@ def _open_checkpoint(checkpoint: Checkpoint, training: TrainOptions) -> None:
 
 
 def _examples(
-    run: Run, training: TrainOptions, checkpoint: Checkpoint
+    run: Inputs, training: TrainOptions, checkpoint: Checkpoint
 ) -> tuple[LabelledWindows, dict[str, Any]]:
     """Labelled windows of all rounds, from the checkpoint where it has them."""
     from dbgclean.model.comparison import LabelledWindows
