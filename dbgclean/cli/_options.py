@@ -1,8 +1,9 @@
 """Options that several verbs share, and the types of their values."""
 
 import argparse
-import os
 import re
+
+from dbgclean._memory import allowed_cpus
 
 __all__ = [
     "add_kmer_size",
@@ -20,13 +21,6 @@ __all__ = [
 ]
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-
-
-def allowed_cpus() -> int:
-    """CPUs this process may use: a scheduler's share, not the whole machine."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def kmer_size(text: str) -> int:

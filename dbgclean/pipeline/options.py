@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dbgclean.correct.policy import Policy
-from dbgclean.correct.protection import protect
 from dbgclean.errors import UsageError
+
+if TYPE_CHECKING:
+    from dbgclean.correct.policy import Policy
 
 __all__ = ["Options", "policy_of"]
 
@@ -95,12 +96,15 @@ def policy_of(options: Options) -> Policy:
     InputError
         If the list or its reference cannot be used.
     """
+    # Here and not above: who only counts needs none of it, and nobody else needs pysam.
+    from dbgclean.correct.policy import Policy
+
     if not options.protect:
         return Policy(options.min_vaf, options.ploidy)
     if not options.reference:
         msg = f"--protect {options.protect}: its positions need --reference FASTA; name it"
         raise UsageError(msg)
-    # Here and not above: nobody else needs pysam for it.
+    from dbgclean.correct.protection import protect
     from dbgclean.reads.protected import read_protected
 
     listed = read_protected(options.protect, options.reference)
