@@ -31,7 +31,7 @@ FOR_ALL = {"errors", "_columns", "_files", "_memory"}
 BORDERS = {
     "torch": {"model"},
     "safetensors": {"model"},
-    "networkx": {"graph"},
+    "networkx": {"graph", "api"},
     "matplotlib": {"report"},
     "jinja2": {"report"},
     "pysam": {"reads", "variants"},

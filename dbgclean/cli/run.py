@@ -1,9 +1,10 @@
 """Correct reads, build the graph before and after, and report what went and what it cost.
 
 Writes into the output folder: kmers.fa.gz (corrected k-mers), reads/ (corrected reads, names
-and order as they came), corrections.tsv.gz (every decision), raw.gfa, clean.gfa, unitigs.fa,
-report.json, report.html, plots/ and files for MultiQC. With --kmers a counter's dump takes the
-place of the reads: weak k-mers are corrected on their solid neighbours.
+and order as they came), corrections.tsv.gz (every decision), raw.gfa, clean.gfa, clean.graphml
+(where it is small), unitigs.fa, report.json, report.html, plots/ and files for MultiQC. With
+--kmers a counter's dump takes the place of the reads: weak k-mers are corrected on their solid
+neighbours.
 """
 
 import argparse

@@ -50,11 +50,14 @@ OUTPUTS = (
     "corrections.tsv.gz",
     "raw.gfa",
     "clean.gfa",
+    "clean.graphml",
     "unitigs.fa",
     "report.html",
     "report.json",
 )
 """Names of the files of every run; `report.write_outputs` has more."""
+GRAPHML_UNITIGS = 5000
+"""Most unitigs of a graph that is written as ``clean.graphml``: some megabytes, a second."""
 
 
 def full_run(
@@ -272,6 +275,10 @@ class _Graphs:
         self._measured[name] = aside.do(ambiguity, graph)
         if chosen:
             aside.do(write_gfa, out.path("clean.gfa"), graph)
+            if len(graph) <= GRAPHML_UNITIGS:
+                from dbgclean.graph.nx import write_networkx
+
+                aside.do(write_networkx, out.path("clean.graphml"), graph)
             aside.do(write_unitigs, out.path("unitigs.fa"), graph)
             aside.do(write_kmer_fasta, out.path("kmers.fa.gz"), kmers.keys, kmers.counts, k)
         if self._truth:
