@@ -2,12 +2,18 @@
 
 import argparse
 import re
+from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from dbgclean._memory import allowed_cpus
+
+if TYPE_CHECKING:
+    from dbgclean.pipeline.options import Options
 
 __all__ = [
     "add_kmer_size",
     "add_memory",
+    "add_min_quality",
     "add_output",
     "add_reads",
     "add_seed",
@@ -17,6 +23,7 @@ __all__ = [
     "copy_number",
     "kmer_size",
     "memory_size",
+    "options_of",
     "thread_count",
 ]
 
@@ -131,6 +138,17 @@ def add_kmer_size(parser: argparse.ArgumentParser, default: int = 31) -> None:
     )
 
 
+def add_min_quality(parser: argparse.ArgumentParser) -> None:
+    """Add ``--min-quality``."""
+    parser.add_argument(
+        "--min-quality",
+        type=int,
+        default=20,
+        metavar="Q",
+        help="a k-mer is of high quality if no base is below this. Default: %(default)s",
+    )
+
+
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add ``-t/--threads``; ``args.threads`` is then at least 1."""
     parser.add_argument(
@@ -145,9 +163,10 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 
 
 def add_memory(parser: argparse.ArgumentParser, default: str = "8G") -> None:
-    """Add ``--memory`` (bytes in ``args.memory``) and ``--tmp``."""
+    """Add ``--memory`` (bytes in ``args.memory_bytes``) and ``--tmp``."""
     parser.add_argument(
         "--memory",
+        dest="memory_bytes",
         type=memory_size,
         default=default,
         metavar="SIZE",
@@ -168,6 +187,15 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="seed of everything that is drawn. Default: %(default)s",
     )
+
+
+def options_of(args: argparse.Namespace) -> "Options":
+    """What was given of the options of a run, as one object; its defaults for the rest."""
+    from dbgclean.pipeline.options import Options
+
+    names = (field.name for field in fields(Options))
+    given = {name: getattr(args, name, None) for name in names}
+    return Options(**{name: value for name, value in given.items() if value is not None})
 
 
 def add_output(parser: argparse.ArgumentParser, help: str, *, required: bool = True) -> None:

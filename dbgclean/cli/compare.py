@@ -8,7 +8,7 @@ standard output.
 import argparse
 import sys
 
-from dbgclean.cli.graph import add_graph_options, options_of
+from dbgclean.cli.graph import add_graph_options, graph_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def main(args: argparse.Namespace) -> None:
     from dbgclean.pipeline.graphs import compare_graphs
 
     with Progress(quiet=args.quiet) as progress:
-        found = compare_graphs([args.a, args.b], options_of(args), progress, json=args.json)
+        found = compare_graphs([args.a, args.b], graph_options(args), progress, json=args.json)
     if args.json != "-":
         from dbgclean.report.terminal import ambiguity_table, print_table
 

@@ -11,11 +11,11 @@ from dbgclean.cli import add_kmer_size, add_memory, add_reads, add_seed, add_thr
 from dbgclean.cli._correction import (
     add_correction,
     fail_on,
-    options_of,
     paths_read,
     say_doubt,
     validate_correction,
 )
+from dbgclean.cli._options import options_of
 
 logger = logging.getLogger(__name__)
 

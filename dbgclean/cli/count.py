@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbgclean.cli import add_kmer_size, add_memory, add_output, add_reads, add_threads
+from dbgclean.cli._options import add_min_quality, options_of
 
 if TYPE_CHECKING:
     from dbgclean.reads import ReadStatistics
@@ -36,13 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="leave k-mers out of the FASTA that were seen fewer times. Default: %(default)s",
     )
-    parser.add_argument(
-        "--min-quality",
-        type=int,
-        default=20,
-        metavar="Q",
-        help="a k-mer is of high quality if no base is below this. Default: %(default)s",
-    )
+    add_min_quality(parser)
     add_memory(parser)
     add_threads(parser)
 
@@ -51,8 +46,6 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Refuse what argparse cannot see."""
     if args.min_abundance < 1:
         parser.error(f"argument --min-abundance: {args.min_abundance} is below 1")
-    if not 0 <= args.min_quality <= 93:
-        parser.error(f"argument --min-quality: {args.min_quality} is not within 0 to 93")
 
 
 def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:
@@ -64,19 +57,9 @@ def main(args: argparse.Namespace) -> None:
     """Count, write, and say what was found."""
     from dbgclean.log import Progress
     from dbgclean.pipeline.counting import count_reads, fit_of
-    from dbgclean.pipeline.options import Options
     from dbgclean.spectrum.formats import kmer_text, write_histogram, write_text
 
-    options = Options(
-        k=args.k,
-        min_quality=args.min_quality,
-        threads=args.threads,
-        memory_bytes=args.memory,
-        tmp=args.tmp,
-        interleaved=args.interleaved,
-        single=args.single,
-        reference=args.reference,
-    )
+    options = options_of(args)
     with Progress(quiet=args.quiet) as progress:
         counter, reads = count_reads(args.reads, options, progress, args.min_abundance)
     # Rendered by the workers and written here, part by part: never all of it in memory.

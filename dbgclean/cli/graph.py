@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dbgclean.cli import add_memory, add_output, add_threads, kmer_size
+from dbgclean.cli._options import options_of
 
 if TYPE_CHECKING:
     from dbgclean.pipeline.graphs import GraphOptions
-
-DEFAULT_K = 31
 
 
 def min_abundance(text: str) -> int | Literal["auto"]:
@@ -38,12 +37,12 @@ def networkx_file(text: str) -> str:
 
 
 def add_graph_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how a graph is made; `options_of` reads them."""
+    """Add the options that say how a graph is made; `graph_options` reads them."""
     parser.add_argument(
         "-k",
         type=kmer_size,
         metavar="K",
-        help=f"k-mer size, odd, 11 to 31. Default: {DEFAULT_K} for reads; that of the file for "
+        help="k-mer size, odd, 11 to 31. Default: 31 for reads; that of the file for "
         "k-mers and graphs",
     )
     parser.add_argument(
@@ -63,21 +62,11 @@ def add_graph_options(parser: argparse.ArgumentParser) -> None:
     add_threads(parser)
 
 
-def options_of(args: argparse.Namespace) -> "GraphOptions":
+def graph_options(args: argparse.Namespace) -> "GraphOptions":
     """What `add_graph_options` parsed."""
     from dbgclean.pipeline.graphs import GraphOptions
-    from dbgclean.pipeline.options import Options
 
-    counting = Options(
-        k=args.k or DEFAULT_K,
-        threads=args.threads,
-        memory_bytes=args.memory,
-        tmp=args.tmp,
-        interleaved=args.interleaved,
-        single=args.single,
-        reference=args.reference,
-    )
-    return GraphOptions(args.k, args.min_abundance, counting)
+    return GraphOptions(args.k, args.min_abundance, options_of(args))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,7 +107,7 @@ def main(args: argparse.Namespace) -> None:
     with Progress(quiet=args.quiet) as progress:
         report = write_graph(
             args.inputs,
-            options_of(args),
+            graph_options(args),
             progress,
             output=args.output,
             unitigs=args.unitigs,

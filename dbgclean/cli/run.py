@@ -21,10 +21,10 @@ from dbgclean.cli import (
 from dbgclean.cli._correction import (
     add_correction,
     fail_on,
-    options_of,
     say_doubt,
     validate_correction,
 )
+from dbgclean.cli._options import options_of
 
 DEFAULT_K = 31
 

@@ -218,7 +218,7 @@ def load_graph(
             return graph, {**about, "k": graph.k or None, "min_abundance": None}
         table = _kmers(paths, kind, options, progress)
     graph, more = graph_of(table, options)
-    return graph, {**more, **about}
+    return graph, {**about, **more, "kind": kind}
 
 
 def _spooled(path: str, folder: str) -> str:

@@ -64,6 +64,22 @@ class Options:
     poly_g: str = "auto"
     spikes: bool = True
 
+    def __post_init__(self) -> None:
+        """Refuse what no run can use, whichever door it came in by.
+
+        Raises
+        ------
+        UsageError
+        """
+        for name, low, high in (("min_quality", 0, 93), ("min_vaf", 0, 0.5), ("ploidy", 1, 64)):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                msg = f"--{name.replace('_', '-')}: {value} is not within {low} to {high}"
+                raise UsageError(msg)
+        if self.poly_g not in ("auto", "on", "off"):
+            msg = f"--poly-g: found {self.poly_g!r}; choose auto, on or off"
+            raise UsageError(msg)
+
     @property
     def paths(self) -> tuple[str | None, ...]:
         """Files and folders that are read besides the reads, or None."""
