@@ -33,8 +33,6 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from dbgclean import correct as _corrections
-
 if TYPE_CHECKING:
     from dbgclean.api import (
         AlleleTable,
@@ -52,6 +50,7 @@ if TYPE_CHECKING:
         bubbles,
         build_graph,
         compare,
+        correct,
         count,
         inspect,
         read_reads,
@@ -95,8 +94,7 @@ class _Verb(ModuleType):
         return import_module("dbgclean.api").correct(*args, **kwargs)
 
 
-correct = _corrections
-correct.__class__ = _Verb
+import_module("dbgclean.correct").__class__ = _Verb
 
 
 def __getattr__(name: str) -> Any:

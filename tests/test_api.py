@@ -218,6 +218,24 @@ def test_reads_are_held_as_long_as_they_are_few(monkeypatch):
     assert held.batches is None
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"min_quality": 94}, "--min-quality: 94 is not within 0 to 93"),
+        ({"min_vaf": 0.7}, "--min-vaf: 0.7 is not within 0 to 0.5"),
+        ({"ploidy": 0}, "--ploidy: 0 is not within 1 to 64"),
+        ({"poly_g": "maybe"}, "choose auto, on or off"),
+        ({"protect": "a.vcf"}, "its positions need --reference"),
+        ({"corrector": "magic"}, "no such corrector is installed"),
+        ({"reads": "none.fq"}, "none.fq: no such file"),
+        ({"k": 32}, "k: found 32"),
+    ],
+)
+def test_what_no_run_can_use_is_refused(given, words):
+    with pytest.raises(dbg.DbgcleanError, match=words):
+        dbg.correct(**({"reads": READS} | given))
+
+
 def test_a_corrector_that_judges_nothing():
     clean = dbg.correct(READS, corrector="none")
     assert len(clean.alternatives) == 0
