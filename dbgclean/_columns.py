@@ -42,7 +42,11 @@ class Columns:
         except ImportError:
             msg = "to_pandas: pandas is not installed; pip install pandas, or take .columns()"
             raise UsageError(msg) from None
-        return pd.DataFrame(dict(self.columns()))
+        # A column of pandas has one dimension: what has more becomes a column of rows.
+        columns = self.columns().items()
+        return pd.DataFrame(
+            {name: list(v) if getattr(v, "ndim", 1) > 1 else v for name, v in columns}
+        )
 
     def _repr_html_(self) -> str:
         columns, size = self.columns(slice(_SHOWN)), len(self)

@@ -408,6 +408,7 @@ def test_tables_in_notebooks_and_pandas(session, monkeypatch):
         monkeypatch.setitem(sys.modules, "pandas", fake)
         frame = table.to_pandas()
         assert {len(values) for values in frame.values()} == {len(table)}
+        assert {getattr(values, "ndim", 1) for values in frame.values()} == {1}
         page = table._repr_html_()
         assert page.count("<tr>") == 1 + min(10, len(table))
         assert all(f"<th>{name}</th>" in page for name in frame)
