@@ -183,16 +183,12 @@ def graph_of(
         return given, {"kind": "graph"}
     if isinstance(given, KmerTable):
         least = _least(given, options)
-        kept = given.counts >= least
-        keys, counts = (given.keys, given.counts) if kept.all() else (
-            given.keys[kept], given.counts[kept]
-        )  # fmt: skip
-        graph = compact(keys, counts, given.k, options.counting.threads)
+        table = given if least == 1 else given.select(given.counts >= least)
+        graph = compact(table.keys, table.counts, given.k, options.counting.threads)
         return graph, {"kind": "kmers", "k": given.k, "min_abundance": least}
-    if isinstance(given, str | Path):
-        return load_graph([str(given)], options, progress)
-    if isinstance(given, list | tuple):
-        return load_graph([str(path) for path in given], options, progress)
+    if isinstance(given, str | Path | list | tuple):
+        paths = given if isinstance(given, list | tuple) else [given]
+        return load_graph([str(path) for path in paths], options, progress)
     from dbgclean.graph.nx import from_networkx
 
     return from_networkx(given), {"kind": "networkx"}
@@ -214,7 +210,8 @@ def load_graph(
         _check(inputs, kind, options)
         about: dict[str, Any] = {"files": [Path(path).name for path in inputs], "kind": kind}
         if kind in ("gfa", "unitigs"):
-            graph = _read(paths[0], kind, options.k)
+            read = read_gfa if kind == "gfa" else read_unitigs
+            graph = read(paths[0], options.k)
             return graph, {**about, "k": graph.k or None, "min_abundance": None}
         table = _kmers(paths, kind, options, progress)
     graph, more = graph_of(table, options)
@@ -278,10 +275,6 @@ def _check(inputs: Sequence[str], kind: Kind, options: GraphOptions) -> None:
             "out, or give reads or k-mers"
         )
         raise UsageError(message)
-
-
-def _read(path: str, kind: Kind, k: int | None) -> UnitigGraph:
-    return read_gfa(path, k) if kind == "gfa" else read_unitigs(path, k)
 
 
 def _kmers(
