@@ -1,9 +1,17 @@
-"""Memory that is no longer used, back to the system."""
+"""What a process may take of the machine: CPUs, and memory that it gives back."""
 
 import ctypes
+import os
 import sys
 
-__all__ = ["give_memory_back"]
+__all__ = ["allowed_cpus", "give_memory_back"]
+
+
+def allowed_cpus() -> int:
+    """CPUs this process may use: a scheduler's share, not the whole machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def give_memory_back() -> None:

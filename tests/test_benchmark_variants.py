@@ -118,7 +118,7 @@ def test_blame_goes_to_the_worst_label_of_each_occurrence(data):
 def small(tmp_path_factory):
     """A random genome with alleles, corrected without the network, scored; its settings."""
     from benchmarks.variants import run as variants_run
-    from dbgclean.pipeline.passes import Run
+    from dbgclean.pipeline.passes import Corrected
 
     genome = simulate.random_genome(6_000, seed=5)
     sites = simulate.draw_sites(genome, spacing=500, fractions=(0.5, 0.1), seed=5)
@@ -126,7 +126,7 @@ def small(tmp_path_factory):
     truth = Truth.of(genome, sites, 31, simulate.site_counts(reads, sites))
     paths = simulate.write_pairs(reads, tmp_path_factory.mktemp("mixture"))
     run, places = variants_run.correct_by_ours(paths, ["nearest", "likelihood"], threads=1)
-    assert isinstance(run, Run)
+    assert isinstance(run, Corrected)
     return run, places, truth, paths
 
 

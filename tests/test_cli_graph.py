@@ -7,10 +7,10 @@ import pytest
 from graph_shapes import SHAPES, Bases, table_of
 
 from dbgclean.__main__ import main
-from dbgclean.cli.graph import GraphOptions, run_graph, sniff
 from dbgclean.graph.canonical import canonical
 from dbgclean.graph.gfa import read_gfa, write_gfa
 from dbgclean.graph.unitig_fasta import read_unitigs, write_unitigs
+from dbgclean.pipeline.graphs import GraphOptions, sniff, write_graph
 from dbgclean.spectrum.formats import write_kmer_fasta
 
 SHAPE = SHAPES["bubble_chain"]()
@@ -74,7 +74,7 @@ def test_open_bubbles_are_listed(tmp_path):
     new = Bases().fresh
     a, b, c = new(), new(), new(first="G")
     (tmp_path / "r.fa").write_text("".join(f">r\n{t}\n" for t in (a + "A" + b, a + "C" + b, a + c)))
-    run_graph([str(tmp_path / "r.fa")], GraphOptions(k=11), bubbles=str(tmp_path / "b.tsv"))
+    write_graph([str(tmp_path / "r.fa")], GraphOptions(k=11), bubbles=str(tmp_path / "b.tsv"))
     (row,) = (tmp_path / "b.tsv").read_text().splitlines()[1:]
     assert row.startswith(".\t.\t.\topen\t")
 
@@ -89,19 +89,19 @@ def test_gfa_to_stdout(inputs, capfd):
 def test_standard_input(inputs, monkeypatch, tmp_path):
     with open(inputs["gfa"], "rb") as raw:
         monkeypatch.setattr("sys.stdin", type("Stdin", (), {"buffer": raw})())
-        assert run_graph(["-"], GraphOptions()).simple_bubbles == 2
+        assert write_graph(["-"], GraphOptions()).simple_bubbles == 2
 
 
 def test_min_abundance(inputs, tmp_path):
     text = "".join(f">r\n{SHAPE.sequences[0]}\n" for _ in range(3)) + f">r\n{SHAPE.sequences[1]}\n"
     path = tmp_path / "deep.fa"
     path.write_text(text)
-    assert run_graph([str(path)], GraphOptions(k=11)).simple_bubbles == 2
-    assert run_graph([str(path)], GraphOptions(k=11, min_abundance=2)).unitigs == 1
+    assert write_graph([str(path)], GraphOptions(k=11)).simple_bubbles == 2
+    assert write_graph([str(path)], GraphOptions(k=11, min_abundance=2)).unitigs == 1
 
 
 def test_auto_says_when_there_is_no_fit(inputs, tmp_path, caplog):
-    run_graph([inputs["reads"]], GraphOptions(k=11, min_abundance="auto"))
+    write_graph([inputs["reads"]], GraphOptions(k=11, min_abundance="auto"))
     assert "cutoff: abundance 2" in caplog.text
 
 
@@ -149,7 +149,7 @@ def test_sniff(tmp_path, content, kind):
         (["{reads}", "-k", "31", "-o", "x", "--json", "x"], 2, "named for two outputs"),
         (["{folder}/none"], 1, "check the path"),
         (["{folder}"], 1, "a folder"),
-        (["{folder}/short.fa"], 1, "no 31-mer in any read"),
+        (["{folder}/short.fa"], 1, "no 31-mer in 1 reads (longest 8 bases)"),
         (["{gfa}", "-o", "{folder}/no/where.gfa"], 1, "cannot be written"),
         (["{folder}/cut.gfa"], 1, "line 2"),
         (["{folder}/foreign.gfa", "--unitigs", "{folder}/u.fa"], 2, "leave --unitigs out"),

@@ -26,6 +26,7 @@ GOLDEN = Path(__file__).parent / "golden" / "run_example_report.json"
 EXAMPLE = Path(dbgclean.__file__).parent / "example"
 FILES = {
     "clean.gfa",
+    "clean.graphml",
     "corrections.tsv.gz",
     "example.dbgclean_mqc.json",
     "example.dbgclean_spectrum_mqc.json",

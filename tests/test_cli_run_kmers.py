@@ -21,6 +21,7 @@ from dbgclean.spectrum.kmers import kmers_to_strings
 
 FILES = {
     "clean.gfa",
+    "clean.graphml",
     "corrections.tsv.gz",
     "counts.dbgclean_mqc.json",
     "counts.dbgclean_spectrum_mqc.json",

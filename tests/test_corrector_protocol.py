@@ -23,7 +23,7 @@ from dbgclean.correct.verdicts import ERROR, REAL, UNDECIDED
 from dbgclean.errors import UsageError
 from dbgclean.log import Progress
 from dbgclean.pipeline import runs
-from dbgclean.pipeline.passes import Options, count, judge, open_run, rewrite
+from dbgclean.pipeline.passes import Options, correct, open_run
 from dbgclean.reads import iter_batches
 from dbgclean.spectrum.counting import KmerCounter
 
@@ -119,11 +119,9 @@ def sample(tmp_path_factory):
 def corrected(paths, name, threads=1):
     """A run through all passes, and the batches that came out."""
     options = Options(corrector=name, threads=threads)
-    run = open_run(paths, options, Progress(quiet=True))
-    judge(run, count(run, graph=True), [name])
+    inputs = open_run(paths, options, Progress(quiet=True), graph=True)
     batches = []
-    rewrite(run, lambda _, batch: batches.append(batch), graph=True)
-    return run, batches
+    return correct(inputs, lambda _, batch: batches.append(batch)), batches
 
 
 @pytest.fixture(scope="module")

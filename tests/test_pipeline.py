@@ -15,6 +15,7 @@ from dbgclean.pipeline.doubts import verdict
 from dbgclean.pipeline.passes import (
     CONTROLS,
     Options,
+    correct,
     correct_reads,
     count,
     judge,
@@ -52,10 +53,9 @@ def run(files):
     small = functools.partial(iter_batches, batch_bases=30_000)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "iter_batches", small)
-        run = open_run(files[0], Options(corrector="likelihood"), QUIET)
-        judge(run, count(run, graph=True), [*CONTROLS, "none", "cutoff"])
-        rewrite(run, lambda group, batch: None, graph=True)
-    return run
+        inputs = open_run(files[0], Options(corrector="likelihood"), QUIET, graph=True)
+        judged = judge(count(inputs), [*CONTROLS, "none", "cutoff"])
+        return rewrite(judged, lambda group, batch: None)
 
 
 def batches(run):
@@ -112,27 +112,27 @@ def test_kmers_over_kept_bases_stand_however_rare(run, files):
     kept = kept[np.isin(kept, column.table.keys)]
     assert len(kept) > 100
     assert np.isin(kept, column.kmers.keys).all()
-    sample = passes.sample_of(run, run.spectrum)
-    rare = column.kmers.keys[column.kmers.counts < sample.cutoff]
+    rare = column.kmers.keys[column.kmers.counts < run.sample().cutoff]
     assert np.isin(rare, kept).all()
 
 
 def test_no_reads_are_lost_on_the_way(files):
     options = Options(corrector="nearest")
-    run = open_run(files[0], options, QUIET)
-    judge(run, count(run, graph=False), ["nearest"])
     seen = {}
-    rewrite(run, lambda group, batch: seen.setdefault(group, []).extend(batch.names), graph=False)
+    run = correct(
+        open_run(files[0], options, QUIET),
+        lambda group, batch: seen.setdefault(group, []).extend(batch.names),
+    )
     assert [len(seen[group]) for group in range(3)] == [2000, 150, 13]
-    assert run.raw is run.spectrum is None
+    assert len(run.raw) == len(run.chosen.table) == len(run.chosen.kept) == 0
 
 
 @pytest.mark.parametrize(
     ("given", "k"), [({}, 25), ({"k": 21}, 21), ({"correction_k": 17}, 17), ({"k": 25}, 25)]
 )
 def test_correction_k(files, given, k):
-    run = open_run(files[0], Options(corrector="nearest", **given), QUIET)
-    assert count(run, graph=False).k == run.correction_k == run.config()["correction_k"] == k
+    run = count(open_run(files[0], Options(corrector="nearest", **given), QUIET))
+    assert run.table.k == run.correction_k == run.config()["correction_k"] == k
 
 
 @pytest.fixture(scope="module")
@@ -146,10 +146,13 @@ def shallow(tmp_path_factory):
 
 @pytest.mark.parametrize("graph", [False, True])
 def test_a_shallow_sample_is_counted_again_at_a_shorter_k(shallow, graph):
-    run = open_run(shallow, Options(corrector="nearest", single=True), QUIET)
-    table = count(run, graph=graph)
+    options = Options(corrector="nearest", single=True)
+    run = count(open_run(shallow, options, QUIET, graph=graph))
+    table = run.table
     assert 15 <= table.k == run.correction_k == run.config()["correction_k"] < 25
-    (shallow_one,) = (reason for reason in verdict(run)["reasons"] if "shallow" in reason)
+    done = rewrite(judge(run, ["nearest"]), lambda *_: None)
+    assert done.chosen.rewriter.statistics.bases_changed > 50
+    (shallow_one,) = (reason for reason in verdict(done)["reasons"] if "shallow" in reason)
     assert f"threaded at k = {table.k}" in shallow_one
     reads = ReadStatistics()
     again = KmerCounter(table.k)
@@ -158,16 +161,13 @@ def test_a_shallow_sample_is_counted_again_at_a_shorter_k(shallow, graph):
     whole = again.finish()
     np.testing.assert_array_equal(table.counts, whole.counts[whole.counts > 1])
     assert [tally.reads for tally in run.statistics] == [reads.reads]
-    assert (run.raw is not None) == graph
-    judge(run, table, ["nearest"])
-    rewrite(run, lambda *_: None, graph=graph)
-    assert run.chosen.rewriter.statistics.bases_changed > 50
+    assert (len(run.raw) > 0) == graph
 
 
 def test_an_explicit_correction_k_is_taken_as_it_is(shallow, caplog):
     caplog.set_level("INFO", "dbgclean")
-    run = open_run(shallow, Options(corrector="nearest", correction_k=25, single=True), QUIET)
-    assert count(run, graph=False).k == 25
+    options = Options(corrector="nearest", correction_k=25, single=True)
+    assert count(open_run(shallow, options, QUIET)).correction_k == 25
     assert "threaded at" not in caplog.text
 
 
@@ -183,9 +183,7 @@ def test_options_in_the_report_are_those_that_decide():
 @pytest.mark.parametrize("memory", [None, 1 << 20])
 def test_any_k_and_little_memory(files, k, memory):
     options = Options(corrector="likelihood", k=k, memory_bytes=memory)
-    run = open_run(files[0], options, QUIET)
-    judge(run, count(run, graph=True), ["likelihood"])
-    rewrite(run, lambda group, batch: None, graph=True)
+    run = correct(open_run(files[0], options, QUIET, graph=True), lambda group, batch: None)
     true = simulate.true_kmers(files[1], files[2], k)
     left = (~np.isin(run.chosen.kmers.keys, true)).sum()
     assert left < (~np.isin(run.raw.keys, true)).sum() / 50

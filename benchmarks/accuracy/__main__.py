@@ -173,13 +173,13 @@ def _correct_by_ours(
 ) -> Iterator[tuple[str, dict[str, Any], Both]]:
     """The passes of `dbgclean correct`, with reads handed to the scorer instead of a file."""
     begun = time.perf_counter()
-    run = judged(sample.files, tools, threads)
+    found = judged(sample.files, tools, threads)
     together = time.perf_counter() - begun
     for tool in tools:
         begun = time.perf_counter()
         both = Both.of(sample, threads)
-        run.options = replace(run.options, corrector=tool)
-        rewrite(run, both.add_group, graph=False)
+        options = replace(found.options, corrector=tool)
+        run = rewrite(replace(found, options=options), both.add_group)
         seconds = together + time.perf_counter() - begun
         verdicts = run.chosen.verdicts
         assert verdicts is not None

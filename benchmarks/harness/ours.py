@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dbgclean.log import Progress
-from dbgclean.pipeline.passes import Options, Run, count, judge, open_run, rewrite
+from dbgclean.pipeline.passes import Corrected, Judged, Options, count, judge, open_run, rewrite
 from dbgclean.reads import ReadBatch, iter_batches, plan_inputs
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.table import KmerTable
@@ -23,22 +23,20 @@ def judged(
     threads: int = 2,
     model: str | None = None,
     graph: bool = False,
-) -> Run:
+) -> Judged:
     """Reads threaded once and judged by each corrector.
 
     The last is the one that a user would have asked for; that decides no figure.
     ``graph``: raw k-mers are counted for `rewritten` as well.
     """
     options = Options(k=K, corrector=correctors[-1], threads=threads, model=model)
-    run = open_run([str(path) for path in paths], options, Progress(quiet=True))
-    judge(run, count(run, graph=graph), correctors)
-    return run
+    files = [str(path) for path in paths]
+    return judge(count(open_run(files, options, Progress(quiet=True), graph=graph)), correctors)
 
 
-def rewritten(run: Run) -> Run:
+def rewritten(run: Judged) -> Corrected:
     """The same run with the k-mers that each corrector makes of the reads."""
-    rewrite(run, lambda group, batch: None, graph=True)
-    return run
+    return rewrite(run, lambda group, batch: None)
 
 
 def batches_of(files: Sequence[str | Path], threads: int = 2) -> Iterator[tuple[int, ReadBatch]]:

@@ -81,8 +81,6 @@ def _correct(paths: list[Path], truth: Truth, model: str | None, threads: int) -
     """Correct with some weights and score."""
     run = rewritten(judged(paths, ["autoencoder"], threads, model, graph=True))
     column, raw = run.chosen, run.raw
-    assert raw is not None
-    assert column.table is not None
     found = score(truth, raw, column.table)
     row: dict[str, Any] = {
         "false_left": found["false_left"][0],

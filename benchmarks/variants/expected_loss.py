@@ -23,7 +23,7 @@ from benchmarks.harness.ours import judged, rewritten
 from benchmarks.simulators.family import FAMILIES
 from benchmarks.simulators.truth import K12, Truth, k12
 from benchmarks.variants.score import allele_rows
-from dbgclean.pipeline.passes import Run
+from dbgclean.pipeline.passes import Corrected
 
 FRACTIONS = (0.1, 0.05, 0.02)
 # The rarer, the fewer are shown.
@@ -39,10 +39,8 @@ def one(name: str, depth: float, seed: int, args: argparse.Namespace) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         paths = family.write(sample, Path(folder))
         run = rewritten(judged(paths, JUDGES, args.threads, graph=True))
-    assert run.raw is not None
     judges = {}
     for judge, column in run.columns.items():
-        assert column.table is not None
         true = allele_rows(sample.truth, column.table.keys, run.raw)["by_kmers"]
         expected = column.expected_loss or {}
         judges[judge] = {
@@ -58,12 +56,13 @@ def one(name: str, depth: float, seed: int, args: argparse.Namespace) -> dict:
     return head | {"false_kept": _false_kept(run, sample.truth), "judges": judges}
 
 
-def _false_kept(run: Run, truth: Truth) -> dict[str, int]:
+def _false_kept(run: Corrected, truth: Truth) -> dict[str, int]:
     """Alternatives that each judge keeps although they are not true."""
     assert run.evidence is not None
-    false = ~np.isin(run.evidence.alternatives.key, truth.kmers)
+    rows = run.evidence.alternatives.substitutions
+    false = ~np.isin(run.evidence.alternatives.key[rows], truth.kmers)
     return {
-        name: int(np.count_nonzero(column.verdicts.kept & false))
+        name: int(np.count_nonzero(column.verdicts.kept[rows] & false))
         for name, column in run.columns.items()
         if column.verdicts is not None
     }

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,16 +75,16 @@ def one(args: argparse.Namespace, fraction: float, seed: int) -> dict:
         seed=seed,
     )
     with tempfile.TemporaryDirectory() as folder:
-        run = judged(simulate.write_pairs(reads, Path(folder)), [args.corrector], graph=True)
-        pooled = run.chosen
+        found = judged(simulate.write_pairs(reads, Path(folder)), [args.corrector], graph=True)
+        pooled = found.chosen
         assert pooled.verdicts is not None
-        assert run.evidence is not None
+        assert found.evidence is not None
         only = pooled.verdicts.kept.copy()
-        only[run.evidence.alternatives.gaps] = False
-        by_path = Rewriter(run.evidence, only)
-        run.columns["by_path"] = Column("by_path", pooled.corrector, rewriter=by_path)
-        rewritten(run)
-    assert run.raw is not None
+        only[found.evidence.alternatives.gaps] = False
+        rewriter = Rewriter(found.evidence, only)
+        by_path = Column("by_path", pooled.corrector, rewriter=rewriter)
+        columns = {args.corrector: pooled, "by_path": by_path}
+        run = rewritten(replace(found, columns=columns))
     indels = own_kmers(other, genome)
     true = simulate.true_kmers([genome, other], None, K)
     result = {
@@ -91,8 +92,7 @@ def one(args: argparse.Namespace, fraction: float, seed: int) -> dict:
         "seed": seed,
         "shown": sum(int(np.median(run.raw.abundance(kmers)) >= 2) for kmers in indels),
     }
-    for name, column in (("judged", pooled), ("by_path", run.columns["by_path"])):
-        assert column.table is not None
+    for name, column in (("judged", run.chosen), ("by_path", run.columns["by_path"])):
         result[name] = {
             "kept": kept(indels, run.raw, column.table),
             "false_kmers_left": int((~np.isin(column.table.keys, true)).sum()),

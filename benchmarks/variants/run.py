@@ -16,7 +16,7 @@ from benchmarks.variants.score import score
 from benchmarks.variants.split import Places, recorded_places, split_false
 from benchmarks.variants.sweep import sweep
 from dbgclean.correct.verdicts import ERROR, REAL, UNDECIDED
-from dbgclean.pipeline.passes import Column, Run
+from dbgclean.pipeline.passes import Column, Corrected
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = ["correct_by_ours", "known_peers", "scores_of", "sweeps"]
@@ -30,7 +30,7 @@ def known_peers(names: Sequence[str]) -> None:
 
 def correct_by_ours(
     paths: Sequence[str], correctors: Sequence[str], threads: int, model: str | None = None
-) -> tuple[Run, Places]:
+) -> tuple[Corrected, Places]:
     """Thread once, judge by each corrector, count what each makes of the reads."""
     with recorded_places() as places:
         run = judged(paths, correctors, threads, model, graph=True)
@@ -38,7 +38,7 @@ def correct_by_ours(
 
 
 def scores_of(
-    run: Run,
+    run: Corrected,
     places: Places,
     truth: Truth,
     peers: Sequence[str],
@@ -50,7 +50,6 @@ def scores_of(
 
     A peer that fails is said under ``failed``; ``paths`` lie in a folder for peers to write to.
     """
-    assert run.raw is not None
     result: dict[str, Any] = {
         "raw_false": _raw_false(run.raw, truth),
         "reads": run.evidence.reads if run.evidence else {},
@@ -66,13 +65,11 @@ def scores_of(
     return result
 
 
-def _score_ours(run: Run, places: Places, truth: Truth) -> dict[str, dict]:
+def _score_ours(run: Corrected, places: Places, truth: Truth) -> dict[str, dict]:
     """Scores of every column, with the verdicts on true and false alternatives."""
-    assert run.raw is not None
     splits = split_false(run, truth.kmers, places)
     scores = {}
     for name, column in run.columns.items():
-        assert column.table is not None
         scores[name] = score(truth, run.raw, column.table, column.kmers)
         if name in splits:
             scores[name]["split"] = splits[name]
@@ -80,19 +77,20 @@ def _score_ours(run: Run, places: Places, truth: Truth) -> dict[str, dict]:
     return scores
 
 
-def _alternatives(run: Run, column: Column, truth: Truth) -> dict[str, list[int]]:
+def _alternatives(run: Corrected, column: Column, truth: Truth) -> dict[str, list[int]]:
     """Alternatives by verdict: [those that are true, those that are false]."""
     assert run.evidence is not None
     assert column.verdicts is not None
-    true = np.isin(run.evidence.alternatives.key, truth.kmers)
-    verdict = column.verdicts.verdict
+    rows = run.evidence.alternatives.substitutions
+    true = np.isin(run.evidence.alternatives.key[rows], truth.kmers)
+    verdict = column.verdicts.verdict[rows]
     return {
         word: [int(np.count_nonzero((verdict == code) & side)) for side in (true, ~true)]
         for word, code in (("real", REAL), ("undecided", UNDECIDED), ("error", ERROR))
     }
 
 
-def sweeps(run: Run, truth: Truth, threads: int) -> dict[str, list[dict]]:
+def sweeps(run: Corrected, truth: Truth, threads: int) -> dict[str, list[dict]]:
     """The curve of every judge in the run."""
     judges = [
         name

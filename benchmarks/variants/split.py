@@ -20,7 +20,7 @@ from dbgclean.correct.verdicts import REAL, UNDECIDED
 from dbgclean.evidence import gather as gathering
 from dbgclean.evidence.gaps import OUTSIDE
 from dbgclean.evidence.threading import FOREIGN, NO_ANCHOR, TOO_SHORT
-from dbgclean.pipeline.passes import Column, Run
+from dbgclean.pipeline.passes import Column, Corrected
 from dbgclean.spectrum.kmers import revcomp
 from dbgclean.spectrum.table import KmerTable, find_row
 
@@ -93,7 +93,7 @@ def _labels(
     return labels
 
 
-def _kept_edits(run: Run, column: Column) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _kept_edits(run: Corrected, column: Column) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read, position and label of the edits and gaps that the verdicts did not apply."""
     evidence = run.evidence
     assert evidence is not None
@@ -166,7 +166,7 @@ def blame(
     )  # fmt: skip
 
 
-def split_false(run: Run, truth_kmers: np.ndarray, places: Places) -> dict[str, dict]:
+def split_false(run: Corrected, truth_kmers: np.ndarray, places: Places) -> dict[str, dict]:
     """Blame every false k-mer in the corrected reads of every column that judges.
 
     Returns
@@ -193,8 +193,7 @@ def split_false(run: Run, truth_kmers: np.ndarray, places: Places) -> dict[str, 
 class _Blamer:
     """The false k-mers of one column and what each was blamed on so far."""
 
-    def __init__(self, run: Run, column: Column, truth_kmers: np.ndarray) -> None:
-        assert column.table is not None
+    def __init__(self, run: Corrected, column: Column, truth_kmers: np.ndarray) -> None:
         assert column.verdicts is not None
         self.name = column.name
         self.false = column.table.select(

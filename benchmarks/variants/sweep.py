@@ -19,7 +19,7 @@ from benchmarks.simulators.truth import Truth
 from benchmarks.variants.score import score
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.evidence.gather import Evidence
-from dbgclean.pipeline.passes import Run
+from dbgclean.pipeline.passes import Corrected
 from dbgclean.reads import ReadBatch
 from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.table import KmerTable
@@ -38,7 +38,7 @@ class _Few:
     evidence: Evidence
 
 
-def scores_of(run: Run, name: str) -> tuple[np.ndarray, Sequence[float]]:
+def scores_of(run: Corrected, name: str) -> tuple[np.ndarray, Sequence[float]]:
     """What a judge ranks alternatives by, and the thresholds to try.
 
     The likelihood ratio itself for ``likelihood``, since its posterior rounds to 1; the
@@ -52,7 +52,7 @@ def scores_of(run: Run, name: str) -> tuple[np.ndarray, Sequence[float]]:
     return verdicts.posterior, POSTERIORS
 
 
-def sweep(run: Run, name: str, truth: Truth, threads: int = 1) -> list[dict]:
+def sweep(run: Corrected, name: str, truth: Truth, threads: int = 1) -> list[dict]:
     """Score one judge at each threshold; alternatives above it are kept, all others errors.
 
     Parameters
@@ -68,8 +68,6 @@ def sweep(run: Run, name: str, truth: Truth, threads: int = 1) -> list[dict]:
         ``threshold``, ``kept_alternatives`` and what `score` gives, lowest first.
     """
     column = run.columns[name]
-    assert run.raw is not None
-    assert column.table is not None
     assert column.verdicts is not None
     values, thresholds = scores_of(run, name)
     own = column.verdicts.kept
@@ -88,7 +86,7 @@ def sweep(run: Run, name: str, truth: Truth, threads: int = 1) -> list[dict]:
     return points
 
 
-def _set_aside(run: Run, candidates: np.ndarray) -> _Few:
+def _set_aside(run: Corrected, candidates: np.ndarray) -> _Few:
     """Reads that hold a candidate, with their own edits and changes."""
     evidence = run.evidence
     assert evidence is not None

@@ -2,14 +2,11 @@
 
 import argparse
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dbgclean.cli import kmer_size
-from dbgclean.cli._options import allele_fraction, copy_number
+from dbgclean.cli._options import add_min_quality, allele_fraction, copy_number
 from dbgclean.errors import DoubtfulError
-
-if TYPE_CHECKING:
-    from dbgclean.pipeline.passes import Options
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +31,7 @@ def add_correction(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="DIR", help="weights for the autoencoder. Default: those that ship"
     )
-    parser.add_argument(
-        "--min-quality",
-        type=int,
-        default=20,
-        metavar="Q",
-        help="a k-mer is of high quality if no base is below this. Default: %(default)s",
-    )
+    add_min_quality(parser)
     parser.add_argument(
         "--poly-g",
         choices=("auto", "on", "off"),
@@ -57,7 +48,8 @@ def add_correction(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--no-spikes",
-        action="store_true",
+        dest="spikes",
+        action="store_false",
         help="plant no alleles in copies of the reads: what share of real ones is lost is then "
         "not reported, and auto is likelihood",
     )
@@ -91,8 +83,6 @@ def add_policy(parser: argparse.ArgumentParser) -> None:
 
 def validate_correction(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Refuse values that no run can use."""
-    if not 0 <= args.min_quality <= 93:
-        parser.error(f"argument --min-quality: {args.min_quality} is not within 0 to 93")
     if args.protect and not args.reference:
         parser.error("argument --protect: its positions need --reference FASTA")
 
@@ -100,32 +90,6 @@ def validate_correction(args: argparse.Namespace, parser: argparse.ArgumentParse
 def paths_read(args: argparse.Namespace) -> list[str | None]:
     """What is read besides the reads."""
     return [args.reference, args.protect, args.model]
-
-
-def options_of(args: argparse.Namespace) -> "Options":
-    """The parsed options as one object."""
-    from dbgclean.pipeline.passes import Options
-
-    return Options(
-        k=args.k,
-        correction_k=args.correction_k,
-        corrector=args.corrector,
-        model=args.model,
-        min_quality=args.min_quality,
-        seed=args.seed,
-        threads=args.threads,
-        memory_bytes=args.memory,
-        tmp=args.tmp,
-        interleaved=args.interleaved,
-        single=args.single,
-        paired=args.paired,
-        reference=args.reference,
-        min_vaf=args.min_vaf,
-        ploidy=args.ploidy,
-        protect=args.protect,
-        poly_g=args.poly_g,
-        spikes=not args.no_spikes,
-    )
 
 
 def say_doubt(verdict: dict[str, Any]) -> None:

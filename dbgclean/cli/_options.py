@@ -1,13 +1,20 @@
 """Options that several verbs share, and the types of their values."""
 
 import argparse
-import os
 import re
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from dbgclean._memory import allowed_cpus
+
+if TYPE_CHECKING:
+    from dbgclean.pipeline.options import Options
 
 __all__ = [
     "add_kmer_size",
     "add_layout",
     "add_memory",
+    "add_min_quality",
     "add_output",
     "add_reads",
     "add_seed",
@@ -17,17 +24,11 @@ __all__ = [
     "copy_number",
     "kmer_size",
     "memory_size",
+    "options_of",
     "thread_count",
 ]
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-
-
-def allowed_cpus() -> int:
-    """CPUs this process may use: a scheduler's share, not the whole machine."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def kmer_size(text: str) -> int:
@@ -148,6 +149,17 @@ def add_kmer_size(parser: argparse.ArgumentParser, default: int = 31) -> None:
     )
 
 
+def add_min_quality(parser: argparse.ArgumentParser) -> None:
+    """Add ``--min-quality``."""
+    parser.add_argument(
+        "--min-quality",
+        type=int,
+        default=20,
+        metavar="Q",
+        help="a k-mer is of high quality if no base is below this. Default: %(default)s",
+    )
+
+
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add ``-t/--threads``; ``args.threads`` is then at least 1."""
     parser.add_argument(
@@ -162,9 +174,10 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 
 
 def add_memory(parser: argparse.ArgumentParser, default: str = "8G") -> None:
-    """Add ``--memory`` (bytes in ``args.memory``) and ``--tmp``."""
+    """Add ``--memory`` (bytes in ``args.memory_bytes``) and ``--tmp``."""
     parser.add_argument(
         "--memory",
+        dest="memory_bytes",
         type=memory_size,
         default=default,
         metavar="SIZE",
@@ -185,6 +198,15 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="seed of everything that is drawn. Default: %(default)s",
     )
+
+
+def options_of(args: argparse.Namespace) -> "Options":
+    """What was given of the options of a run, as one object; its defaults for the rest."""
+    from dbgclean.pipeline.options import Options
+
+    names = (field.name for field in fields(Options))
+    given = {name: getattr(args, name, None) for name in names}
+    return Options(**{name: value for name, value in given.items() if value is not None})
 
 
 def add_output(parser: argparse.ArgumentParser, help: str, *, required: bool = True) -> None:

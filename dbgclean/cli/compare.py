@@ -6,20 +6,8 @@ standard output.
 """
 
 import argparse
-import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-from dbgclean import __version__
-from dbgclean.cli.graph import (
-    GraphOptions,
-    add_graph_options,
-    load_graph,
-    options_of,
-    sniff,
-    write_json,
-)
+from dbgclean.cli.graph import add_graph_options, graph_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,56 +33,15 @@ def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]
 
 def main(args: argparse.Namespace) -> None:
     """Measure both, and show them."""
-    columns = run_compare(args.a, args.b, options_of(args), json=args.json)
+    from dbgclean.log import Progress
+    from dbgclean.pipeline.graphs import compare_graphs
+
+    with Progress(quiet=args.quiet) as progress:
+        found = compare_graphs([args.a, args.b], graph_options(args), progress, json=args.json)
     if args.json != "-":
         from dbgclean._files import open_text
         from dbgclean.report.terminal import ambiguity_table, print_table
 
+        columns = {name: report.to_dict() for name, report in found.items()}
         with open_text("-") as out:
             print_table(lambda short: ambiguity_table(columns, short=short), out)
-
-
-def run_compare(
-    a: str, b: str, options: GraphOptions, *, json: str | None = None
-) -> dict[str, dict[str, int | None]]:
-    """Ambiguity of two inputs by a name that tells them apart.
-
-    Raises
-    ------
-    InputError, UsageError, OutputError
-        As `dbgclean.cli.graph.run_graph`.
-    """
-    from dbgclean.graph.ambiguity import ambiguity
-
-    columns = {}
-    graphs: list[dict[str, Any]] = []
-    for name, path in zip(_names([a, b]), [a, b], strict=True):
-        graph, about = load_graph([path], _fitting(path, options))
-        columns[name] = ambiguity(graph).to_dict()
-        graphs.append({"name": name, **about, "ambiguity": columns[name]})
-    if json:
-        write_json(
-            json,
-            {
-                "tag": "dbgclean compare",
-                "schema_version": [0, 1],
-                "version": __version__,
-                "graphs": graphs,
-            },
-        )
-    return columns
-
-
-def _fitting(path: str, options: GraphOptions) -> GraphOptions:
-    """The options without the abundance that does not apply to a finished graph."""
-    if path != "-" and options.min_abundance is not None and sniff(path) in ("gfa", "unitigs"):
-        return dataclasses.replace(options, min_abundance=None)
-    return options
-
-
-def _names(paths: Sequence[str]) -> list[str]:
-    """File names, or paths where these are the same, or numbered paths."""
-    for names in ([Path(path).name for path in paths], list(paths)):
-        if len(set(names)) == len(names):
-            return names
-    return [f"{path} ({number})" for number, path in enumerate(paths, 1)]

@@ -11,11 +11,11 @@ from dbgclean.cli import add_kmer_size, add_memory, add_reads, add_seed, add_thr
 from dbgclean.cli._correction import (
     add_correction,
     fail_on,
-    options_of,
     paths_read,
     say_doubt,
     validate_correction,
 )
+from dbgclean.cli._options import options_of
 
 logger = logging.getLogger(__name__)
 
@@ -68,12 +68,11 @@ def main(args: argparse.Namespace) -> None:
     found = verdict(run)
     say_doubt(found)
     done = run.chosen.rewriter.statistics
-    reads = sum(tally.reads for tally in run.statistics)
     logger.info(
         "%s: %s of %s reads touched: %s bases changed, %s deleted, %s inserted, %s masked",
         args.corrector,
         f"{done.reads_touched:,}",
-        f"{reads:,}",
+        f"{run.reads:,}",
         f"{done.bases_changed:,}",
         f"{done.bases_deleted:,}",
         f"{done.bases_inserted:,}",

@@ -1,9 +1,10 @@
 """Correct reads, build the graph before and after, and report what went and what it cost.
 
 Writes into the output folder: kmers.fa.gz (corrected k-mers), reads/ (corrected reads, names
-and order as they came), corrections.tsv.gz (every decision), raw.gfa, clean.gfa, unitigs.fa,
-report.json, report.html, plots/ and files for MultiQC. With --kmers a counter's dump takes the
-place of the reads: weak k-mers are corrected on their solid neighbours.
+and order as they came), corrections.tsv.gz (every decision), raw.gfa, clean.gfa, clean.graphml
+(where it is small), unitigs.fa, report.json, report.html, plots/ and files for MultiQC. With
+--kmers a counter's dump takes the place of the reads: weak k-mers are corrected on their solid
+neighbours.
 """
 
 import argparse
@@ -20,10 +21,10 @@ from dbgclean.cli import (
 from dbgclean.cli._correction import (
     add_correction,
     fail_on,
-    options_of,
     say_doubt,
     validate_correction,
 )
+from dbgclean.cli._options import options_of
 
 DEFAULT_K = 31
 
@@ -99,7 +100,7 @@ def main(args: argparse.Namespace) -> None:
     """Run everything and print the summary."""
     from dbgclean.report import print_summary
 
-    report = _run_kmers(args) if args.kmers else _run_reads(args)
+    report = _run(args)
     if args.quiet:
         say_doubt(report["verdict"])
     else:
@@ -107,40 +108,23 @@ def main(args: argparse.Namespace) -> None:
     fail_on(args, report["verdict"])
 
 
-def _run_kmers(args: argparse.Namespace) -> dict[str, Any]:
+def _run(args: argparse.Namespace) -> dict[str, Any]:
     from dbgclean.log import Progress
+    from dbgclean.pipeline.full import EXAMPLE, full_run
     from dbgclean.pipeline.kmer_set import kmer_set_run
 
     wanted, args.k = args.k, args.k or DEFAULT_K
-    with Progress(quiet=args.quiet) as progress:
-        return kmer_set_run(
-            args.kmers,
-            args.output,
-            options_of(args),
-            k=wanted,
-            truth=args.truth,
-            controls=not args.no_controls,
-            force=args.force,
-            progress=progress,
-        )
-
-
-def _run_reads(args: argparse.Namespace) -> dict[str, Any]:
-    from dbgclean.log import Progress
-    from dbgclean.pipeline.full import EXAMPLE, full_run
-
-    args.k = args.k or DEFAULT_K
     reads, truth = args.reads, args.truth
     if args.example:
         reads = [str(EXAMPLE / f"example_R{mate}.fastq.gz") for mate in (1, 2)]
         truth = truth or str(EXAMPLE / "example_truth.fa")
     with Progress(quiet=args.quiet) as progress:
-        return full_run(
-            reads,
-            args.output,
-            options_of(args),
-            truth=truth,
-            controls=not args.no_controls,
-            force=args.force,
-            progress=progress,
-        )
+        given: dict[str, Any] = {
+            "truth": truth,
+            "controls": not args.no_controls,
+            "force": args.force,
+            "progress": progress,
+        }
+        if args.kmers:
+            return kmer_set_run(args.kmers, args.output, options_of(args), k=wanted, **given)
+        return full_run(reads, args.output, options_of(args), **given)

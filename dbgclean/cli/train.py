@@ -18,6 +18,7 @@ from dbgclean.cli import (
     add_threads,
     kmer_size,
 )
+from dbgclean.cli._options import add_min_quality, options_of
 
 logger = logging.getLogger(__name__)
 
@@ -69,13 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="k-mer size that reads are threaded at, as for `correct`",
     )
-    parser.add_argument(
-        "--min-quality",
-        type=int,
-        default=20,
-        metavar="Q",
-        help="a k-mer is of high quality if no base is below this. Default: %(default)s",
-    )
+    add_min_quality(parser)
     add_seed(parser)
     add_memory(parser)
     add_threads(parser)
@@ -92,8 +87,6 @@ def _count(text: str) -> int:
 
 def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Refuse what argparse cannot see."""
-    if not 0 <= args.min_quality <= 93:
-        parser.error(f"argument --min-quality: {args.min_quality} is not within 0 to 93")
     if args.output == "-":
         parser.error("argument -o/--output: a model is a folder; give its name")
     if args.seed < 0:
@@ -103,23 +96,9 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> None:
     """Fine-tune and say what came of it."""
     from dbgclean.log import Progress
-    from dbgclean.pipeline.passes import Options
     from dbgclean.training.train import TrainOptions, train_on_reads
 
-    options = Options(
-        k=args.k,
-        correction_k=args.correction_k,
-        model=args.model,
-        min_quality=args.min_quality,
-        seed=args.seed,
-        threads=args.threads,
-        memory_bytes=args.memory,
-        tmp=args.tmp,
-        interleaved=args.interleaved,
-        single=args.single,
-        paired=args.paired,
-        reference=args.reference,
-    )
+    options = options_of(args)
     training = TrainOptions(args.steps, args.rounds, args.device, args.force, args.resume)
     with Progress(quiet=args.quiet) as progress:
         tuned = train_on_reads(args.reads, args.output, options, training, progress)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,13 +17,22 @@ from dbgclean._files import open_output
 from dbgclean.correct.policy import RULES, RuledVerdicts
 from dbgclean.correct.verdicts import ERROR, NAMES, Verdicts
 from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK, NO_SIGNAL
-from dbgclean.evidence.edits import FLANK
+from dbgclean.evidence.edits import FLANK, SUBSTITUTION
+from dbgclean.evidence.gap_places import FLANK as GAP_FLANK
+from dbgclean.evidence.gap_places import flanks_of
 from dbgclean.spectrum.kmers import kmers_to_strings
 
 if TYPE_CHECKING:
     from dbgclean.evidence.gather import Evidence
 
-__all__ = ["COLUMNS", "alternative_rows", "reasons", "refusals", "write_corrections"]
+__all__ = [
+    "COLUMNS",
+    "alternative_columns",
+    "alternative_rows",
+    "reasons",
+    "refusals",
+    "write_corrections",
+]
 
 COLUMNS = (
     "kind",
@@ -114,24 +123,38 @@ def write_corrections(
         packed.write(_change_rows(evidence, verdicts).encode())
 
 
+def alternative_columns(
+    evidence: Evidence, verdicts: Verdicts, why: np.ndarray, part: slice
+) -> dict[str, Any]:
+    """What rows of alternatives say, by the names of ``COLUMNS``: arrays (n,).
+
+    ``why`` is `reasons` of all; ``part`` some of the rows. An insertion or deletion has its
+    flanks for a k-mer, with a dot at its place, and dots for bases.
+    """
+    a = evidence.alternatives
+    key, gap = a.key[part], a.kind[part] != SUBSTITUTION
+    kmers = kmers_to_strings(key[~gap], 2 * FLANK + 1)
+    flanks = kmers_to_strings(flanks_of(key[gap]), 2 * GAP_FLANK)
+    return {
+        "kmer": kmers + [f"{text[:GAP_FLANK]}.{text[GAP_FLANK:]}" for text in flanks],
+        "raw_count": a.column("reads")[part].astype(int),
+        "from": np.where(gap, ".", _BASES[a.base[part]]),
+        "to": np.where(gap, ".", _BASES[a.to[part]]),
+        "posterior": verdicts.posterior[part],
+        "verdict": np.array(NAMES, object)[verdicts.verdict[part]],
+        "reason": why[part],
+        "fragments": a.fragments[part],
+        "depth": np.rint(a.depth[part].sum(1)).astype(int),
+    }
+
+
 def alternative_rows(evidence: Evidence, verdicts: Verdicts) -> Iterator[str]:
     """Yield rows of kind ``substitution``, many at a time."""
-    a = evidence.alternatives
     why = reasons(evidence, verdicts)
-    last = a.substitutions.stop
+    last = evidence.alternatives.substitutions.stop
     for start in range(0, last, _CHUNK):
         part = slice(start, min(last, start + _CHUNK))
-        columns = (
-            kmers_to_strings(a.key[part], 2 * FLANK + 1),
-            a.column("reads")[part].astype(int),
-            _BASES[a.base[part]],
-            _BASES[a.to[part]],
-            verdicts.posterior[part],
-            np.array(NAMES, object)[verdicts.verdict[part]],
-            why[part],
-            a.fragments[part],
-            np.rint(a.depth[part].sum(1)).astype(int),
-        )
+        columns = alternative_columns(evidence, verdicts, why, part).values()
         # Python's own numbers are formatted several times as fast as numpy's.
         rows = zip(*(c if isinstance(c, list) else c.tolist() for c in columns), strict=True)
         yield "".join(

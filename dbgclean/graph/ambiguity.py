@@ -1,9 +1,11 @@
 """What keeps a graph from being read off as one sequence, in ten numbers."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
+from dbgclean._columns import ALL, Columns
 from dbgclean.graph.topology import (
     bubble_arms,
     components,
@@ -19,7 +21,7 @@ __all__ = ["AmbiguityReport", "ambiguity", "n50"]
 
 
 @dataclass(frozen=True)
-class AmbiguityReport:
+class AmbiguityReport(Columns):
     """Size and ambiguity of a graph; structures are counted once per strand pair.
 
     Attributes
@@ -60,6 +62,23 @@ class AmbiguityReport:
     def to_dict(self) -> dict[str, int | None]:
         """The ten numbers by name, in the order of the report."""
         return asdict(self)
+
+    def __sub__(self, other: "AmbiguityReport") -> "AmbiguityReport":
+        """What has more of each, and how much; k-mers are None where one of the two has none."""
+        pairs = zip(self.to_dict().items(), other.to_dict().values(), strict=True)
+        numbers: dict[str, Any] = {
+            name: None if mine is None or theirs is None else mine - theirs
+            for (name, mine), theirs in pairs
+        }
+        return AmbiguityReport(**numbers)
+
+    def columns(self, rows: slice = ALL) -> dict[str, Any]:
+        """``what`` is counted, and the ``number``."""
+        numbers = self.to_dict()
+        return {"what": list(numbers)[rows], "number": list(numbers.values())[rows]}
+
+    def __len__(self) -> int:
+        return len(self.to_dict())
 
 
 def n50(lengths: np.ndarray) -> int:

@@ -50,7 +50,7 @@ def _rows(graph: UnitigGraph) -> Iterator[list[str]]:
             yield [".", ".", ".", "open", *_structure(graph, arms)]
 
 
-def _structure(graph: UnitigGraph, bubble: Superbubble | Bubble) -> list[str]:
+def _structure(graph: UnitigGraph, bubble: Superbubble | Bubble[int]) -> list[str]:
     inside = bubble.inside if isinstance(bubble, Superbubble) else bubble.arms
     return [
         graph.oriented_name(bubble.source),

@@ -8,7 +8,7 @@ compares the definitions with those of other tools.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -39,17 +39,19 @@ __all__ = [
     "tip_nodes",
 ]
 
+Node = TypeVar("Node")
+
 MAX_BUBBLE_UNITIGS = 10_000
 """Unitigs that one superbubble may hold inside before the search for its end stops."""
 
 
 @dataclass(frozen=True)
-class Tip:
+class Tip(Generic[Node]):
     """A dead end shorter than 2k.
 
     Attributes
     ----------
-    node : int
+    node : int, or a node of a networkx graph
         The unitig, oriented towards its open end.
     length : int
         Bases.
@@ -57,26 +59,26 @@ class Tip:
         Mean abundance of its k-mers.
     """
 
-    node: int
+    node: Node
     length: int
     depth: float
 
 
 @dataclass(frozen=True)
-class Bubble:
+class Bubble(Generic[Node]):
     """A simple bubble: parallel unitigs, the arms, that join the same two ends.
 
     Attributes
     ----------
-    source, sink : int
+    source, sink : int, or nodes of a networkx graph
         Oriented unitigs at its two ends.
-    arms : tuple of int
+    arms : tuple of the same
         Two or more oriented unitigs, ascending.
     """
 
-    source: int
-    sink: int
-    arms: tuple[int, ...]
+    source: Node
+    sink: Node
+    arms: tuple[Node, ...]
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def tip_nodes(graph: UnitigGraph, max_length: int | None = None) -> np.ndarray:
     return np.flatnonzero(open_end & (np.repeat(graph.lengths, 2) <= max_length))
 
 
-def find_tips(graph: UnitigGraph, max_length: int | None = None) -> Iterator[Tip]:
+def find_tips(graph: UnitigGraph, max_length: int | None = None) -> Iterator[Tip[int]]:
     """Yield the tips: unitigs with one open end, joined at the other, shorter than 2k.
 
     A unitig open at both ends is a component of its own, not a tip. Parameters as
@@ -174,7 +176,7 @@ def first_arms(ends: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.r_[True, (ends[1:] != ends[:-1]).any(axis=1)])
 
 
-def find_bubbles(graph: UnitigGraph) -> Iterator[Bubble]:
+def find_bubbles(graph: UnitigGraph) -> Iterator[Bubble[int]]:
     """Yield the simple bubbles.
 
     Two or more unitigs are parallel where each has one predecessor and one

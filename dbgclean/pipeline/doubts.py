@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dbgclean.evidence.cutoffs import CORRECTION_K, choose_correction_k, median_depth
-from dbgclean.pipeline.runs import Run
+from dbgclean.pipeline.runs import Corrected
 from dbgclean.spectrum.histogram import Spectrum
 from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.read_depths import read_depths
@@ -26,7 +26,7 @@ _UNANCHORED, _KEPT = 0.05, 0.9
 _FEWEST_KMERS = 100
 
 
-def verdict(run: Run) -> dict[str, Any]:
+def verdict(run: Corrected) -> dict[str, Any]:
     """Whether the result is doubtful, why, and what stands by the depth of the reads.
 
     Returns
@@ -38,19 +38,18 @@ def verdict(run: Run) -> dict[str, Any]:
     """
     reasons = [*_of_depth(run), *_of_reads(run)]
     result: dict[str, Any] = {"read_depths": run.modes}
-    if run.groups and run.raw is not None and run.columns and run.chosen.kept is not None:
+    if run.groups and run.graph:
         result["depth_classes"] = classes = _depth_classes(run)
         reasons += _of_classes(classes)
     return {"doubtful": bool(reasons), "reasons": reasons, **result}
 
 
-def _of_depth(run: Run) -> list[str]:
-    spectrum = run.spectrum or run.threading_spectrum
+def _of_depth(run: Corrected) -> list[str]:
+    spectrum, threaded = run.spectrum, run.threading_spectrum
     found = []
-    if spectrum is not None and not spectrum.fitted:
+    if not spectrum.fitted:
         found.append(f"no depth could be fitted ({spectrum.reason}){_all_kept(run)}")
-    elif run.groups and run.raw is not None and not run.depth_tells:
-        assert spectrum is not None
+    elif run.groups and run.graph and not run.depth_tells:
         found.append(f"the depth is only {spectrum.peak:.1f} in k-mers{_all_kept(run)}")
     if len(run.modes) > 1:
         depths = ", ".join(f"{depth:,}" for depth in run.modes)
@@ -58,9 +57,8 @@ def _of_depth(run: Run) -> list[str]:
             f"a mix of depths: reads gather where k-mers are seen {depths} times, and no one fit "
             "holds for all"
         )
-    threaded = run.threading_spectrum
     usual = min(run.options.k, CORRECTION_K)
-    if threaded is not None and _suitable_k(run, threaded) < usual:
+    if run.groups and _suitable_k(run, threaded) < usual:
         depth = threaded.peak if threaded.fitted else median_depth(threaded)
         found.append(
             f"the sample is shallow, {threaded.k}-mers are only {depth:.1f} deep: reads are "
@@ -69,23 +67,23 @@ def _of_depth(run: Run) -> list[str]:
     return found
 
 
-def _all_kept(run: Run) -> str:
+def _all_kept(run: Corrected) -> str:
     # A k-mer set without reads has no qualities to go by.
     return ", so no k-mer was dropped for being rare alone" if run.groups else ""
 
 
-def _suitable_k(run: Run, spectrum: Spectrum) -> int:
+def _suitable_k(run: Corrected, spectrum: Spectrum) -> int:
     """The k that the depth asks for, whatever the user asked for."""
     if run.options.correction_k is None:
         return run.correction_k
     return choose_correction_k(spectrum, _mean_length(run), run.options.k)
 
 
-def _mean_length(run: Run) -> float:
-    return run.bases / max(1, sum(tally.reads for tally in run.statistics))
+def _mean_length(run: Corrected) -> float:
+    return run.bases / max(1, run.reads)
 
 
-def _of_reads(run: Run) -> list[str]:
+def _of_reads(run: Corrected) -> list[str]:
     if run.evidence is None or not run.groups:
         return []
     states = run.evidence.reads
@@ -95,12 +93,9 @@ def _of_reads(run: Run) -> list[str]:
     return [f"{without:,} of {n:,} reads share no solid k-mer with others and stand as they came"]
 
 
-def _depth_classes(run: Run) -> list[dict[str, Any]]:
+def _depth_classes(run: Corrected) -> list[dict[str, Any]]:
     """Of some of the reads, by their depth: k-mers that are seen twice, and those that stand."""
     raw, chosen = run.raw, run.chosen
-    assert raw is not None
-    assert chosen.table is not None
-    assert chosen.kept is not None
     mean = _mean_length(run)
     depth = read_depths(run.sampled, raw) * mean / max(1.0, mean - raw.k + 1)
     of = np.searchsorted(_CLASSES, depth, side="right") - 1

@@ -18,6 +18,7 @@ from threading import Thread
 
 import numpy as np
 
+from dbgclean._memory import allowed_cpus
 from dbgclean.evidence.alternatives import pool_edits
 from dbgclean.evidence.changes import other_changes
 from dbgclean.evidence.edits import collect_edits, quality_profile
@@ -77,8 +78,7 @@ class Compiling:
 
 def start_compiling(*, graph: bool = False) -> Compiling | None:
     """Start on the kernels of threading where they have to be compiled and a core is free."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if (cores or 1) < 2 or os.environ.get("NUMBA_DISABLE_JIT") or kernels_are_cached():
+    if allowed_cpus() < 2 or os.environ.get("NUMBA_DISABLE_JIT") or kernels_are_cached():
         return None
     logger.debug("first run: compiling kernels in a second process")
     try:

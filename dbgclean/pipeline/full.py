@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,8 +23,9 @@ from dbgclean.graph.unitigs import UnitigGraph
 from dbgclean.log import Progress
 from dbgclean.pipeline.aside import Aside
 from dbgclean.pipeline.doubts import verdict
-from dbgclean.pipeline.passes import CONTROLS, Options, Run, count, judge, open_run, rewrite
-from dbgclean.reads import open_writer, output_names
+from dbgclean.pipeline.passes import CONTROLS, Corrected, Options, correct, open_run
+from dbgclean.pipeline.rewriting import Sink
+from dbgclean.reads import InputGroup, open_writer, output_names
 from dbgclean.reads.reference import read_sequences
 from dbgclean.report import (
     build_report,
@@ -41,7 +42,7 @@ from dbgclean.spectrum.kmers import canonical_kmers
 from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.table import KmerTable
 
-__all__ = ["EXAMPLE", "OUTPUTS", "Truth", "analyse", "full_run"]
+__all__ = ["EXAMPLE", "OUTPUTS", "Truth", "analyse", "finish", "full_run", "reads_into"]
 
 EXAMPLE = Path(__file__).parent.parent / "example"
 OUTPUTS = (
@@ -49,11 +50,14 @@ OUTPUTS = (
     "corrections.tsv.gz",
     "raw.gfa",
     "clean.gfa",
+    "clean.graphml",
     "unitigs.fa",
     "report.html",
     "report.json",
 )
 """Names of the files of every run; `report.write_outputs` has more."""
+GRAPHML_UNITIGS = 5000
+"""Most unitigs of a graph that is written as ``clean.graphml``: some megabytes, a second."""
 
 
 def full_run(
@@ -94,15 +98,13 @@ def full_run(
     """
     with ExitStack() as stack:
         progress = progress or stack.enter_context(Progress(quiet=True))
-        run = open_run(reads, options, progress, graph=True)
+        inputs = open_run(reads, options, progress, graph=True)
         true = Truth(truth, options.k) if truth else None
         out = stack.enter_context(OutputFolder(folder, force, [*reads, truth, *options.paths]))
-        out.claim(*OUTPUTS, *(f"reads/{n}" for group in output_names(run.groups) for n in group))
-        names = [*CONTROLS] if controls else []
-        if options.corrector not in names:
-            names.append(options.corrector)
-        judge(run, count(run, graph=True), names)
-        _write_reads(run, out)
+        names = (f"reads/{name}" for group in output_names(inputs.groups) for name in group)
+        out.claim(*OUTPUTS, *names)
+        with reads_into(out, inputs.groups, "reads/") as sink:
+            run = correct(inputs, sink, CONTROLS if controls else ())
         _check_left(run)
         if run.compiling is not None:
             run.compiling.finish()
@@ -111,32 +113,34 @@ def full_run(
             corrections = out.path("corrections.tsv.gz")
             aside.do(write_corrections, corrections, run.evidence, chosen.verdicts)
             report = analyse(run, out, true)
-        progress.start("Writing the report")
-        write_outputs(report, out.path("report.json").parent)
-        out.commit()
+        finish(out, report, progress)
     return report
 
 
-def _write_reads(run: Run, out: OutputFolder) -> None:
-    """Third pass: reads/NAME for every input file."""
-    names = output_names(run.groups)
+@contextmanager
+def reads_into(out: OutputFolder, groups: Sequence[InputGroup], below: str = "") -> Iterator[Sink]:
+    """A sink that writes corrected reads into a folder, under the input files' names."""
     with ExitStack() as stack:
         writers = [
-            stack.enter_context(open_writer(group, [str(out.path(f"reads/{n}")) for n in files]))
-            for group, files in zip(run.groups, names, strict=True)
+            stack.enter_context(open_writer(group, [str(out.path(below + n)) for n in files]))
+            for group, files in zip(groups, output_names(groups), strict=True)
         ]
-        rewrite(run, lambda group, batch: writers[group].write(batch), graph=True)
+        yield lambda group, batch: writers[group].write(batch)
 
 
-def _check_left(run: Run) -> None:
+def finish(out: OutputFolder, report: dict[str, Any], progress: Progress) -> None:
+    """Write the report, and let the folder appear."""
+    progress.start("Writing the report")
+    write_outputs(report, out.path("report.json").parent)
+    out.commit()
+
+
+def _check_left(run: Corrected) -> None:
     """An empty set of k-mers is no result."""
-    chosen = run.chosen
-    assert run.raw is not None
-    if chosen.kept is not None and not chosen.kept.any():
-        files = ", ".join(path for group in run.groups for path in group.paths)
+    if not run.chosen.kept.any():
         msg = (
-            f"{files}: {chosen.name} leaves none of {len(run.raw):,} k-mers, so there is no "
-            "result; give more reads, or another --corrector"
+            f"{run.files}: {run.chosen.name} leaves none of {len(run.raw):,} k-mers, so there is "
+            "no result; give more reads, or another --corrector"
         )
         raise InputError(msg)
 
@@ -205,10 +209,8 @@ class Kmers(NamedTuple):
         return cls(table.keys[kept], table.counts[kept])
 
 
-def analyse(run: Run, out: OutputFolder, truth: Truth | None) -> dict[str, Any]:
+def analyse(run: Corrected, out: OutputFolder, truth: Truth | None) -> dict[str, Any]:
     """Graphs of all columns, the chosen one written; the report."""
-    assert run.raw is not None
-    assert run.spectrum is not None
     raw = run.raw
     with Aside(run.options.threads) as aside:
         graphs = _Graphs(run, out, truth, aside)
@@ -222,8 +224,6 @@ def analyse(run: Run, out: OutputFolder, truth: Truth | None) -> dict[str, Any]:
                 graphs.column(name, Kmers.where(raw, sets.pop(name)))
             else:
                 column = run.columns[name]
-                assert column.table is not None
-                assert column.kept is not None
                 graphs.column(name, Kmers.where(column.table, column.kept))
         stands = _stands(run)
     return build_report(
@@ -243,7 +243,9 @@ def analyse(run: Run, out: OutputFolder, truth: Truth | None) -> dict[str, Any]:
 class _Graphs:
     """The graphs of a run, measured and written as they come."""
 
-    def __init__(self, run: Run, out: OutputFolder, truth: Truth | None, aside: Aside) -> None:
+    def __init__(
+        self, run: Corrected, out: OutputFolder, truth: Truth | None, aside: Aside
+    ) -> None:
         self._run = run
         self._out = out
         self._truth = truth
@@ -254,7 +256,6 @@ class _Graphs:
     def raw(self) -> np.ndarray:
         """The raw graph; which of its k-mers the classical cleaner keeps."""
         run, out = self._run, self._out
-        assert run.raw is not None
         raw, threads = run.raw, run.options.threads
         run.progress.start("Graph of raw")
         compacted = compact_rows(raw.keys, raw.counts, raw.k, threads)
@@ -268,13 +269,16 @@ class _Graphs:
     def column(self, name: str, kmers: Kmers) -> None:
         """Graph of a column, written where it is the one that was asked for."""
         run, out, aside = self._run, self._out, self._aside
-        assert run.raw is not None
         k, threads = run.raw.k, run.options.threads
         chosen = name == run.options.corrector
         graph = (compact if chosen else outline)(kmers.keys, kmers.counts, k, threads)
         self._measured[name] = aside.do(ambiguity, graph)
         if chosen:
             aside.do(write_gfa, out.path("clean.gfa"), graph)
+            if len(graph) <= GRAPHML_UNITIGS:
+                from dbgclean.graph.nx import write_networkx
+
+                aside.do(write_networkx, out.path("clean.graphml"), graph)
             aside.do(write_unitigs, out.path("unitigs.fa"), graph)
             aside.do(write_kmer_fasta, out.path("kmers.fa.gz"), kmers.keys, kmers.counts, k)
         if self._truth:
@@ -289,7 +293,7 @@ class _Graphs:
         }
 
 
-def _inputs(run: Run) -> list[dict[str, Any]]:
+def _inputs(run: Corrected) -> list[dict[str, Any]]:
     return [
         {
             "files": [Path(path).name for path in group.paths],
@@ -301,15 +305,12 @@ def _inputs(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def _spectrum(run: Run) -> dict[str, Any]:
-    assert run.spectrum is not None
+def _spectrum(run: Corrected) -> dict[str, Any]:
     return {**run.spectrum.to_dict(), "skipped_kmers": run.skipped_kmers}
 
 
-def _corrections(run: Run) -> dict[str, Any]:
+def _corrections(run: Corrected) -> dict[str, Any]:
     chosen = run.chosen
-    assert chosen.table is not None
-    assert chosen.kept is not None
     dropped = len(chosen.table) - int(np.count_nonzero(chosen.kept))
     result: dict[str, Any] = {"corrector": chosen.name}
     if chosen.took:
@@ -329,12 +330,9 @@ def _corrections(run: Run) -> dict[str, Any]:
     return result | {"kmers_dropped": dropped}
 
 
-def _stands(run: Run) -> np.ndarray:
+def _stands(run: Corrected) -> np.ndarray:
     """Which of the raw k-mers the chosen column kept."""
     chosen = run.chosen
-    assert run.raw is not None
-    assert chosen.table is not None
-    assert chosen.kept is not None
     rows = rows_among(run.raw.keys, chosen.table.keys)
     stands: np.ndarray = rows >= 0
     stands[stands] = chosen.kept[rows[stands]]
@@ -349,7 +347,7 @@ def _abundance(raw: KmerTable, stands: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _verdicts(run: Run, name: str) -> dict[str, int]:
+def _verdicts(run: Corrected, name: str) -> dict[str, int]:
     """Alternatives that a column judged real, or left undecided."""
     verdicts = run.columns[name].verdicts
     if verdicts is None:
@@ -358,18 +356,16 @@ def _verdicts(run: Run, name: str) -> dict[str, int]:
     return {"alleles_kept": counts["real"], "undecided": counts["undecided"]}
 
 
-def _alleles(run: Run) -> dict[str, Any] | None:
+def _alleles(run: Corrected) -> dict[str, Any] | None:
     if run.chosen.verdicts is None:
         return None
     counts = run.chosen.verdicts.count()
     return {"kept": counts["real"], "undecided": counts["undecided"]}
 
 
-def _truth(run: Run, truth: Truth | None) -> dict[str, Any] | None:
+def _truth(run: Corrected, truth: Truth | None) -> dict[str, Any] | None:
     if truth is None:
         return None
-    assert run.raw is not None
-    assert run.chosen.table is not None
     return {
         "file": truth.name,
         "kmers": len(truth.keys),

@@ -21,7 +21,13 @@ from dbgclean.pipeline.inspect_inputs import (
     check_corrector,
     open_inputs,
 )
-from dbgclean.pipeline.inspect_report import OUTPUTS, KmerVerdicts, build_report, write_files
+from dbgclean.pipeline.inspect_report import (
+    OUTPUTS,
+    Inspected,
+    KmerVerdicts,
+    build_report,
+    write_files,
+)
 from dbgclean.reads.prefetch import map_in_order
 from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.membership import rows_among
@@ -36,7 +42,7 @@ from dbgclean.variants.region_reads import RegionReads, fetch_reads
 from dbgclean.variants.regions import Region, Window
 from dbgclean.variants.support import count_crowd
 
-__all__ = ["InspectOptions", "inspect"]
+__all__ = ["InspectOptions", "inspect", "inspect_regions"]
 
 logger = logging.getLogger(__name__)
 
@@ -155,13 +161,26 @@ def inspect(
         read = [bam, bed, reference, normal, options.model]
         out = stack.enter_context(OutputFolder(output, force, read))
         out.claim(*OUTPUTS)
-        found = _look(inputs)
-        table = _judge(inputs, found)
+        found = inspect_regions(inputs)
         progress.start("Writing the report")
-        report = build_report(inputs, table, found.states, found.homes, found.letters, found.clips)
-        write_files(out, inputs, table, found.kmer_verdicts(), report, found.consensus)
+        report = build_report(inputs, found)
+        write_files(out, inputs, found, report)
         out.commit()
     return report
+
+
+def inspect_regions(inputs: InspectInputs) -> Inspected:
+    """Look at all windows of what was opened, and judge what is in them; nothing is written."""
+    found = _look(inputs)
+    return Inspected(
+        _judge(inputs, found),
+        found.kmer_verdicts(),
+        found.states,
+        found.homes,
+        found.consensus,
+        found.letters,
+        found.clips,
+    )
 
 
 @dataclass(frozen=True, eq=False)

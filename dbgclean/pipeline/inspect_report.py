@@ -49,6 +49,35 @@ class KmerVerdicts:
     kept: np.ndarray
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Inspected:
+    """What came of an inspection.
+
+    Attributes
+    ----------
+    alleles
+        All of them, classified.
+    kmers
+        Of the regions' reads.
+    states
+        Reads by how they lie on the graph; those over two windows count in both.
+    homes, consensus
+        Regions and bases of the contigs that stand in for the reference, where there is none.
+    letters
+        Of the reference, that are ambiguous or unknown.
+    clips
+        Soft-clipped ends of reads that were taken, and left out.
+    """
+
+    alleles: AlleleTable
+    kmers: KmerVerdicts
+    states: Mapping[str, int]
+    homes: Mapping[str, Region]
+    consensus: Mapping[str, str]
+    letters: Mapping[str, int]
+    clips: Mapping[str, int]
+
+
 def _command(inputs: InspectInputs) -> str:
     """The call, as far as it decides the result."""
     words = ["dbgclean inspect", Path(inputs.sample.path).name]
@@ -65,29 +94,8 @@ def _command(inputs: InspectInputs) -> str:
     return " ".join(words)
 
 
-def build_report(
-    inputs: InspectInputs,
-    table: AlleleTable,
-    states: dict[str, int],
-    homes: Mapping[str, Region],
-    letters: Mapping[str, int],
-    clips: Mapping[str, int],
-) -> dict[str, Any]:
-    """The report, as in ``report.json``: plain and without times, hosts or threads.
-
-    Parameters
-    ----------
-    table
-        All alleles, classified.
-    states
-        Reads by how they lie on the graph; those over two windows count in both.
-    homes
-        Regions of the contigs that stand in for the reference.
-    letters
-        Of the reference, that are ambiguous or unknown.
-    clips
-        Soft-clipped ends of reads that were taken, and left out.
-    """
+def build_report(inputs: InspectInputs, found: Inspected) -> dict[str, Any]:
+    """The report, as in ``report.json``: plain and without times, hosts or threads."""
     reference, normal = inputs.reference, inputs.normal
     return {
         "tag": "dbgclean inspect",
@@ -101,12 +109,14 @@ def build_report(
         },
         "inputs": [_input(inputs)],
         "odd_regions": inputs.odd_regions,
-        "reference_letters": {name: letters.get(name, 0) for name in ("ambiguous", "unknown")},
-        "soft_clipped_ends": {name: clips.get(name, 0) for name in ("taken", "left_out")},
-        "regions": _regions(inputs, table, homes),
-        "reads": states,
-        "summary": summarise(table),
-        "alleles": alleles_to_rows(table),
+        "reference_letters": {
+            name: found.letters.get(name, 0) for name in ("ambiguous", "unknown")
+        },
+        "soft_clipped_ends": {name: found.clips.get(name, 0) for name in ("taken", "left_out")},
+        "regions": _regions(inputs, found.alleles, found.homes),
+        "reads": found.states,
+        "summary": summarise(found.alleles),
+        "alleles": alleles_to_rows(found.alleles),
     }
 
 
@@ -162,30 +172,28 @@ OUTPUTS = (
 def write_files(
     out: OutputFolder,
     inputs: InspectInputs,
-    table: AlleleTable,
-    kmers: KmerVerdicts,
+    found: Inspected,
     report: dict[str, Any],
-    contigs: Mapping[str, str],
 ) -> None:
     """Write all files of the folder.
 
-    ``contigs``: bases of what stands in for the reference where there is none; the VCF is on
-    them, and they are written beside it.
+    Where contigs stand in for the reference, the VCF is on them, and they are written beside it.
 
     Raises
     ------
     OutputError
         If one cannot be written.
     """
-    write_alleles(out.path("alleles.tsv.gz"), table)
-    lengths = {name: len(bases) for name, bases in contigs.items()}
+    kmers = found.kmers
+    write_alleles(out.path("alleles.tsv.gz"), found.alleles)
+    lengths = {name: len(bases) for name, bases in found.consensus.items()}
     if inputs.reference is None:
         with open_output(out.path(CONSENSUS)) as packed:
-            for name, bases in contigs.items():
+            for name, bases in found.consensus.items():
                 packed.write(f">{name}\n{bases}\n".encode())
     write_vcf(
         out.path("variants.vcf.gz"),
-        table,
+        found.alleles,
         contig_lengths=inputs.sample.contigs if inputs.reference else lengths,
         sample=inputs.sample.sample,
         version=__version__,

@@ -5,24 +5,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dbgclean._folder import OutputFolder
-from dbgclean.correct.correctors import Sample, load_corrector
+from dbgclean.correct.correctors import load_corrector
 from dbgclean.correct.kmer_corrections import write_kmer_corrections
 from dbgclean.correct.kmer_moves import Moves, move_abundances
 from dbgclean.correct.policy import Policy
 from dbgclean.errors import InputError
 from dbgclean.evidence.neighbours import KmerEvidence, neighbour_alternatives
 from dbgclean.log import Progress
-from dbgclean.pipeline.full import OUTPUTS, Truth, analyse
+from dbgclean.pipeline.full import OUTPUTS, Truth, analyse, finish
 from dbgclean.pipeline.options import Options, policy_of
-from dbgclean.pipeline.passes import CONTROLS, Column, Run, sample_of
-from dbgclean.report import write_outputs
+from dbgclean.pipeline.passes import CONTROLS
+from dbgclean.pipeline.runs import Cleaned, Corrected, Counted
 from dbgclean.spectrum.formats import HIGHEST_COUNT, read_kmer_fasta
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.table import KmerTable
@@ -37,9 +37,9 @@ _KMC_CEILING = 255
 _OF_READS = ("correction_k", "min_quality", "poly_g")
 
 
-@dataclass
-class KmerRun(Run):
-    """A run over a k-mer set.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class KmerRun(Corrected):
+    """What came of a k-mer set.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class KmerRun(Run):
         By name of the column, of those that judge.
     """
 
-    moves: dict[str, Moves] = field(default_factory=dict)
+    moves: dict[str, Moves]
 
 
 def kmer_set_run(
@@ -94,10 +94,8 @@ def kmer_set_run(
         progress.start(f"Reading {Path(path).name}")
         table = _read(path, k)
         true = Truth(truth, table.k) if truth else None
-        names = [*CONTROLS] if controls else []
-        if options.corrector not in names:
-            names.append(options.corrector)
-        run = correct_kmers(table, options, names, policy, progress)
+        names = dict.fromkeys([*(CONTROLS if controls else ()), options.corrector])
+        run = correct_kmers(table, options, list(names), policy, progress)
         report = analyse(run, out, true)
         report |= {
             "config": {name: v for name, v in report["config"].items() if name not in _OF_READS},
@@ -105,9 +103,7 @@ def kmer_set_run(
             "corrections": _corrections(run),
         }
         _write_corrections(run, out)
-        progress.start("Writing the report")
-        write_outputs(report, out.path("report.json").parent)
-        out.commit()
+        finish(out, report, progress)
     return report
 
 
@@ -131,18 +127,33 @@ def correct_kmers(
     policy
         The user's rules; by default none.
     """
-    options = replace(options, k=table.k, correction_k=table.k)
-    run = KmerRun(options, [], progress or Progress(quiet=True), policy or Policy())
-    run.raw, run.spectrum = table, fit_spectrum(table)
-    run.columns = {name: Column(name, load_corrector(name)) for name in names}
-    if any(column.corrector.edits_reads for column in run.columns.values()):
-        run.progress.start("Looking for solid neighbours")
-        run.evidence = neighbour_alternatives(table, run.spectrum, options.threads)
-    sample = sample_of(run, run.spectrum)
-    run.progress.start("Judging")
-    for column in run.columns.values():
-        _judge(run, column, sample)
-    return run
+    spectrum, evidence = fit_spectrum(table), None
+    counted = Counted(
+        options=replace(options, k=table.k, correction_k=table.k),
+        groups=(),
+        progress=progress or Progress(quiet=True),
+        policy=policy or Policy(),
+        graph=True,
+        table=KmerTable.empty(table.k),
+        raw=table,
+        spectrum=spectrum,
+        threading_spectrum=spectrum,
+    )
+    correctors = {name: load_corrector(name) for name in names}
+    if any(corrector.edits_reads for corrector in correctors.values()):
+        counted.progress.start("Looking for solid neighbours")
+        evidence = neighbour_alternatives(table, spectrum, options.threads)
+    counted.progress.start("Judging")
+    sample, columns, moves = counted.sample(), dict[str, Cleaned](), dict[str, Moves]()
+    for name, corrector in correctors.items():
+        left, protected, verdicts = table, np.zeros(0, np.uint64), None
+        if evidence is not None and corrector.edits_reads:
+            verdicts = counted.policy.apply(evidence, corrector.judge(evidence, sample))
+            moves[name] = move_abundances(table, evidence, verdicts.kept)
+            left, protected = moves[name].table, moves[name].protected
+        kept = corrector.keep(left, protected, sample)
+        columns[name] = Cleaned(name, corrector, verdicts, table=left, kept=kept)
+    return KmerRun(**vars(counted), evidence=evidence, columns=columns, moves=moves)
 
 
 def _check_corrector(options: Options) -> None:
@@ -174,20 +185,6 @@ def _read(path: str, k: int | None) -> KmerTable:
     return table
 
 
-def _judge(run: KmerRun, column: Column, sample: Sample) -> None:
-    """Verdicts of one corrector, and the table after them."""
-    assert run.raw is not None
-    column.table, protected = run.raw, np.zeros(0, np.uint64)
-    if column.corrector.edits_reads:
-        assert isinstance(run.evidence, KmerEvidence)
-        judged = column.corrector.judge(run.evidence, sample)
-        column.verdicts = run.policy.apply(run.evidence, judged)
-        moves = move_abundances(run.raw, run.evidence, column.verdicts.kept)
-        column.table, protected = moves.table, moves.protected
-        run.moves[column.name] = moves
-    column.kept = column.corrector.keep(column.table, protected, sample)
-
-
 def _input(path: str, table: KmerTable) -> dict[str, Any]:
     return {
         "files": [Path(path).name],
@@ -202,8 +199,6 @@ def _input(path: str, table: KmerTable) -> dict[str, Any]:
 def _corrections(run: KmerRun) -> dict[str, Any]:
     """As of a run over reads, with k-mers moved in place of bases changed."""
     chosen = run.chosen
-    assert chosen.table is not None
-    assert chosen.kept is not None
     dropped = chosen.table.counts[~chosen.kept]
     result: dict[str, Any] = {"corrector": chosen.name}
     if chosen.verdicts is not None and run.evidence is not None:
@@ -219,7 +214,6 @@ def _corrections(run: KmerRun) -> dict[str, Any]:
 
 
 def _write_corrections(run: KmerRun, out: OutputFolder) -> None:
-    assert run.raw is not None
     assert run.evidence is None or isinstance(run.evidence, KmerEvidence)
     write_kmer_corrections(
         out.path("corrections.tsv.gz"),

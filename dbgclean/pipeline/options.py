@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dbgclean.correct.policy import Policy
-from dbgclean.correct.protection import protect
 from dbgclean.errors import UsageError
+
+if TYPE_CHECKING:
+    from dbgclean.correct.policy import Policy
 
 __all__ = ["Options", "policy_of"]
 
@@ -64,6 +65,22 @@ class Options:
     poly_g: str = "auto"
     spikes: bool = True
 
+    def __post_init__(self) -> None:
+        """Refuse what no run can use, whichever door it came in by.
+
+        Raises
+        ------
+        UsageError
+        """
+        for name, low, high in (("min_quality", 0, 93), ("min_vaf", 0, 0.5), ("ploidy", 1, 64)):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                msg = f"--{name.replace('_', '-')}: {value} is not within {low} to {high}"
+                raise UsageError(msg)
+        if self.poly_g not in ("auto", "on", "off"):
+            msg = f"--poly-g: found {self.poly_g!r}; choose auto, on or off"
+            raise UsageError(msg)
+
     @property
     def paths(self) -> tuple[str | None, ...]:
         """Files and folders that are read besides the reads, or None."""
@@ -96,12 +113,15 @@ def policy_of(options: Options) -> Policy:
     InputError
         If the list or its reference cannot be used.
     """
+    # Here and not above: who only counts needs none of it, and nobody else needs pysam.
+    from dbgclean.correct.policy import Policy
+
     if not options.protect:
         return Policy(options.min_vaf, options.ploidy)
     if not options.reference:
         msg = f"--protect {options.protect}: its positions need --reference FASTA; name it"
         raise UsageError(msg)
-    # Here and not above: nobody else needs pysam for it.
+    from dbgclean.correct.protection import protect
     from dbgclean.reads.protected import read_protected
 
     listed = read_protected(options.protect, options.reference)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from dbgclean.correct.correctors import Sample
 from dbgclean.correct.rewrite import Bases, bases_of
-from dbgclean.pipeline.runs import Run, sample_of
+from dbgclean.pipeline.runs import Cleaned, Column, Corrected, Judged
 from dbgclean.reads.prefetch import map_in_order
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.membership import deepest_sibling, rows_among
@@ -47,18 +47,15 @@ class _Rewritten:
     columns: dict[str, tuple[Bases, Bases, Bases, Bases]] = field(default_factory=dict)
 
 
-def rewrite(run: Run, sink: Sink, *, graph: bool) -> None:
+def rewrite(run: Judged, sink: Sink) -> Corrected:
     """Third pass: corrected reads of the chosen column to ``sink``, k-mers of all columns.
 
     Only reads that some verdict could touch are counted again: the table of a column
     is the raw one, less those reads as they were, plus those reads as they are now.
     """
-    edited = [c for c in run.columns.values() if c.corrector.edits_reads] if graph else []
+    edited = [c for c in run.columns.values() if c.corrector.edits_reads] if run.graph else []
     before = _Delta(run)
-    after = {column.name: _Delta(run) for column in edited}
-    protected = {column.name: _Delta(run) for column in edited}
-    off_path = {column.name: _Delta(run, _NOT_BAD) for column in edited}
-    twins = {column.name: _Delta(run) for column in edited}
+    deltas = {column.name: _Deltas.of(run) for column in edited}
 
     def rewritten(item: tuple[int, int, ReadBatch]) -> _Rewritten:
         group, first, batch = item
@@ -80,29 +77,31 @@ def rewrite(run: Run, sink: Sink, *, graph: bool) -> None:
         if done.before is None:
             continue
         before.add(done.before)
-        for name, (result, stretches, off, again) in done.columns.items():
-            after[name].add(result)
-            protected[name].add(stretches)
-            off_path[name].add(off)
-            twins[name].add(again)
-    if not graph:
-        return
-    assert run.raw is not None
-    assert run.spectrum is not None
+        for name, parts in done.columns.items():
+            for delta, part in zip(deltas[name], parts, strict=True):
+                delta.add(part)
     untouched = run.raw.combine(before.finish(), -1) if edited else run.raw
-    sample = sample_of(run, run.spectrum)
+    sample, columns = run.sample(), dict[str, Cleaned]()
     for column in run.columns.values():
-        names = protected.get(column.name)
-        keys = names.finish().keys if names else np.zeros(0, np.uint64)
-        column.table = (
-            untouched.combine(after[column.name].finish()) if column.name in after else run.raw
-        )
-        judged = column.table
-        if names:
-            judged = _in_molecules(column.table, twins[column.name].finish())
-            loose = off_path[column.name].finish()
-            keys = np.union1d(keys, _vouched_for(run, column.table, judged, loose, sample))
-        column.kept = column.corrector.keep(judged, keys, sample)
+        table, kept = run.raw, np.zeros(0, bool)
+        if column.name in deltas:
+            table, kept = _kept(run, column, untouched, deltas.pop(column.name), sample)
+        elif run.graph:
+            kept = column.corrector.keep(table, np.zeros(0, np.uint64), sample)
+        columns[column.name] = Cleaned(**vars(column), table=table, kept=kept)
+    return Corrected(**vars(run) | {"columns": columns})
+
+
+def _kept(
+    run: Judged, column: Column, untouched: KmerTable, deltas: _Deltas, sample: Sample
+) -> tuple[KmerTable, np.ndarray]:
+    """k-mers of a column's reads, and which of them stand in its set."""
+    keys = deltas.protected.finish().keys
+    table = untouched.combine(deltas.after.finish())
+    judged = _in_molecules(table, deltas.twins.finish())
+    loose = deltas.off_path.finish()
+    keys = np.union1d(keys, _vouched_for(run, table, judged, loose, sample))
+    return table, column.corrector.keep(judged, keys, sample)
 
 
 def _in_molecules(table: KmerTable, twins: KmerTable) -> KmerTable:
@@ -113,7 +112,7 @@ def _in_molecules(table: KmerTable, twins: KmerTable) -> KmerTable:
 
 
 def _vouched_for(
-    run: Run, table: KmerTable, judged: KmerTable, off: KmerTable, sample: Sample
+    run: Judged, table: KmerTable, judged: KmerTable, off: KmerTable, sample: Sample
 ) -> np.ndarray:
     """k-mers of the corrected reads that one molecule is enough for, uint64, sorted.
 
@@ -143,7 +142,7 @@ def _counts_of(table: KmerTable, keys: np.ndarray, counts: np.ndarray) -> np.nda
 class _Delta:
     """A counter at the graph's k for the few reads that change."""
 
-    def __init__(self, run: Run, min_quality: int | None = None) -> None:
+    def __init__(self, run: Judged, min_quality: int | None = None) -> None:
         options = run.options
         # A run with all controls has thirteen of these: their buffers have to be small.
         self._counter = KmerCounter(
@@ -158,3 +157,16 @@ class _Delta:
 
     def finish(self) -> KmerTable:
         return self._counter.finish()
+
+
+class _Deltas(NamedTuple):
+    """What is counted for a column, in the order of `_Rewritten.columns`."""
+
+    after: _Delta
+    protected: _Delta
+    off_path: _Delta
+    twins: _Delta
+
+    @classmethod
+    def of(cls, run: Judged) -> _Deltas:
+        return cls(_Delta(run), _Delta(run), _Delta(run, _NOT_BAD), _Delta(run))

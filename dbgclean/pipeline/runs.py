@@ -1,8 +1,11 @@
-"""A run as far as it has come: its inputs, what was counted, and a column for each corrector."""
+"""What each pass over the reads returns: frozen, and all of the passes before it in it.
+
+`Inputs`, `Counted`, `Judged`, `Corrected`: a k-mer set without reads goes the same way.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -29,7 +32,7 @@ from dbgclean.spectrum.table import KmerTable
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
 
-__all__ = ["Column", "Run", "open_run", "sample_of"]
+__all__ = ["Cleaned", "Column", "Corrected", "Counted", "Inputs", "Judged", "open_run"]
 
 # From this depth on the usual cutoffs hold.
 _DEEP = 15
@@ -39,74 +42,18 @@ _FULL_CUTOFF = 5
 _TWO_MOLECULES = 2
 
 
-@dataclass
-class Column:
-    """One corrector's result.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Inputs:
+    """What a run starts from: looked at, and found usable, before any work is done.
 
     Attributes
     ----------
-    name, corrector
-        Which, and the object.
-    verdicts
-        None for correctors that leave the reads alone.
-    rewriter
-        Applies the verdicts; holds the counts of what was changed.
-    table
-        k-mers of the corrected reads, at the graph's k.
-    kept
-        bool, one per row of ``table``: stands in the k-mer set.
-    expected_loss
-        Planted alleles shown, and kept of these, by fraction
-        (`dbgclean.evidence.spikes.Spikes.by_fraction`); None where none were planted.
-    """
-
-    name: str
-    corrector: Corrector
-    verdicts: Verdicts | None = None
-    rewriter: Rewriter = field(default_factory=lambda: Rewriter(None, None))
-    table: KmerTable | None = None
-    kept: np.ndarray | None = None
-    expected_loss: dict[str, dict[str, int]] | None = None
-
-    @property
-    def took(self) -> str:
-        """Which judge a corrector took that chooses one, and why; empty for others."""
-        return str(getattr(self.corrector, "choice", None) or "")
-
-    @property
-    def kmers(self) -> KmerTable:
-        """The k-mer set."""
-        assert self.table is not None
-        assert self.kept is not None
-        return self.table.select(self.kept)
-
-
-@dataclass
-class Run:
-    """A run as far as it has come.
-
-    Attributes
-    ----------
-    groups, statistics
-        The inputs, and what was read of each.
+    groups
+        The inputs; none for a k-mer set without reads.
     policy
         The user's rules, applied to what every corrector judges.
-    correction_k
-        Of the threading; chosen in the first pass where the options leave it open.
-    raw, spectrum
-        k-mers of the raw reads at the graph's k, and their fit.
-    threading_spectrum
-        Fit at ``correction_k``.
-    tails
-        Runs of G that reads end in, and their k-mers at ``correction_k``; None where they
-        are not looked for.
-    sampled, modes
-        Some of the reads, and the depths around which they lie
-        (`dbgclean.spectrum.read_depths`).
-    evidence
-        None where no column edits reads.
-    columns
-        By name, in the order of the report.
+    graph
+        Whether k-mers at the graph's k are wanted besides the reads.
     checked
         The look at the corrector's weights, which goes on while reads are counted.
     compiling
@@ -114,25 +61,20 @@ class Run:
     """
 
     options: Options
-    groups: list[InputGroup]
+    groups: Sequence[InputGroup]
     progress: Progress
     policy: Policy = field(default_factory=Policy)
-    statistics: list[ReadStatistics] = field(default_factory=list)
-    skipped_kmers: int = 0
-    correction_k: int = 0
-    raw: KmerTable | None = None
-    spectrum: Spectrum | None = None
-    threading_spectrum: Spectrum | None = None
-    tails: TailCounter | None = None
-    sampled: ReadSample = field(default_factory=ReadSample)
-    modes: list[int] = field(default_factory=list)
-    evidence: Evidence | None = None
-    columns: dict[str, Column] = field(default_factory=dict)
+    graph: bool = False
     checked: Future[None] | None = None
     compiling: Compiling | None = None
 
-    def batches(self, what: str, statistics: bool = False) -> Iterator[tuple[int, int, ReadBatch]]:
-        """Yield (group, number of the first read in the run, batch) over all inputs."""
+    def batches(
+        self, what: str, statistics: list[ReadStatistics] | None = None
+    ) -> Iterator[tuple[int, int, ReadBatch]]:
+        """Yield (group, number of the first read in the run, batch) over all inputs.
+
+        ``statistics`` gets what was read of each.
+        """
         first = 0
         for number, group in enumerate(self.groups):
             names = ", ".join(Path(path).name for path in group.paths)
@@ -147,14 +89,59 @@ class Run:
                 yield number, first, batch
                 first += len(batch)
                 self.progress.advance()
-            if statistics:
-                self.statistics.append(tally)
+            if statistics is not None:
+                statistics.append(tally)
                 tell_pairs(group, tally)
 
     def refuse(self, *, wait: bool = False) -> None:
         """Raise what is wrong with the corrector, once that is known."""
         if self.checked is not None and (wait or self.checked.done()):
             self.checked.result()
+
+    @property
+    def files(self) -> str:
+        """All input files in one line."""
+        return ", ".join(path for group in self.groups for path in group.paths)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Counted(Inputs):
+    """What the first pass found, beside what it started from.
+
+    Attributes
+    ----------
+    table, threading_spectrum
+        k-mers at the k of the threading, and their fit.
+    raw, spectrum
+        k-mers at the graph's k, and their fit; without a graph empty, and the fit above.
+    statistics
+        What was read of each input.
+    tails
+        Runs of G without a signal that reads end in; None where none are masked.
+    sampled, modes
+        Some of the reads, and the depths around which they lie
+        (`dbgclean.spectrum.read_depths`).
+    """
+
+    table: KmerTable
+    raw: KmerTable
+    spectrum: Spectrum
+    threading_spectrum: Spectrum
+    statistics: Sequence[ReadStatistics] = ()
+    skipped_kmers: int = 0
+    tails: TailCounter | None = None
+    sampled: ReadSample = field(default_factory=ReadSample)
+    modes: list[int] = field(default_factory=list)
+
+    @property
+    def correction_k(self) -> int:
+        """k of the threading, chosen in the first pass where the options leave it open."""
+        return self.table.k
+
+    @property
+    def reads(self) -> int:
+        """Number of reads."""
+        return sum(tally.reads for tally in self.statistics)
 
     @property
     def bases(self) -> int:
@@ -169,34 +156,122 @@ class Run:
     @property
     def depth_tells(self) -> bool:
         """Whether the depth is known, and such that a k-mer seen once is suspect."""
-        return self.spectrum is not None and self.spectrum.peak >= _RARE_IS_SUSPECT
+        return self.spectrum.peak >= _RARE_IS_SUSPECT
 
     def config(self) -> dict[str, Any]:
         """What decided the result, for the report."""
-        used = self.correction_k or self.options.correction_k
-        return {**self.options.to_dict(), "correction_k": used}
+        return {**self.options.to_dict(), "correction_k": self.correction_k}
+
+    def sample(self) -> Sample:
+        """What correctors are told of the run.
+
+        k-mers of corrected reads stand by themselves from one below the upper cutoff by depth
+        (longer k-mers are seen less often than those that reads are threaded at). Where the
+        sample is shallow, a mix of depths, or so uneven that no spectrum fits, two molecules
+        are enough; without reads, which tell molecules, the lower cutoff.
+        """
+        upper, lower = depth_cutoffs(self.spectrum)
+        cutoff = _TWO_MOLECULES if self.groups else lower
+        fits = self.spectrum.fitted and self.rarest is None
+        if fits and upper > lower + 1 and upper >= _FULL_CUTOFF:
+            cutoff = upper - 1
+        options = self.options
+        return Sample(self.spectrum, cutoff, options.threads, options.seed, options.model)
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One corrector's verdicts.
+
+    Attributes
+    ----------
+    name, corrector
+        Which, and the object.
+    verdicts
+        None for correctors that leave the reads alone.
+    rewriter
+        Applies the verdicts; holds the counts of what was changed.
+    expected_loss
+        Planted alleles shown, and kept of these, by fraction
+        (`dbgclean.evidence.spikes.Spikes.by_fraction`); None where none were planted.
+    """
+
+    name: str
+    corrector: Corrector
+    verdicts: Verdicts | None = None
+    rewriter: Rewriter = field(default_factory=lambda: Rewriter(None, None))
+    expected_loss: dict[str, dict[str, int]] | None = None
 
     @property
-    def masks_poly_g(self) -> bool:
-        """Whether ends called G without a signal are masked, once the reads were counted."""
-        return self.tails is not None and (self.options.poly_g == "on" or self.tails.runs.artefact)
+    def took(self) -> str:
+        """Which judge a corrector took that chooses one, and why; empty for others."""
+        return str(getattr(self.corrector, "choice", None) or "")
 
-    def poly_g(self) -> dict[str, int]:
-        """Ends without a signal that were masked, and what shows them; empty where none were."""
-        if self.evidence is None or self.tails is None or not self.masks_poly_g:
-            return {}
-        reads, bases = self.evidence.changes.without_signal()
-        return {"reads_masked": reads, "bases_masked": bases, **vars(self.tails.runs)}
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Judged(Counted):
+    """What the second pass found; ``table`` is empty from here on.
+
+    Attributes
+    ----------
+    evidence
+        None where no column edits reads.
+    columns
+        By name, in the order of the report.
+    """
+
+    evidence: Evidence | None
+    columns: Mapping[str, Column]
 
     @property
     def chosen(self) -> Column:
         """The column of the corrector that was asked for."""
         return self.columns[self.options.corrector]
 
+    def poly_g(self) -> dict[str, int]:
+        """Ends without a signal that were masked, and what shows them; empty where none were."""
+        if self.evidence is None or self.tails is None:
+            return {}
+        reads, bases = self.evidence.changes.without_signal()
+        return {"reads_masked": reads, "bases_masked": bases, **vars(self.tails.runs)}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Cleaned(Column):
+    """One corrector's result.
+
+    Attributes
+    ----------
+    table
+        k-mers of the corrected reads, at the graph's k; without a graph none.
+    kept
+        bool, one per row of ``table``: stands in the k-mer set.
+    """
+
+    table: KmerTable
+    kept: np.ndarray
+
+    @property
+    def kmers(self) -> KmerTable:
+        """The k-mer set."""
+        return self.table.select(self.kept)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Corrected(Judged):
+    """What the third pass left: every column with its k-mers."""
+
+    columns: Mapping[str, Cleaned]
+
+    @property
+    def chosen(self) -> Cleaned:
+        """The column of the corrector that was asked for."""
+        return self.columns[self.options.corrector]
+
 
 def open_run(
     reads: Sequence[str], options: Options, progress: Progress, *, graph: bool = False
-) -> Run:
+) -> Inputs:
     """Look at the inputs and for the corrector before any work is done."""
     corrector = load_corrector(options.corrector)
     groups = plan_inputs(
@@ -207,31 +282,20 @@ def open_run(
         spool_dir=options.tmp,
         reference=options.reference,
     )
-    run = Run(options, groups, progress, policy_of(options))
-    if corrector.edits_reads:
-        run.compiling = start_compiling(graph=graph)
+    policy = policy_of(options)
+    compiling = start_compiling(graph=graph) if corrector.edits_reads else None
     # It takes a second or two until the network's and the fit's libraries are loaded.
     beside = ThreadPoolExecutor(1, thread_name_prefix="dbgclean-check")
     check = getattr(corrector, "check", None)
-    if check is not None:
-        run.checked = beside.submit(check, options.model)
+    checked = None if check is None else beside.submit(check, options.model)
     beside.submit(import_module, "scipy.optimize")
     beside.shutdown(wait=False)
-    return run
-
-
-def sample_of(run: Run, spectrum: Spectrum) -> Sample:
-    """What correctors are told of the run.
-
-    k-mers of corrected reads stand by themselves from one below the upper cutoff by depth
-    (longer k-mers are seen less often than those that reads are threaded at). Where the
-    sample is shallow, a mix of depths, or so uneven that no spectrum fits, two molecules
-    are enough; without reads, which tell molecules, the lower cutoff.
-    """
-    spectrum = run.spectrum or spectrum
-    upper, lower = depth_cutoffs(spectrum)
-    cutoff = _TWO_MOLECULES if run.groups else lower
-    if spectrum.fitted and run.rarest is None and upper > lower + 1 and upper >= _FULL_CUTOFF:
-        cutoff = upper - 1
-    options = run.options
-    return Sample(spectrum, cutoff, options.threads, options.seed, options.model)
+    return Inputs(
+        options=options,
+        groups=groups,
+        progress=progress,
+        policy=policy,
+        graph=graph,
+        checked=checked,
+        compiling=compiling,
+    )

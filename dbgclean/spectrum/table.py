@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
+from dbgclean._columns import ALL, Columns
 from dbgclean.spectrum.hashing import GOLDEN
-from dbgclean.spectrum.kmers import canonical_kmers
+from dbgclean.spectrum.kmers import canonical_kmers, kmers_to_strings
 
 __all__ = ["EMPTY", "KmerIndex", "KmerTable", "build_index", "find_row", "merge_rows"]
 
@@ -154,7 +155,7 @@ def merge_rows(
 
 
 @dataclass(frozen=True, eq=False)
-class KmerTable:
+class KmerTable(Columns):
     """Distinct canonical k-mers with what the reads say of each.
 
     Attributes
@@ -216,6 +217,15 @@ class KmerTable:
 
     def __repr__(self) -> str:
         return f"KmerTable(k={self.k}, distinct={len(self)}, total={self.total})"
+
+    def columns(self, rows: slice = ALL) -> dict[str, Any]:
+        """``kmer`` (spelled), ``counts``, ``reverse`` and ``high_quality``."""
+        return {
+            "kmer": kmers_to_strings(self.keys[rows], self.k),
+            "counts": self.counts[rows],
+            "reverse": self.reverse[rows],
+            "high_quality": self.high_quality[rows],
+        }
 
     @property
     def total(self) -> int:

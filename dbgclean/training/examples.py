@@ -20,7 +20,7 @@ from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gather import Evidence, gather
 from dbgclean.evidence.places import Places
 from dbgclean.evidence.windows import build_windows
-from dbgclean.pipeline.passes import Run, count
+from dbgclean.pipeline.passes import Inputs, count
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.hashing import hashes
 from dbgclean.spectrum.histogram import Spectrum, fit_spectrum
@@ -60,7 +60,7 @@ _DELTA_MEMORY = 1 << 27
 class _Sample:
     """What the first two passes found."""
 
-    run: Run
+    run: Inputs
     table: KmerTable
     spectrum: Spectrum
     own: Alternatives
@@ -71,7 +71,7 @@ class _Sample:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def gather_examples(run: Run, rounds: int | None) -> tuple[LabelledWindows, dict[str, Any]]:
+def gather_examples(run: Inputs, rounds: int | None) -> tuple[LabelledWindows, dict[str, Any]]:
     """Labelled windows of all rounds of injection, and figures of the sample.
 
     Parameters
@@ -95,13 +95,12 @@ def gather_examples(run: Run, rounds: int | None) -> tuple[LabelledWindows, dict
     return LabelledWindows.concatenate(parts), sample.facts | {"rounds": rounds}
 
 
-def _look_at(run: Run) -> _Sample:
+def _look_at(run: Inputs) -> _Sample:
     """Count, thread and pool the reads as they came; find places on the way."""
-    table = count(run, graph=False, singles=True)
+    counted = count(run, singles=True)
+    table, statistics, bases = counted.table, counted.statistics, counted.bases
     if run.compiling is not None:
         run.compiling.finish_threading()
-    statistics = run.statistics
-    bases = sum(one.bases for one in statistics)
     spectrum = fit_spectrum(table, bases=bases)
     finder = PlaceFinder(table, _SPACING)
 
@@ -119,9 +118,8 @@ def _look_at(run: Run) -> _Sample:
     )
     places = finder.finish(evidence.alternatives)
     if len(places) < _FEWEST_PLACES:
-        files = ", ".join(path for group in run.groups for path in group.paths)
         msg = (
-            f"{files}: {len(places)} places where an allele could be injected, "
+            f"{run.files}: {len(places)} places where an allele could be injected, "
             f"{_FEWEST_PLACES} are needed; give a deeper sample, of reads of at least "
             f"{2 * finder.reach + 1} bases"
         )

@@ -20,7 +20,7 @@ from dbgclean.training.outputs import OUTPUTS, write_model
 
 if TYPE_CHECKING:
     from dbgclean.model.autoencoder import Autoencoder
-    from dbgclean.pipeline.passes import Run
+    from dbgclean.pipeline.passes import Inputs
     from dbgclean.training.checkpoint import Checkpoint
     from dbgclean.training.comparison import FineTuned, LabelledWindows
 
@@ -174,7 +174,7 @@ def _open_checkpoint(checkpoint: Checkpoint, training: TrainOptions) -> None:
 
 
 def _examples(
-    run: Run, training: TrainOptions, checkpoint: Checkpoint
+    run: Inputs, training: TrainOptions, checkpoint: Checkpoint
 ) -> tuple[LabelledWindows, dict[str, Any]]:
     """Labelled windows of all rounds, from the checkpoint where it has them."""
     from dbgclean.training.comparison import LabelledWindows

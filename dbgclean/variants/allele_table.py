@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from dbgclean._columns import ALL, Columns
+
 __all__ = [
     "CLASSES",
     "ERROR",
@@ -26,7 +28,7 @@ ZYGOSITIES = ("", "heterozygous", "homozygous", "low-frequency")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AlleleTable:
+class AlleleTable(Columns):
     """Alleles sorted by contig (in the order of the regions), position, ref and alt.
 
     Counts are of fragments: mates that overlap saw one molecule and count once, by the
@@ -172,6 +174,12 @@ class AlleleTable:
     def __len__(self) -> int:
         return len(self.position)
 
+    def columns(self, rows: slice = ALL) -> dict[str, np.ndarray]:
+        """What ``alleles.tsv.gz`` has, by its columns' names (`docs/inspect.md`)."""
+        from dbgclean.variants.tables import named_columns
+
+        return named_columns(self.select(rows))
+
     @property
     def alt_fragments(self) -> np.ndarray:
         """Supporting fragments, int64 (n,)."""
@@ -187,7 +195,7 @@ class AlleleTable:
         """Supporting fragments over ``depth``, float64 (n,)."""
         return self.alt_fragments / np.maximum(self.depth, 1)
 
-    def select(self, rows: np.ndarray) -> AlleleTable:
+    def select(self, rows: np.ndarray | slice) -> AlleleTable:
         """Some of the rows: bool (n,) or row numbers."""
         return AlleleTable(
             **{name: getattr(self, name)[rows] for name in _COLUMNS}, contigs=self.contigs

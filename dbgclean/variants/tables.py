@@ -26,6 +26,7 @@ __all__ = [
     "LISTED",
     "alleles_to_rows",
     "listed_rows",
+    "named_columns",
     "strand_bias",
     "summarise",
     "write_alleles",
@@ -135,6 +136,11 @@ _COLUMNS = (
 
 COLUMNS = tuple(column.name for column in _COLUMNS)
 """Columns of ``alleles.tsv.gz``; `docs/inspect.md` says what each holds."""
+
+
+def named_columns(table: AlleleTable) -> dict[str, np.ndarray]:
+    """The columns of the file by name, as numbers and words: arrays (n,), or (n, 3)."""
+    return {column.name: column.values(table) for column in _COLUMNS}
 
 
 def write_alleles(path: str | os.PathLike[str], table: AlleleTable) -> None:
