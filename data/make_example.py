@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import aligned_samples as aligned  # noqa: E402
 
-from benchmarks import simulate  # noqa: E402
+from benchmarks.simulators import simulate  # noqa: E402
 
 SEED = 20
 GENOME_LENGTH = 20_000
