@@ -33,6 +33,7 @@ __all__ = [
     "COLUMNS",
     "LOW_QUALITY",
     "Alternatives",
+    "Depths",
     "pool_edits",
     "pool_gaps",
     "sibling_fragments",
@@ -65,6 +66,7 @@ _NEAR_END = 10
 _HIGH_QUALITY = 20
 # Bases below this Phred value are of low quality.
 LOW_QUALITY = 15
+Depths = Callable[[Edits, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ def pool_edits(
     mean_length: float,
     min_depth: int = 1,
     peak: float = 0.0,
-    depths: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
+    depths: Depths | None = None,
     threads: int = 1,
     rates: np.ndarray | None = None,
 ) -> Alternatives:
@@ -205,7 +207,8 @@ def pool_edits(
         Reads over a base of the sample; 0 where it is not known.
     depths
         Where it is known which reads lie over a site: ``depth`` and ``to_depth`` of
-        alternatives, told by one edit (its row) of each. By default `site_depths`.
+        alternatives, told by the edits and by one of them (its row) for each. By default
+        `site_depths`.
     threads
         Workers; the result does not depend on them.
     rates
@@ -218,7 +221,7 @@ def pool_edits(
     error = rates[molecule, read_as, edits.quality]
     own = _support(groups, edits, error, profile)
     if depths is not None:
-        depth, to_depth = depths(groups.order[groups.bounds[:-1]])
+        depth, to_depth = depths(edits, groups.order[groups.bounds[:-1]])
     else:
         depth, to_depth = site_depths(groups.keys, own.to, counted, min_depth, threads)
         scale = mean_length / max(1.0, mean_length - counted.k + 1)

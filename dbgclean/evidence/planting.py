@@ -235,7 +235,7 @@ class Planter:
         """The alleles as alternatives, against the depth that is left beside them."""
         facts, graph = self._facts, self._graph
 
-        def depths(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def depths(edits: Edits, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             depth, to_depth = site_depths(
                 edits.key[rows], edits.to[rows], graph, graph.lower, threads
             )
