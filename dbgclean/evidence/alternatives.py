@@ -10,7 +10,7 @@ the site's depth comes from the abundances of the k-mers through it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numba
@@ -27,6 +27,7 @@ from dbgclean.evidence.rates import (
     substitution_of,
 )
 from dbgclean.evidence.solid import SolidGraph
+from dbgclean.reads.columns import Columns, column, whole
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = [
@@ -70,7 +71,7 @@ Depths = Callable[[Edits, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, slots=True)
-class Alternatives:
+class Alternatives(Columns):
     """One row per alternative, sorted by ``key``: substitutions, insertions, deletions.
 
     Attributes
@@ -114,30 +115,20 @@ class Alternatives:
         float64 (4, 4, 94): see `dbgclean.evidence.rates.error_rates`.
     """
 
-    key: np.ndarray
-    to: np.ndarray
-    support: np.ndarray
-    depth: np.ndarray
-    to_depth: np.ndarray
-    siblings: np.ndarray
-    likelihood: np.ndarray
-    fraction: np.ndarray
-    expected: np.ndarray
-    mean_quality: np.ndarray
-    co_edited: np.ndarray
-    odds: np.ndarray
-    of_edit: np.ndarray
-    rates: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.key)
-
-    def part(self, rows: slice | np.ndarray) -> Alternatives:
-        """Some of the rows; ``of_edit`` and ``rates`` stay those of the whole."""
-        whole = ("of_edit", "rates")
-        return Alternatives(
-            *(getattr(self, f) if f in whole else getattr(self, f)[rows] for f in self.__slots__)
-        )
+    key: np.ndarray = column(np.uint64)
+    to: np.ndarray = column(np.uint8)
+    support: np.ndarray = column(np.float64, len(COLUMNS))
+    depth: np.ndarray = column(np.float64, 2)
+    to_depth: np.ndarray = column(np.float64)
+    siblings: np.ndarray = column(np.int64)
+    likelihood: np.ndarray = column(np.float64)
+    fraction: np.ndarray = column(np.float64)
+    expected: np.ndarray = column(np.float64)
+    mean_quality: np.ndarray = column(np.uint8, WINDOW)
+    co_edited: np.ndarray = column(np.uint8, WINDOW)
+    odds: np.ndarray = column(np.float64)
+    of_edit: np.ndarray = whole()
+    rates: np.ndarray = whole()
 
     def column(self, name: str) -> np.ndarray:
         """One column of ``support`` by its name."""
@@ -170,13 +161,8 @@ class Alternatives:
 
     def with_gaps(self, gaps: Alternatives) -> Alternatives:
         """These and, behind them, ``gaps``, whose edits are behind the edits of these."""
-        rows = {
-            name: np.concatenate([getattr(self, name), getattr(gaps, name)])
-            for name in self.__slots__
-            if name not in ("of_edit", "rates")
-        }
         of_edit = np.concatenate([self.of_edit, gaps.of_edit + len(self)])
-        return Alternatives(**rows, of_edit=of_edit, rates=self.rates)
+        return replace(Alternatives.concatenate([self, gaps]), of_edit=of_edit)
 
 
 def pool_edits(

@@ -98,7 +98,7 @@ def build_windows(evidence: Evidence, rows: np.ndarray, signs: np.ndarray | None
         `signs_of` of the evidence, where it is at hand.
     """
     signs = signs_of(evidence) if signs is None else signs
-    alternatives = evidence.alternatives.part(rows)
+    alternatives = evidence.alternatives.select(rows)
     n = len(alternatives)
     shifts = np.arange(2 * (WINDOW - 1), -1, -2, dtype=np.uint64)
     observed = ((alternatives.key[:, None] >> shifts) & np.uint64(3)).astype(np.uint8)

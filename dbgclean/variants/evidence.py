@@ -259,7 +259,8 @@ def _observe(
                 tips,
             )
         )
-    return Observations.concatenate(parts)
+    found = Observations.concatenate(parts)
+    return found.select(np.argsort(found.allele, kind="stable"))
 
 
 def _count(

@@ -14,6 +14,7 @@ import numba
 import numpy as np
 
 from dbgclean.evidence.mates import AGREES, APART, DENIES
+from dbgclean.reads.columns import Columns, column
 from dbgclean.variants.placement import OFF, Placement
 
 __all__ = [
@@ -33,7 +34,7 @@ _GONE = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Observations:
+class Observations(Columns):
     """Rows sorted by allele.
 
     Attributes
@@ -54,26 +55,13 @@ class Observations:
         uint8 (n,): reads of the fragment that show the same.
     """
 
-    allele: np.ndarray
-    read: np.ndarray
-    at: np.ndarray
-    shows: np.ndarray
-    mate: np.ndarray
-    quality: np.ndarray
-    reads: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.allele)
-
-    @classmethod
-    def concatenate(cls, parts: list[Observations]) -> Observations:
-        """All rows, sorted by allele; within one in the order in which they came."""
-        kinds = (np.int32, np.int32, np.int64, np.uint8, np.uint8, np.uint8, np.uint8)
-        if not parts:
-            return cls(*(np.zeros(0, kind) for kind in kinds))
-        whole = [np.concatenate([getattr(p, f) for p in parts]) for f in cls.__slots__]
-        order = np.argsort(whole[0], kind="stable")
-        return cls(*(column[order] for column in whole))
+    allele: np.ndarray = column(np.int32)
+    read: np.ndarray = column(np.int32)
+    at: np.ndarray = column(np.int64)
+    shows: np.ndarray = column(np.uint8)
+    mate: np.ndarray = column(np.uint8)
+    quality: np.ndarray = column(np.uint8)
+    reads: np.ndarray = column(np.uint8)
 
 
 def substitutions(

@@ -6,7 +6,7 @@ with what chance allows; a count that is large because the place is deep is no s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
@@ -243,10 +243,6 @@ class Signs:
         """How many signs that a haplotype of this place has as well as another's, int64 (n,)."""
         mapping = (self.poor_mapping.astype(np.int64) + self.worse_mapping) * self.explained
         return mapping + self.many_others
-
-    def select(self, rows: np.ndarray) -> Signs:
-        """Some of the rows."""
-        return Signs(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
 _ARTEFACTS = (

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
+from dbgclean.variants.allele_table import ORIGINS
+
 __all__ = ["ORIGINS", "Origins", "judge_origins"]
 
-ORIGINS = ("somatic", "germline", "error", "undecided")
 SOMATIC, GERMLINE, RECURRING, OPEN = range(4)
 
 # Before the reads: alleles of a place per base of a genome. An allele has passed for real

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from dbgclean._files import open_output
-from dbgclean.correct.verdicts import NAMES as VERDICTS
 from dbgclean.spectrum.formats import write_kmer_fasta
 from dbgclean.variants.allele_table import (
     CLASSES,
@@ -40,107 +38,57 @@ _CHUNK = 50_000
 _MOST_BIASED = 999.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """One column of the file: its name, its values, and how one is written."""
-
-    name: str
-    values: Callable[[AlleleTable], np.ndarray]
-    text: Callable[[Any], str] = str
-
-
-def _number(value: float) -> str:
-    return f"{value:.6g}" if np.isfinite(value) else "."
-
-
-def _joined(values: Iterable[str]) -> str:
-    """Words that stand in one field: no tab or line end may get in."""
-    return "; ".join(" ".join(value.split()) for value in values) or "."
-
-
-def _named(name: str, names: tuple[str, ...]) -> Callable[[AlleleTable], np.ndarray]:
-    lookup = np.array(names, object)
-    return lambda table: lookup[getattr(table, name)]
-
-
-def _plain(name: str, text: Callable[[Any], str] = str) -> _Column:
-    return _Column(name, lambda table: getattr(table, name), text)
-
-
-def _word(value: str) -> str:
-    return value or "."
-
-
-def _or_missing(value: int) -> str:
-    return str(value) if value >= 0 else "."
-
-
-def _arm(side: int) -> Callable[[AlleleTable], np.ndarray]:
-    return lambda table: np.array([pair[side] for pair in table.arms], object)
-
-
-_COLUMNS = (
-    _Column("contig", lambda table: np.array(table.contigs, object)[table.contig]),
-    _Column("position", lambda table: table.position + 1),
-    _plain("ref", _word),
-    _plain("alt", _word),
-    _Column("kind", _named("kind", KINDS)),
-    _Column("class", _named("klass", CLASSES)),
-    _Column("zygosity", _named("zygosity", ZYGOSITIES), _word),
-    _plain("genotype", _word),
-    _plain("phase_set"),
-    _plain("posterior", _number),
-    _plain("quality_score", _number),
-    _plain("filters", lambda value: ";".join(value) or "."),
-    _plain("origin", _word),
-    _Column("fraction", lambda table: table.fraction, _number),
-    _Column("alt_fragments", lambda table: table.alt_fragments),
-    _Column("ref_fragments", lambda table: table.ref_fragments),
-    _plain("depth"),
-    _plain("alt_forward"),
-    _plain("alt_reverse"),
-    _plain("ref_forward"),
-    _plain("ref_reverse"),
-    _Column("strand_bias", lambda table: strand_bias(table), _number),
-    _plain("alt_reads"),
-    _plain("quality", _number),
-    _plain("best_quality", _number),
-    _plain("low_quality"),
-    _plain("mapping_quality", _number),
-    _plain("ref_mapping_quality", _number),
-    _plain("mapped_nowhere_else"),
-    _plain("clipped"),
-    _plain("cycles"),
-    _plain("ref_cycles", _number),
-    _plain("end_distance", _number),
-    _plain("near_end"),
-    _plain("ref_near_end"),
-    _plain("agreed"),
-    _plain("denied"),
-    _plain("others", _number),
-    _plain("copies"),
-    _plain("run"),
-    _plain("depth_ratio", _number),
-    _Column("depth_tells", lambda table: table.depth_tells.astype(int)),
-    _plain("crowd"),
-    _plain("expected", _number),
-    _plain("likelihood", _number),
-    _Column("verdict", _named("verdict", VERDICTS)),
-    _plain("genotype_likelihoods", lambda three: ",".join(map(_number, three))),
-    _plain("normal_alt", _or_missing),
-    _plain("normal_depth", _or_missing),
-    _Column("ref_arm", _arm(0), _word),
-    _Column("alt_arm", _arm(1), _word),
-    _plain("reasons", _joined),
-)
-
-COLUMNS = tuple(column.name for column in _COLUMNS)
+COLUMNS = (
+    "contig", "position", "ref", "alt", "kind", "class", "zygosity", "genotype", "phase_set",
+    "posterior", "quality_score", "filters", "origin", "fraction", "alt_fragments",
+    "ref_fragments", "depth", "alt_forward", "alt_reverse", "ref_forward", "ref_reverse",
+    "strand_bias", "alt_reads", "quality", "best_quality", "low_quality", "mapping_quality",
+    "ref_mapping_quality", "mapped_nowhere_else", "clipped", "cycles", "ref_cycles",
+    "end_distance", "near_end", "ref_near_end", "agreed", "denied", "others", "copies", "run",
+    "depth_ratio", "depth_tells", "crowd", "expected", "likelihood", "verdict",
+    "genotype_likelihoods", "normal_alt", "normal_depth", "ref_arm", "alt_arm", "reasons",
+)  # fmt: skip
 """Columns of ``alleles.tsv.gz``; `docs/inspect.md` says what each holds."""
+
+# Those that are not the table's own, of the same name.
+_MADE: dict[str, Callable[[AlleleTable], np.ndarray]] = {
+    "contig": lambda table: np.array(table.contigs, object)[table.contig],
+    "position": lambda table: table.position + 1,
+    "class": lambda table: table.shown("klass"),
+    "strand_bias": lambda table: strand_bias(table),
+    "depth_tells": lambda table: table.depth_tells.astype(int),
+    "ref_arm": lambda table: np.array([arms[0] for arms in table.arms], object),
+    "alt_arm": lambda table: np.array([arms[1] for arms in table.arms], object),
+}
+
+
+def _column(table: AlleleTable, name: str) -> np.ndarray:
+    return _MADE[name](table) if name in _MADE else table.shown(name)
 
 
 def named_columns(table: AlleleTable) -> dict[str, np.ndarray]:
     """The columns of the file by name, as numbers and words: arrays (n,), or (n, 3)."""
-    return {column.name: column.values(table) for column in _COLUMNS}
+    return {name: _column(table, name) for name in COLUMNS}
+
+
+def _text(value: Any) -> str:
+    """A field of the file: no tab or line end may get in; '.' where nothing is known."""
+    if isinstance(value, tuple):
+        return "; ".join(" ".join(word.split()) for word in value) or "."
+    if isinstance(value, list):
+        return ",".join(map(_text, value))
+    if isinstance(value, float):
+        return f"{value:.6g}" if np.isfinite(value) else "."
+    return str(value) or "."
+
+
+def _texts(table: AlleleTable, name: str) -> Iterable[str]:
+    values = _column(table, name).tolist()
+    if name == "filters":
+        return (";".join(names) or "." for names in values)
+    if name.startswith("normal_"):
+        return (str(value) if value >= 0 else "." for value in values)
+    return map(_text, values)
 
 
 def write_alleles(path: str | os.PathLike[str], table: AlleleTable) -> None:
@@ -158,7 +106,7 @@ def write_alleles(path: str | os.PathLike[str], table: AlleleTable) -> None:
         packed.write(("\t".join(COLUMNS) + "\n").encode())
         for start in range(0, len(table), _CHUNK):
             some = table.select(np.arange(start, min(start + _CHUNK, len(table))))
-            columns = [map(c.text, c.values(some).tolist()) for c in _COLUMNS]
+            columns = [_texts(some, name) for name in COLUMNS]
             lines = ("\t".join(row) for row in zip(*columns, strict=True))
             packed.write(("\n".join(lines) + "\n").encode())
 
@@ -217,7 +165,7 @@ def alleles_to_rows(table: AlleleTable, limit: int = LISTED) -> list[dict[str, A
     lists, and what is not known is None.
     """
     some = table.select(listed_rows(table, limit))
-    columns = [[_value(item) for item in c.values(some).tolist()] for c in _COLUMNS]
+    columns = [map(_value, _column(some, name).tolist()) for name in COLUMNS]
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
     for row in rows:
         if row["normal_depth"] < 0:
