@@ -19,7 +19,7 @@ from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH, OUTSIDE
 from dbgclean.evidence.lookup import Nodes, walk_deepest
 from dbgclean.evidence.mates import mate_starts, mates_of
 from dbgclean.evidence.solid import SolidGraph
-from dbgclean.evidence.threading import CLEAN, Threads, default_quality
+from dbgclean.evidence.threading import CLEAN, Threads, default_quality, qualities_of
 from dbgclean.reads.columns import Columns, column
 from dbgclean.spectrum.kmers import revcomp
 
@@ -155,9 +155,7 @@ def collect_edits(
     if len(where) == 0:
         return out
     reads = np.searchsorted(batch.offsets, where, side="right") - 1
-    quals = batch.quals
-    if quals is None:
-        quals = np.full(len(codes), default_quality, np.uint8)
+    quals = qualities_of(batch)
     out.read[:] = reads + first_read
     in_group = reads + batch.first_read
     out.fragment[:] = out.read - (in_group & 1) if batch.paired else out.read

@@ -32,7 +32,7 @@ from dbgclean.evidence.spike_kernels import (
     draw,
 )
 from dbgclean.evidence.spikes import FRACTIONS, Spikes
-from dbgclean.evidence.threading import default_quality, thread_batch
+from dbgclean.evidence.threading import qualities_of, thread_batch
 from dbgclean.reads.batch import ReadBatch
 from dbgclean.spectrum.hashing import hashes
 from dbgclean.spectrum.kmers import LETTERS, reverse_complements
@@ -148,9 +148,7 @@ class Planter:
         lengths[first == second, 1] = 0
         taken = starts.ravel(), lengths.ravel()
         codes = _stretches(batch.codes, *taken)
-        quals = np.full(len(codes), default_quality, np.uint8)
-        if batch.quals is not None:
-            quals = _stretches(batch.quals, *taken)
+        quals = _stretches(qualities_of(batch), *taken)
         begins = (np.cumsum(taken[1]) - taken[1]).reshape(-1, 2)
         for mate in range(2):
             here = np.flatnonzero(table[:, 2 + mate] >= 0)

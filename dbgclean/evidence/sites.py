@@ -17,7 +17,7 @@ import numpy as np
 
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.mates import mate_start
-from dbgclean.evidence.threading import default_quality
+from dbgclean.evidence.threading import qualities_of
 from dbgclean.reads.prefetch import map_in_order
 from dbgclean.spectrum.hashing import GOLDEN
 from dbgclean.spectrum.kmers import reverse_complements
@@ -145,9 +145,7 @@ class Sites:
 
     def look(self, batch: ReadBatch, first_read: int) -> tuple[np.ndarray, ...]:
         """Rows of one batch: int32 columns as `COLUMNS`; and (uint64) fragment and other end."""
-        quals = batch.quals
-        if quals is None:
-            quals = np.full(len(batch.codes), default_quality, np.uint8)
+        quals = qualities_of(batch)
         arguments = (
             batch.codes, quals, batch.offsets, batch.paired, np.int64(batch.first_read),
             np.int64(first_read), self._index,

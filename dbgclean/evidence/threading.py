@@ -52,7 +52,9 @@ __all__ = [
     "TOO_SHORT",
     "Threads",
     "default_quality",
+    "edit_costs",
     "kernels_are_cached",
+    "qualities_of",
     "thread_batch",
 ]
 
@@ -90,6 +92,13 @@ class Threads:
     tails: np.ndarray | None = None
 
 
+def qualities_of(batch: ReadBatch) -> np.ndarray:
+    """Phred value of each base of a batch, uint8 (n_bases,), whether or not it has any."""
+    if batch.quals is None:
+        return np.full(len(batch.codes), default_quality, np.uint8)
+    return batch.quals
+
+
 def edit_costs() -> np.ndarray:
     """Cost in nats of reading another base than the observed, by Phred quality."""
     quality = np.arange(94)
@@ -100,9 +109,7 @@ def edit_costs() -> np.ndarray:
 def thread_batch(batch: ReadBatch, graph: SolidGraph, threads: int = 1) -> Threads:
     """Thread every read of a batch; the result is the same at any thread count."""
     codes, offsets = batch.codes, batch.offsets
-    quals = batch.quals
-    if quals is None:
-        quals = np.full(len(codes), default_quality, np.uint8)
+    quals = qualities_of(batch)
     path = codes.copy()
     place = np.zeros(len(codes), np.uint8)
     states = np.zeros(len(offsets) - 1, np.uint8)

@@ -21,7 +21,7 @@ import numpy as np
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, N_QUALITIES
 from dbgclean.evidence.places import PlaceIndex, Places, index_places, scan_places
-from dbgclean.evidence.threading import default_quality
+from dbgclean.evidence.threading import default_quality, qualities_of
 from dbgclean.spectrum.hashing import mixed, uniform
 from dbgclean.spectrum.kmers import LETTERS, revcomp
 from dbgclean.spectrum.table import KmerTable, find_row
@@ -242,9 +242,7 @@ class Injector:
             bool (n_reads,): reads that differ from before.
         """
         codes = batch.codes.copy()
-        quals = batch.quals
-        if quals is None:
-            quals = np.full(len(codes), default_quality, np.uint8)
+        quals = qualities_of(batch)
         changed = np.zeros(len(batch), np.uint8)
         bounds = np.linspace(0, len(batch), (4 * threads if threads > 1 else 1) + 1)
         bounds = bounds.astype(np.int64)

@@ -283,7 +283,7 @@ def _count(
         showing_allele.append(found.allele[shows])
         showing_read.append(found.read[shows])
     allele, read = np.concatenate(showing_allele), np.concatenate(showing_read)
-    count_others(table, allele, read, len(window.placement))
+    count_others(table, allele, read, len(window.reads))
     return table
 
 

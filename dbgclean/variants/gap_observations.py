@@ -49,7 +49,7 @@ def observe_gaps(
     """
     by_cluster: dict[Allele, int] = {}
     for c in range(len(clusters)):
-        for h in range(clusters.first[c], clusters.first[c + 1]):
+        for h in clusters.rows(c):
             by_cluster.update(dict.fromkeys(clusters.alleles[h], c))
     starts = np.searchsorted(choices.cluster, np.arange(len(clusters) + 1), sorter=None)
     parts = []
@@ -71,7 +71,7 @@ def _told_by_cost(
     clusters: Clusters, choices: Choices, c: int, part: slice, allele: Allele
 ) -> np.ndarray:
     """int64 (n, 4): read, what it shows, odds in hundredths of a nat, index of its base."""
-    own = range(clusters.first[c], clusters.first[c + 1])
+    own = clusters.rows(c)
     cost = choices.cost[part][:, : len(own)]
     have = np.array([allele in clusters.alleles[h] for h in own])
     # Of the sequences without it, those that have the reference at its place.
@@ -137,7 +137,7 @@ def _by_fragment(
 ) -> Observations:
     """One row per fragment: the read with the greater odds speaks."""
     read, shows, odds, at = told.T
-    behind = np.full(len(placement), -1, np.int64)
+    behind = np.full(len(placement.turned), -1, np.int64)
     behind[own[:, 0]] = own[:, 1]
     at = np.where((behind[read] >= 0) & (shows == ALT), behind[read], at)
     offsets = placement.offsets

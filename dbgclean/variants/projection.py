@@ -44,8 +44,8 @@ def project(
     jumps = int(np.count_nonzero((where[:-1] >= 0) & (where[1:] > where[:-1] + 1)))
     jumps += int(np.count_nonzero((where[:-1] == INSERTED) & (where[1:] >= 0)))
     missing = np.zeros((jumps, 3), np.int64)
-    differs = np.zeros(len(placement), np.uint8)
-    off = np.zeros(len(placement), np.int64)
+    differs = np.zeros(len(batch), np.uint8)
+    off = np.zeros(len(batch), np.int64)
     n = _project(
         batch.codes, batch.offsets, placement.turned.astype(np.uint8), where,
         placement.disputed, reference, path, place, missing, differs, off,
