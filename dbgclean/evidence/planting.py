@@ -33,7 +33,7 @@ from dbgclean.evidence.spike_kernels import (
 )
 from dbgclean.evidence.spikes import FRACTIONS, Spikes
 from dbgclean.evidence.threading import qualities_of, thread_batch
-from dbgclean.reads.batch import ReadBatch
+from dbgclean.reads.batch import ReadBatch, stretches
 from dbgclean.spectrum.hashing import hashes
 from dbgclean.spectrum.kmers import LETTERS, reverse_complements
 
@@ -146,10 +146,9 @@ class Planter:
         starts = np.stack([ends[first], ends[second]], axis=1)
         lengths = np.stack([ends[first + 1], ends[second + 1]], axis=1) - starts
         lengths[first == second, 1] = 0
-        taken = starts.ravel(), lengths.ravel()
-        codes = _stretches(batch.codes, *taken)
-        quals = _stretches(qualities_of(batch), *taken)
-        begins = (np.cumsum(taken[1]) - taken[1]).reshape(-1, 2)
+        at, begins = stretches(starts.ravel(), lengths.ravel())
+        codes, quals = batch.codes[at], qualities_of(batch)[at]
+        begins = begins[:-1].reshape(-1, 2)
         for mate in range(2):
             here = np.flatnonzero(table[:, 2 + mate] >= 0)
             table[here, 2 + mate] -= starts[here, mate]
@@ -157,7 +156,7 @@ class Planter:
             turned = table[here, 4 + mate] != self._flipped[self._place[allele]]
             codes[begins[here, mate] + table[here, 2 + mate]] = np.where(turned, 3 - to, to)
         table[:, 1] += first_read
-        return Drawn(table, codes, quals, taken[1], cover)
+        return Drawn(table, codes, quals, lengths.ravel(), cover)
 
     def finish(
         self,
@@ -264,18 +263,14 @@ class Planter:
         first = reads.bounds[site]
         lengths = reads.bounds[site + 1] - first
         of = np.repeat(np.arange(len(rows)), lengths)
-        parts = {
-            name: _stretches(getattr(reads, name), first, lengths)
-            for name in SiteReads._fields
-            if name != "bounds"
-        }
+        at, bounds = stretches(first, lengths)
+        parts = {name: getattr(reads, name)[at] for name in SiteReads._fields if name != "bounds"}
         most = np.int64(1) << np.int64(40)
         changed = np.unique(drawn.table[:, 0] * most + drawn.table[:, 1])
         base = parts["base"]
         turns = np.isin(allele[of] * most + parts["fragment"], changed)
         turns &= base == pooled.to[rows][of]
         parts["base"] = np.where(turns, pooled.base[rows][of], base).astype(np.uint8)
-        bounds = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         facts = self._facts
         return explain(
             pooled, edits, rows, sites.of(np.arange(len(rows))), SiteReads(bounds, **parts),
@@ -320,13 +315,6 @@ def _places(
     n = choose_places(tried, nodes, np.int64(k), spoilt, contexts, chosen)
     chosen = chosen[:n]
     return Places(k, nodes.rows[chosen, 0], contexts[:n]), counts[chosen].astype(float)
-
-
-def _stretches(values: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Stretches of an array, one after the other."""
-    shift = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
-    taken: np.ndarray = values[np.arange(len(shift)) + shift]
-    return taken
 
 
 def _chosen(parts: Sequence[Drawn], wanted: np.ndarray) -> Drawn:

@@ -41,12 +41,14 @@ _MISMATCH, _OPEN, _EXTEND = 9, 12, 2
 class Allele:
     """Difference from the reference: ``alt`` in place of ``reference[start:end]``.
 
-    Parsimonious: no base in common at either end, and as far to the left as it goes.
+    Parsimonious: no base in common at either end, and as far to the left as it goes. Of a
+    tip ``alt`` is what follows on the last base before ``start``, and no read comes back.
     """
 
     start: int
     end: int
     alt: bytes
+    is_tip: bool = False
 
     @property
     def is_substitution(self) -> bool:

@@ -51,7 +51,6 @@ def judge_window(
     window: AlignedWindow,
     table: AlleleTable,
     alleles: list[Allele],
-    events: dict[Allele, np.ndarray],
     *,
     corrector: str,
     model: str | None,
@@ -62,7 +61,7 @@ def judge_window(
     """Fill ``likelihood``, ``posterior``, ``verdict`` and ``expected`` of the table."""
     parts = _parts(window)
     evidence = _gather(window, parts)
-    pooled, gap_of = _gaps_of_alleles(window, evidence, table, alleles, events)
+    pooled, gap_of = _gaps_of_alleles(window, evidence, table, alleles)
     evidence = replace(evidence, alternatives=pooled)
     judge = load_corrector(corrector)
     spectrum = Spectrum(
@@ -167,7 +166,6 @@ def _gaps_of_alleles(
     evidence: Evidence,
     table: AlleleTable,
     alleles: list[Allele],
-    events: dict[Allele, np.ndarray],
 ) -> tuple[Alternatives, np.ndarray]:
     """The gap alternative of each allele: the one that most of its reads were filed under.
 
@@ -183,7 +181,7 @@ def _gaps_of_alleles(
     for row, allele in enumerate(alleles):
         if allele.is_substitution:
             continue
-        own = events.get(allele, np.zeros((0, 2), np.int64))
+        own = window.own(allele)
         read, behind = own[:, 0], own[:, 1] - len(allele.alt)
         start, stop = placement.offsets[read], placement.offsets[read + 1]
         turn = stop - behind - (1 if allele.alt else 0)

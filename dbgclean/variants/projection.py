@@ -7,8 +7,6 @@ has is an edit like one that a single read has.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numba
 import numpy as np
 
@@ -130,16 +128,8 @@ def slice_reads(
     mine = (threads.missing[:, 0] >= low) & (threads.missing[:, 0] < high)
     missing = threads.missing[mine]
     missing[:, 0] -= low
-    part = replace(
-        batch,
-        bases=batch.bases[low:high],
-        codes=batch.codes[low:high],
-        quals=None if batch.quals is None else batch.quals[low:high],
-        offsets=batch.offsets[first : last + 1] - low,
-        names=batch.names[first:last],
-        first_read=0,
-        paired=paired,
-    )
+    starts, size = batch.offsets[first:last], np.diff(batch.offsets[first : last + 1])
+    part = batch.parts(starts, size, paired=paired)
     return part, Threads(
         threads.path[low:high], threads.place[low:high], missing, threads.states[first:last]
     )
