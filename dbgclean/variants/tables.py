@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from dbgclean._files import open_output
+from dbgclean.reads.batch import stretches
 from dbgclean.spectrum.formats import write_kmer_fasta
 from dbgclean.variants.allele_table import (
     CLASSES,
@@ -240,24 +242,19 @@ def strand_bias(table: AlleleTable) -> np.ndarray:
     score = np.zeros(len(table))
     # One fragment has one strand, and without the reference there is nothing to compare.
     wanted = (table.alt_fragments > 1) & (table.ref_fragments > 0)
-    top = int(cells.sum(0).max(initial=0))
-    logs = np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, top + 1)))))
+    if not wanted.any():
+        return score
     # Most rejected alleles have two or three fragments: the same few tables over and over.
-    tables, which = np.unique(cells[:, wanted], axis=1, return_inverse=True)
-    scores = np.array([_fisher(column, logs) for column in tables.T])
-    if len(scores):
-        score[wanted] = scores[which.ravel()]
+    (a, b, c, d), which = np.unique(cells[:, wanted], axis=1, return_inverse=True)
+    # As `scipy.stats.fisher_exact`, of all at once: the tables with these margins that are
+    # no likelier than this one, where equals may differ in their last bits.
+    low = np.maximum(0, a - d)
+    x, starts = stretches(low, a + np.minimum(b, c) - low + 1)
+    of = np.repeat(np.arange(len(a)), np.diff(starts))
+    log = stats.hypergeom.logpmf(x, (a + b + c + d)[of], (a + b)[of], (a + c)[of])
+    counts = log <= log[starts[:-1] + a - low][of] + 1e-7
+    p = np.add.reduceat(np.where(counts, np.exp(log), 0.0), starts[:-1])
+    p /= np.add.reduceat(np.exp(log), starts[:-1])
+    phred = np.minimum(-10 * np.log10(np.maximum(p, 1e-300)), _MOST_BIASED) + 0.0
+    score[wanted] = phred[which.reshape(-1)]
     return score
-
-
-def _fisher(cells: np.ndarray, logs: np.ndarray) -> float:
-    """Phred of the sum over all tables with these margins that are no likelier than this one."""
-    a, b, c, d = cells.tolist()
-    alt, forward, n = a + b, a + c, a + b + c + d
-    x = np.arange(max(0, alt - (n - forward)), min(alt, forward) + 1)
-    ways = -(logs[x] + logs[alt - x] + logs[forward - x] + logs[n - alt - forward + x])
-    ways -= ways.max()
-    here = ways[a - x[0]]
-    # Equal tables differ in their last bits.
-    p = np.exp(ways[ways <= here + 1e-7]).sum() / np.exp(ways).sum()
-    return float(min(-10 * np.log10(max(p, 1e-300)), _MOST_BIASED)) + 0.0
