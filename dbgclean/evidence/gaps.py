@@ -15,7 +15,7 @@ import numpy as np
 from dbgclean.evidence.beam import Beam, extend
 from dbgclean.evidence.copying import copy_to
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, payload_of, successors, walk_deepest
-from dbgclean.spectrum.kmers import revcomp
+from dbgclean.spectrum.kmers import revcomp, roll
 
 __all__ = ["DISPUTED", "GAP", "MASKED", "MAX_GAP", "ON_PATH", "OUTSIDE", "jump", "mask_seams"]
 
@@ -153,15 +153,12 @@ def _depth_beyond(
             return np.int64(0)
         c = path[j] if step > 0 else 3 - path[j]
         forward = (forward << np.uint64(2)) | np.uint64(c)
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
     reverse = revcomp(forward, k)
     bits = successors(payload_of(nodes, forward, reverse), 0)
     deepest = np.uint64(0)
     for b in range(4):
         if (bits >> np.uint64(b)) & np.uint64(1):
-            f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
-            r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
+            f, r = roll(forward, reverse, b, k)
             deepest = max(deepest, payload_of(nodes, f, r) >> COUNT_SHIFT)
     return np.int64(deepest)
 

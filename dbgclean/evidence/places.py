@@ -15,7 +15,7 @@ import numpy as np
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.sites import make_filter, passes
-from dbgclean.spectrum.kmers import canonical_kmers
+from dbgclean.spectrum.kmers import canonical_kmers, roll
 from dbgclean.spectrum.table import build_index, find_row
 
 __all__ = ["PlaceIndex", "Places", "index_places", "scan_places"]
@@ -126,8 +126,6 @@ def scan_places(
 ) -> np.int64:
     """Places in one read: fills ``hits`` (int64 (m, 3)) with place, base, and 1 where turned."""
     k = index.k
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
     forward, backward, run = np.uint64(0), np.uint64(0), 0
     n, done = 0, np.int64(-1)
     for i in range(start, stop):
@@ -135,8 +133,7 @@ def scan_places(
         if c > 3:
             run = 0
             continue
-        forward = ((forward << np.uint64(2)) | np.uint64(c)) & keep
-        backward = (backward >> np.uint64(2)) | (np.uint64(3 - c) << top)
+        forward, backward = roll(forward, backward, c, k)
         run += 1
         if run < k:
             continue

@@ -31,6 +31,7 @@ __all__ = [
     "pack",
     "revcomp",
     "reverse_complements",
+    "roll",
     "strings_to_kmers",
 ]
 
@@ -77,6 +78,16 @@ def check_k(k: int) -> int:
         )
         raise UsageError(msg)
     return int(k)
+
+
+@numba.njit(cache=True, nogil=True)
+def roll(
+    forward: np.uint64, reverse: np.uint64, base: np.int64, k: np.int64
+) -> tuple[np.uint64, np.uint64]:
+    """The next k-mer of a sequence and its reverse complement, ``base`` coming in."""
+    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    back = (np.uint64(3) - np.uint64(base)) << np.uint64(2 * (k - 1))
+    return ((forward << _U2) | np.uint64(base)) & keep, (reverse >> _U2) | back
 
 
 @numba.njit(cache=True, nogil=True)

@@ -16,6 +16,7 @@ import numpy as np
 from dbgclean.evidence.gaps import DISPUTED, GAP, ON_PATH
 from dbgclean.evidence.threading import FOREIGN, Threads, qualities_of
 from dbgclean.reads import ReadBatch
+from dbgclean.spectrum.kmers import roll
 from dbgclean.spectrum.table import KmerIndex, find_row
 from dbgclean.variants.path_graph import PathGraph
 
@@ -171,8 +172,6 @@ def _locate(line: _Line, n: int, index: KmerIndex, kmer_place: np.ndarray) -> tu
     """Find the k-mers of a line on the reference; returns votes for either strand."""
     k = index.k
     kmer, other, filled = np.uint64(0), np.uint64(0), 0
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
     along, against = 0, 0
     for t in range(n):
         line.kmer[t] = -1
@@ -180,8 +179,7 @@ def _locate(line: _Line, n: int, index: KmerIndex, kmer_place: np.ndarray) -> tu
         if c > 3:
             filled = 0
             continue
-        kmer = ((kmer << np.uint64(2)) | np.uint64(c)) & keep
-        other = (other >> np.uint64(2)) | (np.uint64(3 - c) << top)
+        kmer, other = roll(kmer, other, c, k)
         filled += 1
         if filled < k:
             continue
