@@ -27,6 +27,7 @@ from dbgclean.evidence.rates import (
     substitution_of,
 )
 from dbgclean.evidence.solid import SolidGraph
+from dbgclean.evidence.weigh_kernels import at_best
 from dbgclean.reads.columns import Columns, column, whole
 from dbgclean.spectrum.table import KmerTable
 
@@ -421,28 +422,14 @@ def _pool(
 
 @numba.njit(cache=True, nogil=True)
 def _likelihoods(
-    order: np.ndarray,
-    bounds: np.ndarray,
-    weight: np.ndarray,
-    chosen: np.ndarray,
-    depth: np.ndarray,
-    likelihood: np.ndarray,
-    fraction: np.ndarray,
-) -> None:
-    """max over f of sum ln[f w + (1 - f)] + (D - n) ln(1 - f), w from `evidence_weights`."""
+    order: np.ndarray, bounds: np.ndarray, weight: np.ndarray, chosen: np.ndarray,
+    depth: np.ndarray, likelihood: np.ndarray, fraction: np.ndarray,
+) -> None:  # fmt: skip
+    """The ratio of each group at its best fraction, see `at_best`."""
     for g in range(len(bounds) - 1):
-        n = 0
+        weights, n = np.empty(bounds[g + 1] - bounds[g]), 0
         for i in range(bounds[g], bounds[g + 1]):
-            n += chosen[i]
-        others = max(depth[g], 1.0)
-        best, best_f = -1e300, 0.0
-        for factor in (0.4, 0.6, 0.8, 1.0, 1.25):
-            f = min(0.99, factor * n / (others + n))
-            value = others * np.log(1 - f)
-            for i in range(bounds[g], bounds[g + 1]):
-                if chosen[i]:
-                    value += np.log(f * weight[order[i]] + (1 - f))
-            if value > best:
-                best, best_f = value, f
-        likelihood[g] = best
-        fraction[g] = best_f
+            if chosen[i]:
+                weights[n] = weight[order[i]]
+                n += 1
+        likelihood[g], fraction[g] = at_best(weights, n, depth[g])

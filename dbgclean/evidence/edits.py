@@ -21,7 +21,7 @@ from dbgclean.evidence.mates import mate_starts, mates_of
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.threading import CLEAN, Threads, default_quality, qualities_of
 from dbgclean.reads.columns import Columns, column
-from dbgclean.spectrum.kmers import revcomp
+from dbgclean.spectrum.kmers import pack, revcomp
 
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
@@ -285,9 +285,7 @@ def _describe(
             last += 1
         _window(at, first, last, path, nodes, k, onward, window)
         window[FLANK] = codes[at]
-        kmer = np.uint64(0)
-        for i in range(WINDOW):
-            kmer = (kmer << np.uint64(2)) | np.uint64(window[i])
+        kmer = pack(window, np.int64(0), np.int64(WINDOW))
         other = revcomp(kmer, np.int64(WINDOW))
         against = other < kmer
         key[n] = other if against else kmer

@@ -15,7 +15,7 @@ import numpy as np
 from dbgclean.evidence.beam import Beam, extend
 from dbgclean.evidence.copying import copy_to
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, payload_of, successors, walk_deepest
-from dbgclean.spectrum.kmers import revcomp, roll
+from dbgclean.spectrum.kmers import pack, revcomp, roll
 
 __all__ = ["DISPUTED", "GAP", "MASKED", "MAX_GAP", "ON_PATH", "OUTSIDE", "jump", "mask_seams"]
 
@@ -108,16 +108,11 @@ def jump(
             continue
         copy_to(work, zero, path, at - k, at)
         if size < 0:
-            last = np.uint64(0)
-            for i in range(at - k, at):
-                last = (last << np.uint64(2)) | np.uint64(path[i])
+            last = pack(path, at - k, k)
             if walk_deepest(last, revcomp(last, k), level, nodes, k, walked[:gap]) < gap:
                 continue
             copy_to(work, k, walked, zero, np.int64(gap))
-        shift = gap if size < 0 else 0
-        forward = np.uint64(0)
-        for i in range(shift, shift + k):
-            forward = (forward << np.uint64(2)) | np.uint64(work[i])
+        forward = pack(work, np.int64(gap if size < 0 else 0), k)
         got, foreign = extend(
             observed, qualities, resume, end, forward, revcomp(forward, k), level, nodes, k,
             costs, beam, trial, trial_ambiguous,

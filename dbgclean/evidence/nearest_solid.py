@@ -15,7 +15,7 @@ import numpy as np
 from dbgclean.evidence.lookup import Nodes, abundance_of
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.reads.prefetch import in_spans
-from dbgclean.spectrum.kmers import revcomp, roll
+from dbgclean.spectrum.kmers import revcomp, roll, substitutions
 from dbgclean.spectrum.table import KmerIndex, KmerTable, find_row
 
 __all__ = [
@@ -280,18 +280,6 @@ def _one_substitution(
             state[i] = TIE
         else:
             state[i] = FOUND
-
-
-@numba.njit(cache=True, nogil=True)
-def substitutions(a: np.uint64, b: np.uint64) -> np.int64:
-    """In how many bases two packed k-mers differ."""
-    x = a ^ b
-    x = (x | (x >> np.uint64(1))) & np.uint64(0x5555555555555555)
-    n = np.int64(0)
-    while x:
-        x &= x - np.uint64(1)
-        n += 1
-    return n
 
 
 @numba.njit(cache=True, nogil=True)

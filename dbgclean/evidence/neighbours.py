@@ -25,12 +25,11 @@ from dbgclean.evidence.nearest_solid import (
     TIE,
     find_goals,
     solid_beside,
-    substitutions,
 )
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.reads.prefetch import in_spans
 from dbgclean.spectrum.histogram import Spectrum
-from dbgclean.spectrum.kmers import canonical_kmers, revcomp
+from dbgclean.spectrum.kmers import canonical_kmers, revcomp, substitutions
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = ["KmerEvidence", "neighbour_alternatives"]

@@ -54,14 +54,18 @@ class Places:
         """Some of the places."""
         return Places(self.k, self.key[rows], self.context[rows])
 
-    def alternatives(self, base: np.ndarray) -> np.ndarray:
-        """Key under which `Alternatives` files ``base`` (uint8 (n,)) there: uint64 (n,)."""
+    def windows(self, base: np.ndarray) -> np.ndarray:
+        """31-mer around each place, with ``base`` (uint8 (n,)) in the middle: uint64 (n,)."""
         middle = self.context.shape[1] // 2
         packed = np.zeros(len(self), np.uint64)
         for i in range(middle - FLANK, middle + FLANK + 1):
             codes = base if i == middle else self.context[:, i]
             packed = (packed << np.uint64(2)) | codes.astype(np.uint64)
-        return canonical_kmers(packed, WINDOW)
+        return packed
+
+    def alternatives(self, base: np.ndarray) -> np.ndarray:
+        """Key under which `Alternatives` files ``base`` (uint8 (n,)) there: uint64 (n,)."""
+        return canonical_kmers(self.windows(base), WINDOW)
 
     def kmers(self) -> np.ndarray:
         """The k-mers over each place, not canonical: uint64 (n, k), column j begins at j."""

@@ -118,10 +118,7 @@ class Planter:
         self._ground = self._make_ground(places, mixed ^ turn.astype(np.uint64))
 
     def _make_ground(self, places: Places, salt: np.ndarray) -> Ground:
-        middle = places.context.shape[1] // 2
-        window = np.zeros(len(places), np.uint64)
-        for i in range(middle - FLANK, middle + FLANK + 1):
-            window = (window << np.uint64(2)) | places.context[:, i].astype(np.uint64)
+        window = places.windows(places.base)
         self._flipped = (reverse_complements(window, WINDOW) < window).astype(np.uint8)
         return Ground(index_places(places), places.context, self._flipped, self._fraction, salt)
 

@@ -33,6 +33,7 @@ __all__ = [
     "reverse_complements",
     "roll",
     "strings_to_kmers",
+    "substitutions",
 ]
 
 MIN_K = 11
@@ -100,6 +101,18 @@ def revcomp(kmer: np.uint64, k: int) -> np.uint64:
     x = ((x >> _U16) & _SHORTS) | ((x & _SHORTS) << _U16)
     x = (x >> _U32) | (x << _U32)
     return x >> np.uint64(64 - 2 * k)
+
+
+@numba.njit(cache=True, nogil=True)
+def substitutions(a: np.uint64, b: np.uint64) -> np.int64:
+    """In how many bases two packed k-mers differ."""
+    x = a ^ b
+    x = (x | (x >> np.uint64(1))) & np.uint64(0x5555555555555555)
+    n = np.int64(0)
+    while x:
+        x &= x - np.uint64(1)
+        n += 1
+    return n
 
 
 @numba.njit(cache=True, nogil=True)
