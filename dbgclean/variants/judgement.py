@@ -149,12 +149,8 @@ def _carry_substitutions(
         return
     place = np.minimum(np.searchsorted(names, key), len(names) - 1)
     mine = names[place] == key
-    pairs = np.stack([place[mine], pooled.of_edit[: len(edits)][mine]], 1)
-    pairs, sizes = np.unique(pairs, axis=0, return_counts=True)
-    order = np.lexsort((pairs[:, 1], -sizes, pairs[:, 0]))
-    chosen = order[np.unique(pairs[order, 0], return_index=True)[1]]
-    rows = np.array([wanted[int(name)] for name in names[pairs[chosen, 0]]], np.int64)
-    alternative = pairs[chosen, 1]
+    row_of = np.array([wanted[name] for name in names.tolist()], np.int64)
+    rows, alternative = _by_most(row_of[place[mine]], pooled.of_edit[: len(edits)][mine])
     table.likelihood[rows] = pooled.odds[alternative]
     table.expected[rows] = pooled.expected[alternative]
     table.posterior[rows] = verdicts.posterior[alternative]
@@ -177,24 +173,32 @@ def _gaps_of_alleles(
     order = np.argsort(place, kind="stable")
     place, filed = place[order], filed[order]
     gap_of = np.full(len(alleles), -1, np.int64)
-    lacking = []
-    for row, allele in enumerate(alleles):
-        if allele.is_substitution:
-            continue
-        own = window.own(allele)
-        read, behind = own[:, 0], own[:, 1] - len(allele.alt)
-        start, stop = placement.offsets[read], placement.offsets[read + 1]
-        turn = stop - behind - (1 if allele.alt else 0)
-        position = np.where(placement.turned[read], turn, behind - start)
-        wanted = read << 32 | position
-        at = np.minimum(np.searchsorted(place, wanted), max(0, len(place) - 1))
-        found = changes.gap[filed[at[place[at] == wanted]]] if len(place) else np.zeros(0, int)
-        if len(found):
-            gap_of[row] = np.argmax(np.bincount(pooled.of_edit[found]))
-        else:
-            lacking.append(row)
+    gap_rows = np.array([r for r, a in enumerate(alleles) if not a.is_substitution], np.int64)
+    own = [window.own(alleles[row]) for row in gap_rows]
+    inserted = np.array([len(alleles[row].alt) for row in gap_rows], np.int64)
+    sizes = np.array([len(rows) for rows in own], np.int64)
+    allele, more = np.repeat(gap_rows, sizes), np.repeat(inserted, sizes)
+    read, behind = np.concatenate([np.zeros((0, 2), np.int64), *own]).T
+    # Where the corrector has the gap: before its first base, in the read as it was sequenced.
+    start, stop = placement.offsets[read], placement.offsets[read + 1]
+    turn = stop - (behind - more) - (more > 0)
+    at = read << 32 | np.where(placement.turned[read], turn, behind - more - start)
+    change = np.searchsorted(place, at)
+    known = np.flatnonzero(np.isin(at, place))
+    rows, found = _by_most(allele[known], pooled.of_edit[changes.gap[filed[change[known]]]])
+    gap_of[rows] = found
+    lacking = np.setdiff1d(gap_rows, rows)
     gap_of[lacking] = len(pooled) + np.arange(len(lacking))
-    return _with_counts(pooled, table, np.array(lacking, np.int64)), gap_of
+    return _with_counts(pooled, table, lacking), gap_of
+
+
+def _by_most(allele: np.ndarray, alternative: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of pairs, each allele once with the alternative that it has most often (the first of
+    equals): int64, int64."""
+    pairs, sizes = np.unique(np.stack([allele, alternative], 1), axis=0, return_counts=True)
+    order = np.lexsort((pairs[:, 1], -sizes, pairs[:, 0]))
+    first = np.unique(pairs[order, 0], return_index=True)[1]
+    return pairs[order[first], 0], pairs[order[first], 1]
 
 
 def _with_counts(pooled: Alternatives, table: AlleleTable, rows: np.ndarray) -> Alternatives:

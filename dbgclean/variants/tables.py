@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from dbgclean._files import open_output
-from dbgclean.reads.batch import stretches
 from dbgclean.spectrum.formats import write_kmer_fasta
 from dbgclean.variants.allele_table import (
     CLASSES,
@@ -20,6 +18,7 @@ from dbgclean.variants.allele_table import (
     ZYGOSITIES,
     AlleleTable,
 )
+from dbgclean.variants.signs import FILTERS, strand_bias
 
 __all__ = [
     "COLUMNS",
@@ -27,7 +26,6 @@ __all__ = [
     "alleles_to_rows",
     "listed_rows",
     "named_columns",
-    "strand_bias",
     "summarise",
     "write_alleles",
     "write_kmers",
@@ -37,7 +35,6 @@ LISTED = 5000
 """Most alleles that a page lists; the file has them all."""
 
 _CHUNK = 50_000
-_MOST_BIASED = 999.0
 
 
 COLUMNS = (
@@ -57,7 +54,7 @@ _MADE: dict[str, Callable[[AlleleTable], np.ndarray]] = {
     "contig": lambda table: np.array(table.contigs, object)[table.contig],
     "position": lambda table: table.position + 1,
     "class": lambda table: table.shown("klass"),
-    "strand_bias": lambda table: strand_bias(table),
+    "strand_bias": strand_bias,
     "depth_tells": lambda table: table.depth_tells.astype(int),
     "ref_arm": lambda table: np.array([arms[0] for arms in table.arms], object),
     "alt_arm": lambda table: np.array([arms[1] for arms in table.arms], object),
@@ -196,9 +193,6 @@ def summarise(table: AlleleTable, limit: int = LISTED) -> dict[str, Any]:
         ``counted_only``, alleles that a page lists and that it only counts.
     """
     variants = table.klass == VARIANT
-    # Not above: the signs, too, ask for `strand_bias`.
-    from dbgclean.variants.signs import FILTERS
-
     listed = len(listed_rows(table, limit))
     filters: dict[str, int] = {}
     for names in table.filters:
@@ -225,36 +219,3 @@ def summarise(table: AlleleTable, limit: int = LISTED) -> dict[str, Any]:
 def _tally(codes: np.ndarray, names: tuple[str, ...]) -> dict[str, int]:
     sizes = np.bincount(codes, minlength=len(names))
     return {name: int(sizes[i]) for i, name in enumerate(names)}
-
-
-def strand_bias(table: AlleleTable) -> np.ndarray:
-    """Phred-scaled p of Fisher's exact test, two-sided, on strand against allele.
-
-    0 where the allele's fragments lie on the two strands as the reference's do; at most
-    999. Float64 (n,).
-
-    References
-    ----------
-    Fisher, R. A. On the interpretation of chi-squared from contingency tables.
-    J R Stat Soc 85:87, 1922. doi:10.2307/2340521.
-    """
-    cells = np.stack([table.alt_forward, table.alt_reverse, table.ref_forward, table.ref_reverse])
-    score = np.zeros(len(table))
-    # One fragment has one strand, and without the reference there is nothing to compare.
-    wanted = (table.alt_fragments > 1) & (table.ref_fragments > 0)
-    if not wanted.any():
-        return score
-    # Most rejected alleles have two or three fragments: the same few tables over and over.
-    (a, b, c, d), which = np.unique(cells[:, wanted], axis=1, return_inverse=True)
-    # As `scipy.stats.fisher_exact`, of all at once: the tables with these margins that are
-    # no likelier than this one, where equals may differ in their last bits.
-    low = np.maximum(0, a - d)
-    x, starts = stretches(low, a + np.minimum(b, c) - low + 1)
-    of = np.repeat(np.arange(len(a)), np.diff(starts))
-    log = stats.hypergeom.logpmf(x, (a + b + c + d)[of], (a + b)[of], (a + c)[of])
-    counts = log <= log[starts[:-1] + a - low][of] + 1e-7
-    p = np.add.reduceat(np.where(counts, np.exp(log), 0.0), starts[:-1])
-    p /= np.add.reduceat(np.exp(log), starts[:-1])
-    phred = np.minimum(-10 * np.log10(np.maximum(p, 1e-300)), _MOST_BIASED) + 0.0
-    score[wanted] = phred[which.reshape(-1)]
-    return score

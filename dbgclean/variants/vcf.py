@@ -24,8 +24,7 @@ from dbgclean._files import atomic_path
 from dbgclean.errors import printable
 from dbgclean.variants.allele_table import KINDS, VARIANT, AlleleTable
 from dbgclean.variants.genotype import genotype_posteriors
-from dbgclean.variants.signs import FILTERS
-from dbgclean.variants.tables import strand_bias
+from dbgclean.variants.signs import FILTERS, strand_bias
 
 __all__ = ["vcf_rows", "write_vcf"]
 
