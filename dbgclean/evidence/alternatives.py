@@ -28,7 +28,7 @@ from dbgclean.evidence.rates import (
 )
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.weigh_kernels import at_best
-from dbgclean.reads.columns import Columns, column, whole
+from dbgclean.reads.rows import Rows, column, whole
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = [
@@ -72,7 +72,7 @@ Depths = Callable[[Edits, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, slots=True)
-class Alternatives(Columns):
+class Alternatives(Rows):
     """One row per alternative, sorted by ``key``: substitutions, insertions, deletions.
 
     Attributes

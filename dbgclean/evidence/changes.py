@@ -10,7 +10,7 @@ import numpy as np
 
 from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH
 from dbgclean.evidence.threading import CLEAN, Threads
-from dbgclean.reads.columns import Columns, column
+from dbgclean.reads.rows import Rows, column
 
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
@@ -25,7 +25,7 @@ NO_SIGNAL = 1
 
 
 @dataclass(frozen=True, slots=True)
-class OtherChanges(Columns):
+class OtherChanges(Rows):
     """Changes that are no substitutions, sorted by read and position.
 
     Attributes

@@ -20,7 +20,7 @@ from dbgclean.evidence.lookup import Nodes, walk_deepest
 from dbgclean.evidence.mates import mate_starts, mates_of
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.threading import CLEAN, Threads, default_quality, qualities_of
-from dbgclean.reads.columns import Columns, column
+from dbgclean.reads.rows import Rows, column
 from dbgclean.spectrum.kmers import pack, revcomp
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ FIRST_GAP = np.uint64(1 << 62)
 
 
 @dataclass(frozen=True, slots=True)
-class Edits(Columns):
+class Edits(Rows):
     """Proposed edits in the order of the reads; all arrays have one row per edit.
 
     Where gaps are among them, these stand behind all substitutions

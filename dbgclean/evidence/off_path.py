@@ -15,7 +15,7 @@ import numpy as np
 
 from dbgclean.evidence.gaps import DISPUTED, OUTSIDE
 from dbgclean.evidence.threading import CLEAN, Threads
-from dbgclean.reads.columns import Columns, column
+from dbgclean.reads.rows import Rows, column
 
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
@@ -24,7 +24,7 @@ __all__ = ["Stretches", "off_path"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretches(Columns):
+class Stretches(Rows):
     """Stretches of reads, sorted by read and place, none touching the next.
 
     Attributes

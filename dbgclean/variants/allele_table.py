@@ -9,8 +9,7 @@ import numpy as np
 
 from dbgclean._columns import ALL, Columns
 from dbgclean.correct.verdicts import NAMES as VERDICTS
-from dbgclean.reads.columns import Columns as Rows
-from dbgclean.reads.columns import column, whole
+from dbgclean.reads.rows import Rows, column, whole
 
 __all__ = [
     "CLASSES",

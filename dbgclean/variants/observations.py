@@ -16,7 +16,7 @@ import numpy as np
 
 from dbgclean.evidence.mates import AGREES, APART, DENIES
 from dbgclean.reads.batch import stretches
-from dbgclean.reads.columns import Columns, column
+from dbgclean.reads.rows import Rows, column
 from dbgclean.variants.placement import OFF, Placement
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _GONE = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Observations(Columns):
+class Observations(Rows):
     """Rows sorted by allele.
 
     Attributes

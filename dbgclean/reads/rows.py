@@ -7,13 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 
-__all__ = ["Columns", "column", "whole"]
+__all__ = ["Rows", "column", "whole"]
 
 
 def column(
     dtype: type, *shape: int, empty: object = 0, words: str = "", names: tuple[str, ...] = ()
 ) -> Any:
-    """A field of `Columns` that has a value per row.
+    """A field of `Rows` that has a value per row.
 
     Parameters
     ----------
@@ -29,12 +29,12 @@ def column(
 
 
 def whole() -> Any:
-    """A field of `Columns` that belongs to the table as a whole."""
+    """A field of `Rows` that belongs to the table as a whole."""
     return field()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Columns:
+class Rows:
     """Base of dataclasses whose fields are arrays with a value per row (`column`), or `whole`."""
 
     @classmethod
