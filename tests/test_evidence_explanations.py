@@ -13,7 +13,7 @@ from dbgclean.evidence.alternatives import COLUMNS
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gather import gather
 from dbgclean.evidence.sites import Sites
-from dbgclean.evidence.weigh_kernels import OUT, _at_best
+from dbgclean.evidence.weigh_kernels import OUT, at_best
 from dbgclean.reads import ReadBatch
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.kmers import canonical_kmers, pack
@@ -198,7 +198,7 @@ def test_batches_and_threads_make_no_difference():
 
 @pytest.mark.parametrize("others", [10.0, 200.0])
 def test_a_fragment_more_of_good_quality_never_speaks_against_the_base(others):
-    values = [_at_best(np.full(n, 1000.0), np.int64(n), others) for n in range(1, 40)]
+    values = [at_best(np.full(n, 1000.0), np.int64(n), others)[0] for n in range(1, 40)]
     assert (np.diff(values) > 0).all()
 
 

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from dbgclean.correct.policy import at_most
 from dbgclean.variants.genotype import (
     HETEROZYGOUS,
     HOMOZYGOUS,
     REFERENCE,
-    at_most,
     best_genotype,
     effective,
     fits_one_copy,

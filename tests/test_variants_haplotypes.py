@@ -99,13 +99,13 @@ def test_candidates_close_together_share_a_cluster_and_are_combined():
     assert clusters.alleles[0] == ()
     assert tuple(near) in clusters.alleles
     for row, alleles in enumerate(clusters.alleles):
-        c = int(np.searchsorted(clusters.first, row, side="right")) - 1
-        start, end = clusters.start[c], clusters.end[c]
-        part = slice(clusters.text_first[row], clusters.text_first[row + 1])
+        c = int(np.searchsorted(clusters.texts.first, row, side="right")) - 1
+        start, end = clusters.texts.start[c], clusters.texts.end[c]
+        part = slice(clusters.texts.text_first[row], clusters.texts.text_first[row + 1])
         whole = applied(reference, alleles)
         grown = len(whole) - len(reference)
-        assert list(clusters.text[part]) == whole[start : end + grown]
-        where = clusters.where[part]
+        assert list(clusters.texts.text[part]) == whole[start : end + grown]
+        where = clusters.texts.where[part]
         placed = where[where != INSERTED]
         assert (np.diff(placed) > 0).all()
         assert placed[0] == start

@@ -9,7 +9,7 @@ from small_windows import random_reference, simulate, whole
 
 from dbgclean.spectrum.kmers import encode
 from dbgclean.variants.aligned_window import align_window
-from dbgclean.variants.placement import OFF, first_foreign, trim_poor_ends
+from dbgclean.variants.placement import OFF, Placement, first_foreign, trim_poor_ends
 from dbgclean.variants.support import fragment_depth, repeat_runs
 
 
@@ -63,10 +63,14 @@ def test_a_cluster_of_good_differences_is_foreign_and_bad_ends_are_let_go():
     reference = encode(random_reference(120, 3))
     codes, where = reference.copy(), np.arange(120, dtype=np.int32)
     quals = np.full(120, 35, np.uint8)
+    placed = Placement(
+        codes, quals, np.array([0, 120]), np.zeros(120, np.int32), np.zeros(1, bool), where,
+        np.zeros(120, bool), np.zeros(1, bool),
+    )  # fmt: skip
     codes[60:75:3] = (codes[60:75:3] + 1) % 4
-    assert first_foreign(codes, quals, where, reference, 0, 120, 1, True) == 60
-    assert first_foreign(codes, quals, where, reference, 0, 120, 1, False) == 120
-    assert first_foreign(codes, quals, where, reference, 119, -1, -1, True) == 72
+    assert first_foreign(placed, reference, 0, 120, 1, True) == 60
+    assert first_foreign(placed, reference, 0, 120, 1, False) == 120
+    assert first_foreign(placed, reference, 119, -1, -1, True) == 72
     window = align_window(*_one_read(reference, 5))
     assert (window.placement.where[:60] >= 0).all()
     assert (window.placement.where[100:] == OFF).all()

@@ -16,12 +16,11 @@ from inspect_example import example_table
 from dbgclean.spectrum.formats import read_kmer_fasta
 from dbgclean.variants import vcf
 from dbgclean.variants.allele_table import CLASSES, ERROR, KINDS, VARIANT, AlleleTable
-from dbgclean.variants.signs import FILTERS
+from dbgclean.variants.signs import FILTERS, strand_bias
 from dbgclean.variants.tables import (
     COLUMNS,
     alleles_to_rows,
     listed_rows,
-    strand_bias,
     summarise,
     write_alleles,
     write_kmers,

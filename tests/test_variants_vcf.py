@@ -19,7 +19,6 @@ from dbgclean.variants.allele_table import (
     UNDECIDED,
     VARIANT,
     AlleleTable,
-    concatenate_alleles,
 )
 from dbgclean.variants.vcf import vcf_rows, write_vcf
 
@@ -330,7 +329,7 @@ def test_contigs_stand_in_the_header_s_order(tmp_path):
         for t in (late, early)
     )  # fmt: skip
     early.contig[:] = 1
-    lines = check_vcf(text_of(write(tmp_path / "v.vcf.gz", concatenate_alleles([late, early]))))
+    lines = check_vcf(text_of(write(tmp_path / "v.vcf.gz", AlleleTable.concatenate([late, early]))))
     assert [line.split("\t")[0] for line in lines] == ["chr1", "HLA-A*01:01"]
 
 

@@ -42,7 +42,7 @@ CLOCKS: tuple[tuple[str, str, str], ...] = (
     ("spectrum fitted", _PASSES, "fit_spectrum"),
     ("solid k-mers", "dbgclean.evidence.solid", "SolidGraph.build"),
     ("threading", "dbgclean.evidence.gather", "thread_batch"),
-    ("edits collected", "dbgclean.evidence.gather", "_Gathered.add"),
+    ("edits collected", "dbgclean.evidence.gather", "Gathered.add"),
     ("edits pooled", "dbgclean.evidence.gather", "pool_edits"),
     ("evidence, the rest", _PASSES, "gather_along"),
     ("verdicts", "dbgclean.correct.correctors", "Corrector.judge"),

@@ -13,6 +13,7 @@ import numba
 import numpy as np
 
 from dbgclean.evidence.changes import DELETE, INSERT
+from dbgclean.spectrum.kmers import roll
 
 if TYPE_CHECKING:
     from dbgclean.evidence.changes import OtherChanges
@@ -165,14 +166,10 @@ def _again(kmers: np.ndarray, seen: np.ndarray) -> np.ndarray:
 def _kmers_of(codes: np.ndarray, begin: np.int64, finish: np.int64, k: np.int64) -> np.ndarray:
     """Canonical k-mers of ``codes[begin:finish]`` in their order; _NO_KMER over an N."""
     out = np.full(finish - begin - k + 1, _NO_KMER, np.uint64)
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
     forward, reverse, filled = np.uint64(0), np.uint64(0), 0
     for i in range(begin, finish):
-        base = np.uint64(codes[i] & 3)
         filled = filled + 1 if codes[i] < 4 else 0
-        forward = ((forward << np.uint64(2)) | base) & keep
-        reverse = (reverse >> np.uint64(2)) | ((np.uint64(3) - base) << top)
+        forward, reverse = roll(forward, reverse, codes[i] & np.uint8(3), k)
         if filled >= k:
             out[i - begin - k + 1] = min(forward, reverse)
     return out

@@ -23,7 +23,15 @@ from dbgclean.correct.verdicts import ERROR, REAL, Verdicts
 if TYPE_CHECKING:
     from dbgclean.evidence.gather import Evidence
 
-__all__ = ["RULES", "Policy", "RuledVerdicts", "below_fraction", "fits_ploidy"]
+__all__ = [
+    "CORRELATION",
+    "RULES",
+    "Policy",
+    "RuledVerdicts",
+    "at_most",
+    "below_fraction",
+    "fits_ploidy",
+]
 
 RULES = ("", "min_vaf", "ploidy", "protected")
 """Reason codes: the place in this tuple is the code in `RuledVerdicts.rule`."""
@@ -35,7 +43,7 @@ _MIN_VAF_RISK = 0.05
 _PLOIDY_RISK = 0.001
 # Correlation between fragments of one site (amplification, mappability of the
 # flanks): the variance of a count of n grows by 1 + (n - 1) times this.
-_CORRELATION = 0.002
+CORRELATION = 0.002
 # Local depth over the depth of one copy may be off by this factor either way.
 _COPY_SLACK = 1.5
 # With more copies than this the fractions are so close that only the least matters.
@@ -164,8 +172,9 @@ def fragment_counts(
     return n, np.maximum(n, n * over / np.maximum(reads, 1)), over
 
 
-def _at_most(n: np.ndarray, depth: np.ndarray, fraction: np.ndarray | float) -> np.ndarray:
-    """P(X <= n) of a binomial, for counts that need not be whole."""
+def at_most(n: np.ndarray, depth: np.ndarray, fraction: np.ndarray | float) -> np.ndarray:
+    """P(X <= n) of a binomial, for counts that need not be whole: float64 (m,)."""
+    n, depth = np.asarray(n, float), np.asarray(depth, float)
     lower = special.betainc(np.maximum(depth - n, 1e-9), n + 1, 1 - np.asarray(fraction))
     return np.where(depth <= n, 1.0, lower)
 
@@ -188,7 +197,7 @@ def below_fraction(n: np.ndarray, depth: np.ndarray, fraction: float) -> np.ndar
     n, depth
         float64 (m,): supporting fragments, and all over the site.
     """
-    return _at_most(n, depth, fraction) < _MIN_VAF_RISK
+    return at_most(n, depth, fraction) < _MIN_VAF_RISK
 
 
 def fits_ploidy(n: np.ndarray, depth: np.ndarray, relative: np.ndarray, ploidy: int) -> np.ndarray:
@@ -207,7 +216,7 @@ def fits_ploidy(n: np.ndarray, depth: np.ndarray, relative: np.ndarray, ploidy: 
     -----
     A binomial test on each tail; over-dispersion divides both counts by its factor.
     """
-    spread = 1 + np.maximum(depth - 1, 0) * _CORRELATION
+    spread = 1 + np.maximum(depth - 1, 0) * CORRELATION
     n, depth = n / spread, depth / spread
     most = np.floor(ploidy * relative * _COPY_SLACK)
     least = np.ceil(ploidy * relative / _COPY_SLACK)
@@ -217,10 +226,10 @@ def fits_ploidy(n: np.ndarray, depth: np.ndarray, relative: np.ndarray, ploidy: 
         possible = ((least <= m) & (m <= most)) | (m == ploidy)
         for i in (np.floor(share * m), np.floor(share * m) + 1):
             fraction = np.clip(i, 1, m) / m * (1 - _SITE_ERROR)
-            likely = _at_most(n, depth, fraction) >= _PLOIDY_RISK
+            likely = at_most(n, depth, fraction) >= _PLOIDY_RISK
             likely &= _at_least(n, depth, fraction) >= _PLOIDY_RISK
             fits |= likely & possible
     most = np.maximum(most, ploidy)
     many = most > _MAX_COPIES
-    fits[many] |= (_at_most(n, depth, 1 / most) >= _PLOIDY_RISK)[many]
+    fits[many] |= (at_most(n, depth, 1 / most) >= _PLOIDY_RISK)[many]
     return fits

@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK
 from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.signs import in_question, signs_of
-from dbgclean.evidence.windows import build_windows, strand_bias
+from dbgclean.evidence.windows import build_windows
 from dbgclean.reads.prefetch import map_in_order
 
 __all__ = [
@@ -137,10 +138,20 @@ def rule_verdicts(alternatives: Alternatives, prior: float = -LIKELIHOOD_ERROR) 
     judged = likelihood_verdicts(a, prior)
     n = a.column("fragments")
     reverse = np.where(np.isnan(a.column("reverse")), n / 2, a.column("reverse"))
-    odd = strand_bias(reverse, n, a.depth) >= _RULE_STRAND
+    odd = _one_sided(reverse, n, a.depth) >= _RULE_STRAND
     odd |= np.nan_to_num(a.column("low_quality")) > _RULE_LOW_QUALITY * n
     verdict = np.where(odd, ERROR, judged.verdict).astype(np.uint8)
     return Verdicts(verdict, np.where(odd, 0, judged.posterior).astype(np.float32))
+
+
+def _one_sided(reverse: np.ndarray, n: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """-log10 of the two-sided binomial p value of the support's strands, at most 6."""
+    share = (depth[:, 1] + 1) / (depth.sum(1) + 2)
+    lower = special.bdtr(reverse, n.astype(np.int64), share)
+    upper = special.bdtrc(reverse - 1, n.astype(np.int64), share)
+    upper = np.where(reverse == 0, 1.0, upper)
+    p = np.minimum(1, 2 * np.minimum(lower, upper))
+    return np.minimum(6, -np.log10(np.maximum(p, 1e-6)))
 
 
 def spare_clear(alternatives: Alternatives, judged: Verdicts) -> Verdicts:

@@ -10,7 +10,7 @@ the site's depth comes from the abundances of the k-mers through it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numba
@@ -27,12 +27,15 @@ from dbgclean.evidence.rates import (
     substitution_of,
 )
 from dbgclean.evidence.solid import SolidGraph
+from dbgclean.evidence.weigh_kernels import at_best
+from dbgclean.reads.rows import Rows, column, whole
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = [
     "COLUMNS",
     "LOW_QUALITY",
     "Alternatives",
+    "Depths",
     "pool_edits",
     "pool_gaps",
     "sibling_fragments",
@@ -65,10 +68,11 @@ _NEAR_END = 10
 _HIGH_QUALITY = 20
 # Bases below this Phred value are of low quality.
 LOW_QUALITY = 15
+Depths = Callable[[Edits, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, slots=True)
-class Alternatives:
+class Alternatives(Rows):
     """One row per alternative, sorted by ``key``: substitutions, insertions, deletions.
 
     Attributes
@@ -112,30 +116,20 @@ class Alternatives:
         float64 (4, 4, 94): see `dbgclean.evidence.rates.error_rates`.
     """
 
-    key: np.ndarray
-    to: np.ndarray
-    support: np.ndarray
-    depth: np.ndarray
-    to_depth: np.ndarray
-    siblings: np.ndarray
-    likelihood: np.ndarray
-    fraction: np.ndarray
-    expected: np.ndarray
-    mean_quality: np.ndarray
-    co_edited: np.ndarray
-    odds: np.ndarray
-    of_edit: np.ndarray
-    rates: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.key)
-
-    def part(self, rows: slice | np.ndarray) -> Alternatives:
-        """Some of the rows; ``of_edit`` and ``rates`` stay those of the whole."""
-        whole = ("of_edit", "rates")
-        return Alternatives(
-            *(getattr(self, f) if f in whole else getattr(self, f)[rows] for f in self.__slots__)
-        )
+    key: np.ndarray = column(np.uint64)
+    to: np.ndarray = column(np.uint8)
+    support: np.ndarray = column(np.float64, len(COLUMNS))
+    depth: np.ndarray = column(np.float64, 2)
+    to_depth: np.ndarray = column(np.float64)
+    siblings: np.ndarray = column(np.int64)
+    likelihood: np.ndarray = column(np.float64)
+    fraction: np.ndarray = column(np.float64)
+    expected: np.ndarray = column(np.float64)
+    mean_quality: np.ndarray = column(np.uint8, WINDOW)
+    co_edited: np.ndarray = column(np.uint8, WINDOW)
+    odds: np.ndarray = column(np.float64)
+    of_edit: np.ndarray = whole()
+    rates: np.ndarray = whole()
 
     def column(self, name: str) -> np.ndarray:
         """One column of ``support`` by its name."""
@@ -168,13 +162,8 @@ class Alternatives:
 
     def with_gaps(self, gaps: Alternatives) -> Alternatives:
         """These and, behind them, ``gaps``, whose edits are behind the edits of these."""
-        rows = {
-            name: np.concatenate([getattr(self, name), getattr(gaps, name)])
-            for name in self.__slots__
-            if name not in ("of_edit", "rates")
-        }
         of_edit = np.concatenate([self.of_edit, gaps.of_edit + len(self)])
-        return Alternatives(**rows, of_edit=of_edit, rates=self.rates)
+        return replace(Alternatives.concatenate([self, gaps]), of_edit=of_edit)
 
 
 def pool_edits(
@@ -184,7 +173,7 @@ def pool_edits(
     mean_length: float,
     min_depth: int = 1,
     peak: float = 0.0,
-    depths: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
+    depths: Depths | None = None,
     threads: int = 1,
     rates: np.ndarray | None = None,
 ) -> Alternatives:
@@ -205,7 +194,8 @@ def pool_edits(
         Reads over a base of the sample; 0 where it is not known.
     depths
         Where it is known which reads lie over a site: ``depth`` and ``to_depth`` of
-        alternatives, told by one edit (its row) of each. By default `site_depths`.
+        alternatives, told by the edits and by one of them (its row) for each. By default
+        `site_depths`.
     threads
         Workers; the result does not depend on them.
     rates
@@ -218,7 +208,7 @@ def pool_edits(
     error = rates[molecule, read_as, edits.quality]
     own = _support(groups, edits, error, profile)
     if depths is not None:
-        depth, to_depth = depths(groups.order[groups.bounds[:-1]])
+        depth, to_depth = depths(edits, groups.order[groups.bounds[:-1]])
     else:
         depth, to_depth = site_depths(groups.keys, own.to, counted, min_depth, threads)
         scale = mean_length / max(1.0, mean_length - counted.k + 1)
@@ -432,28 +422,14 @@ def _pool(
 
 @numba.njit(cache=True, nogil=True)
 def _likelihoods(
-    order: np.ndarray,
-    bounds: np.ndarray,
-    weight: np.ndarray,
-    chosen: np.ndarray,
-    depth: np.ndarray,
-    likelihood: np.ndarray,
-    fraction: np.ndarray,
-) -> None:
-    """max over f of sum ln[f w + (1 - f)] + (D - n) ln(1 - f), w from `evidence_weights`."""
+    order: np.ndarray, bounds: np.ndarray, weight: np.ndarray, chosen: np.ndarray,
+    depth: np.ndarray, likelihood: np.ndarray, fraction: np.ndarray,
+) -> None:  # fmt: skip
+    """The ratio of each group at its best fraction, see `at_best`."""
     for g in range(len(bounds) - 1):
-        n = 0
+        weights, n = np.empty(bounds[g + 1] - bounds[g]), 0
         for i in range(bounds[g], bounds[g + 1]):
-            n += chosen[i]
-        others = max(depth[g], 1.0)
-        best, best_f = -1e300, 0.0
-        for factor in (0.4, 0.6, 0.8, 1.0, 1.25):
-            f = min(0.99, factor * n / (others + n))
-            value = others * np.log(1 - f)
-            for i in range(bounds[g], bounds[g + 1]):
-                if chosen[i]:
-                    value += np.log(f * weight[order[i]] + (1 - f))
-            if value > best:
-                best, best_f = value, f
-        likelihood[g] = best
-        fraction[g] = best_f
+            if chosen[i]:
+                weights[n] = weight[order[i]]
+                n += 1
+        likelihood[g], fraction[g] = at_best(weights, n, depth[g])

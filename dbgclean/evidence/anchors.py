@@ -23,7 +23,7 @@ from dbgclean.evidence.lookup import (
     successors,
 )
 from dbgclean.evidence.runs import longest_run
-from dbgclean.spectrum.kmers import revcomp
+from dbgclean.spectrum.kmers import pack, revcomp
 
 __all__ = [
     "CLEAN",
@@ -46,14 +46,6 @@ ANCHORS = 4
 _STEP_BACK = 40
 
 
-@numba.njit(cache=True, nogil=True)
-def _pack(observed: np.ndarray, start: np.int64, k: np.int64) -> np.uint64:
-    kmer = np.uint64(0)
-    for i in range(start, start + k):
-        kmer = (kmer << np.uint64(2)) | np.uint64(observed[i])
-    return kmer
-
-
 @numba.njit(cache=True, nogil=True, inline="always")
 def _extend_twice(
     observed: np.ndarray,
@@ -72,7 +64,7 @@ def _extend_twice(
     The path is left in rows 4 (bases) and 5 (disputed), behind the anchor's last k-mer.
     """
     copy_to(rows[4], start - k, observed, start - k, start)
-    forward = _pack(observed, start - k, k)
+    forward = pack(observed, start - k, k)
     reverse = revcomp(forward, k)
     best, best_foreign = start, False
     for attempt in range(2):
@@ -240,7 +232,7 @@ def _near_anchor(
             clean = clean and rows[0, i] < 4
         if not clean:
             continue
-        kmer = _pack(rows[0], start, k)
+        kmer = pack(rows[0], start, k)
         other = revcomp(kmer, k)
         hits, where, what = 0, 0, 0
         for i in range(k):

@@ -17,6 +17,7 @@ import numpy as np
 
 from dbgclean.evidence.lookup import COUNT_SHIFT, NOWHERE, Nodes, follow, payload_at, successors
 from dbgclean.evidence.unowned import unowned
+from dbgclean.spectrum.kmers import roll
 
 __all__ = ["BEAM_WIDTH", "Beam", "extend", "new_beam", "unowned_beam"]
 
@@ -149,8 +150,6 @@ def _branch(
     k: np.int64,
 ) -> np.int64:
     """Offer the successors of one state; a fork charges the log share of each arm."""
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
     forward, reverse = beam.forward[state], beam.reverse[state]
     forked = (bits & (bits - np.uint64(1))) != np.uint64(0)
     depth = beam.depth
@@ -158,8 +157,7 @@ def _branch(
     if forked:
         for b in range(4):
             if (bits >> np.uint64(b)) & np.uint64(1):
-                f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
-                r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
+                f, r = roll(forward, reverse, b, k)
                 there = follow(nodes, row, min(f, r))
                 depth[b] = np.float64(payload_at(nodes, there, False) >> COUNT_SHIFT)
                 total += depth[b]
@@ -173,8 +171,7 @@ def _branch(
                 cost += np.log(total / depth[b])
         if forked and depth[b] < _SEEN_THRICE:
             cost += _RARE_COST
-        f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
-        r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
+        f, r = roll(forward, reverse, b, k)
         n = _offer(beam, n, f, r, cost, row, state, b)
     return n
 
@@ -197,10 +194,7 @@ def _only_way(
     if bits == np.uint64(0):
         return np.int64(0)
     base = np.int64((bits >> np.uint64(1)) - (bits >> np.uint64(3)))
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
-    beam.forward[0] = ((beam.forward[0] << np.uint64(2)) | np.uint64(base)) & keep
-    beam.reverse[0] = (beam.reverse[0] >> np.uint64(2)) | (np.uint64(3 - base) << top)
+    beam.forward[0], beam.reverse[0] = roll(beam.forward[0], beam.reverse[0], base, k)
     if base != observed:
         beam.cost[0] += edit_cost
     beam.row[0] = row

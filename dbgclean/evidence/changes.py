@@ -10,6 +10,7 @@ import numpy as np
 
 from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH
 from dbgclean.evidence.threading import CLEAN, Threads
+from dbgclean.reads.rows import Rows, column
 
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
@@ -24,7 +25,7 @@ NO_SIGNAL = 1
 
 
 @dataclass(frozen=True, slots=True)
-class OtherChanges:
+class OtherChanges(Rows):
     """Changes that are no substitutions, sorted by read and position.
 
     Attributes
@@ -46,15 +47,12 @@ class OtherChanges:
         is no gap, or too near a read's end to be pooled.
     """
 
-    read: np.ndarray
-    position: np.ndarray
-    kind: np.ndarray
-    value: np.ndarray
-    size: np.ndarray
-    gap: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.read)
+    read: np.ndarray = column(np.int64)
+    position: np.ndarray = column(np.int32)
+    kind: np.ndarray = column(np.uint8)
+    value: np.ndarray = column(np.int64)
+    size: np.ndarray = column(np.int64)
+    gap: np.ndarray = column(np.int64)
 
     @property
     def longer(self) -> np.ndarray:
@@ -69,18 +67,6 @@ class OtherChanges:
         """Reads with an end that is masked because it holds no signal, and its bases in all."""
         found = self.read[(self.kind == MASK) & (self.value == NO_SIGNAL)]
         return len(np.unique(found)), len(found)
-
-    def select(self, mask: np.ndarray) -> OtherChanges:
-        """The chosen rows."""
-        return OtherChanges(*(getattr(self, f)[mask] for f in self.__slots__))
-
-    @classmethod
-    def concatenate(cls, parts: list[OtherChanges]) -> OtherChanges:
-        """Changes of successive batches as one."""
-        kinds = (np.int64, np.int32, np.uint8, np.int64, np.int64, np.int64)
-        if not parts:
-            return cls(*(np.zeros(0, kind) for kind in kinds))
-        return cls(*(np.concatenate([getattr(p, f) for p in parts]) for f in cls.__slots__))
 
 
 def other_changes(batch: ReadBatch, threads: Threads, first_read: int) -> OtherChanges:

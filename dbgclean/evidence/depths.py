@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numba
 import numpy as np
 
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, find_node, unowned_nodes
 from dbgclean.evidence.solid import SolidGraph
+from dbgclean.reads.prefetch import in_spans
 from dbgclean.spectrum.kmers import revcomp
 from dbgclean.spectrum.table import KmerTable
 
@@ -45,16 +44,14 @@ def site_depths(
     depth = np.zeros((len(keys), 2))
     to_depth = np.zeros(len(keys))
     graph = counted if isinstance(counted, SolidGraph) else SolidGraph.of_table(counted)
-    bounds = np.linspace(0, len(keys), 4 * threads + 1).astype(np.int64)
 
-    def work(start: int, stop: int) -> None:
+    def work(start: np.int64, stop: np.int64) -> None:
         _fill_depths(
             keys[start:stop], to[start:stop], np.int64(graph.k), graph.nodes, graph.reverse,
             np.int64(min_depth), depth[start:stop], to_depth[start:stop],
         )  # fmt: skip
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, bounds[:-1], bounds[1:]))
+    in_spans(work, len(keys), threads)
     return depth, to_depth
 
 

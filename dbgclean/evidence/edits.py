@@ -19,8 +19,9 @@ from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH, OUTSIDE
 from dbgclean.evidence.lookup import Nodes, walk_deepest
 from dbgclean.evidence.mates import mate_starts, mates_of
 from dbgclean.evidence.solid import SolidGraph
-from dbgclean.evidence.threading import CLEAN, Threads, default_quality
-from dbgclean.spectrum.kmers import revcomp
+from dbgclean.evidence.threading import CLEAN, Threads, default_quality, qualities_of
+from dbgclean.reads.rows import Rows, column
+from dbgclean.spectrum.kmers import pack, revcomp
 
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
@@ -49,7 +50,7 @@ FIRST_GAP = np.uint64(1 << 62)
 
 
 @dataclass(frozen=True, slots=True)
-class Edits:
+class Edits(Rows):
     """Proposed edits in the order of the reads; all arrays have one row per edit.
 
     Where gaps are among them, these stand behind all substitutions
@@ -81,63 +82,29 @@ class Edits:
         uint8 (n, 31), qualities of the read over the window, 0 beyond its ends.
     """
 
-    key: np.ndarray
-    to: np.ndarray
-    strand: np.ndarray
-    read: np.ndarray
-    fragment: np.ndarray
-    position: np.ndarray
-    quality: np.ndarray
-    end_distance: np.ndarray
-    disputed: np.ndarray
-    co_edits: np.ndarray
-    mate: np.ndarray
-    mate_quality: np.ndarray
-    other_end: np.ndarray
-    qualities: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.key)
-
-    @classmethod
-    def empty(cls, n: int = 0) -> Edits:
-        """Uninitialised arrays for ``n`` edits."""
-        return cls(
-            np.zeros(n, np.uint64),
-            np.zeros(n, np.uint8),
-            np.zeros(n, np.uint8),
-            np.zeros(n, np.int64),
-            np.zeros(n, np.int64),
-            np.zeros(n, np.int32),
-            np.zeros(n, np.uint8),
-            np.zeros(n, np.uint16),
-            np.zeros(n, np.uint8),
-            np.zeros(n, np.uint32),
-            np.zeros(n, np.uint8),
-            np.zeros(n, np.uint8),
-            np.zeros(n, np.uint64),
-            np.zeros((n, WINDOW), np.uint8),
-        )
+    key: np.ndarray = column(np.uint64)
+    to: np.ndarray = column(np.uint8)
+    strand: np.ndarray = column(np.uint8)
+    read: np.ndarray = column(np.int64)
+    fragment: np.ndarray = column(np.int64)
+    position: np.ndarray = column(np.int32)
+    quality: np.ndarray = column(np.uint8)
+    end_distance: np.ndarray = column(np.uint16)
+    disputed: np.ndarray = column(np.uint8)
+    co_edits: np.ndarray = column(np.uint32)
+    mate: np.ndarray = column(np.uint8)
+    mate_quality: np.ndarray = column(np.uint8)
+    other_end: np.ndarray = column(np.uint64)
+    qualities: np.ndarray = column(np.uint8, WINDOW)
 
     def substitutions(self) -> Edits:
         """Those that are no gaps, as views."""
         n = int(np.count_nonzero(self.key < FIRST_GAP))
-        return Edits(*(getattr(self, f)[:n] for f in self.__slots__))
+        return self.select(slice(n))
 
     def without_windows(self) -> Edits:
         """The same without ``qualities``, which only pooling needs."""
         return replace(self, qualities=np.zeros((0, WINDOW), np.uint8))
-
-    def select(self, rows: np.ndarray) -> Edits:
-        """The chosen rows."""
-        return Edits(*(getattr(self, f)[rows] for f in self.__slots__))
-
-    @classmethod
-    def concatenate(cls, parts: list[Edits]) -> Edits:
-        """Edits of successive batches as one."""
-        if not parts:
-            return cls.empty()
-        return cls(*(np.concatenate([getattr(p, f) for p in parts]) for f in cls.__slots__))
 
 
 def kind_of(keys: np.ndarray) -> np.ndarray:
@@ -188,9 +155,7 @@ def collect_edits(
     if len(where) == 0:
         return out
     reads = np.searchsorted(batch.offsets, where, side="right") - 1
-    quals = batch.quals
-    if quals is None:
-        quals = np.full(len(codes), default_quality, np.uint8)
+    quals = qualities_of(batch)
     out.read[:] = reads + first_read
     in_group = reads + batch.first_read
     out.fragment[:] = out.read - (in_group & 1) if batch.paired else out.read
@@ -320,9 +285,7 @@ def _describe(
             last += 1
         _window(at, first, last, path, nodes, k, onward, window)
         window[FLANK] = codes[at]
-        kmer = np.uint64(0)
-        for i in range(WINDOW):
-            kmer = (kmer << np.uint64(2)) | np.uint64(window[i])
+        kmer = pack(window, np.int64(0), np.int64(WINDOW))
         other = revcomp(kmer, np.int64(WINDOW))
         against = other < kmer
         key[n] = other if against else kmer

@@ -15,10 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from dbgclean.evidence.alternatives import Alternatives
-from dbgclean.evidence.edits import SUBSTITUTION, Edits
-from dbgclean.evidence.linked import together
+from dbgclean.evidence.edits import FLANK, SUBSTITUTION, Edits
 from dbgclean.evidence.rates import MOST_WEIGHT, error_weights, evidence_weights, substitution_of
 from dbgclean.evidence.sites import SiteReads, Sites
 from dbgclean.evidence.weigh_kernels import OUT, Support, weigh
@@ -56,6 +57,10 @@ _AMPLICONS = 0.3
 _COPIES = 0.5
 # Insert lengths of a library that a pair of ends can have, for chance coincidences.
 _INSERTS = 50.0
+
+# Reads that show the one and the other, as a share of those that show either.
+_SHARED = 0.7
+_LEAST_READS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +175,7 @@ def explain(
             frequency, real = _frequencies(figures[which], kinds[which], genome_size)
         odds[rows[which]] = _odds(figures[which], kinds[which], frequency, real)
     # Linked alternatives stand or fall with the one that most speaks for.
-    haplotype = together(a, edits)
+    haplotype = _together(a, edits)
     best = np.full(len(odds), -np.inf)
     np.maximum.at(best, haplotype, odds)
     found = Explained(rows[~gap], figures[~gap], frequency, float(real), (by_ends, amplicons))
@@ -262,6 +267,31 @@ def _support(
         error_weights(error),
         evidence_weights(error, edits.mate[order], edits.mate_quality[order]),
     )
+
+
+def _together(alternatives: Alternatives, edits: Edits) -> np.ndarray:
+    """Number of each alternative's haplotype: int64 (n,), shared by those that are linked.
+
+    Judged apart, one of a pair may be kept and its neighbour corrected, and what is left in
+    the reads is a sequence that neither haplotype has.
+
+    Two are linked where at least two reads show both within 15 bases of each other, and
+    70 % of the reads that show the more frequent one.
+    """
+    reads = alternatives.column("reads")
+    rows = np.flatnonzero(reads[alternatives.of_edit] >= _LEAST_READS)
+    # Edits are in the order of the reads, but for those of a batch's own order.
+    order = rows[np.lexsort((edits.position[rows], edits.read[rows]))]
+    read, place, of = edits.read[order], edits.position[order], alternatives.of_edit[order]
+    beside = (read[1:] == read[:-1]) & (place[1:] - place[:-1] <= FLANK) & (of[1:] != of[:-1])
+    pairs = np.sort(np.column_stack([of[:-1], of[1:]])[beside], axis=1)
+    pairs, shared = np.unique(pairs, axis=0, return_counts=True)
+    more = np.maximum(reads[pairs[:, 0]], reads[pairs[:, 1]])
+    linked = pairs[(shared >= _LEAST_READS) & (shared >= _SHARED * more)]
+    n = len(alternatives)
+    ones = np.ones(len(linked), np.int8)
+    graph = coo_array((ones, (linked[:, 0], linked[:, 1])), shape=(n, n))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
 def _kinds(a: Alternatives, rows: np.ndarray) -> np.ndarray:

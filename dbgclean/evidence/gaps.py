@@ -15,7 +15,7 @@ import numpy as np
 from dbgclean.evidence.beam import Beam, extend
 from dbgclean.evidence.copying import copy_to
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, payload_of, successors, walk_deepest
-from dbgclean.spectrum.kmers import revcomp
+from dbgclean.spectrum.kmers import pack, revcomp, roll
 
 __all__ = ["DISPUTED", "GAP", "MASKED", "MAX_GAP", "ON_PATH", "OUTSIDE", "jump", "mask_seams"]
 
@@ -108,16 +108,11 @@ def jump(
             continue
         copy_to(work, zero, path, at - k, at)
         if size < 0:
-            last = np.uint64(0)
-            for i in range(at - k, at):
-                last = (last << np.uint64(2)) | np.uint64(path[i])
+            last = pack(path, at - k, k)
             if walk_deepest(last, revcomp(last, k), level, nodes, k, walked[:gap]) < gap:
                 continue
             copy_to(work, k, walked, zero, np.int64(gap))
-        shift = gap if size < 0 else 0
-        forward = np.uint64(0)
-        for i in range(shift, shift + k):
-            forward = (forward << np.uint64(2)) | np.uint64(work[i])
+        forward = pack(work, np.int64(gap if size < 0 else 0), k)
         got, foreign = extend(
             observed, qualities, resume, end, forward, revcomp(forward, k), level, nodes, k,
             costs, beam, trial, trial_ambiguous,
@@ -153,15 +148,12 @@ def _depth_beyond(
             return np.int64(0)
         c = path[j] if step > 0 else 3 - path[j]
         forward = (forward << np.uint64(2)) | np.uint64(c)
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
     reverse = revcomp(forward, k)
     bits = successors(payload_of(nodes, forward, reverse), 0)
     deepest = np.uint64(0)
     for b in range(4):
         if (bits >> np.uint64(b)) & np.uint64(1):
-            f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
-            r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
+            f, r = roll(forward, reverse, b, k)
             deepest = max(deepest, payload_of(nodes, f, r) >> COUNT_SHIFT)
     return np.int64(deepest)
 

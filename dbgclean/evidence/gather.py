@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dbgclean._memory import give_memory_back
-from dbgclean.evidence.alternatives import LOW_QUALITY, Alternatives, pool_edits
+from dbgclean.evidence.alternatives import LOW_QUALITY, Alternatives, Depths, pool_edits
 from dbgclean.evidence.changes import OtherChanges, other_changes
 from dbgclean.evidence.comparing import numbered, second_look
 from dbgclean.evidence.cutoffs import choose_cutoffs, enough_depth, median_depth
@@ -33,6 +33,7 @@ from dbgclean.evidence.threading import (
     PARTIAL,
     THREADED,
     TOO_SHORT,
+    Threads,
     thread_batch,
 )
 from dbgclean.reads.prefetch import map_in_order
@@ -44,10 +45,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Evidence",
+    "Gathered",
+    "Part",
     "build_graph",
     "gather",
     "gather_along",
-    "second_look",
+    "look_at",
 ]
 
 
@@ -96,8 +99,8 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """What one batch adds."""
+class Part:
+    """What one batch adds; see `look_at`."""
 
     edits: Edits
     changes: OtherChanges
@@ -111,18 +114,11 @@ class _Part:
     paired: bool
 
 
-def _look_at(
-    batch: ReadBatch, graph: SolidGraph, first_read: int, poly_g: bool, seams: bool
-) -> _Part:
-    """Thread the reads of one batch, ``first_read`` being the number of its first."""
-    threads = thread_batch(batch, graph)
-    if not seams:
-        threads.place[threads.place == MASKED] = OUTSIDE
-    if poly_g:
-        threads = leave_out_tails(batch, threads, graph)
+def look_at(batch: ReadBatch, threads: Threads, graph: SolidGraph, first_read: int) -> Part:
+    """What the paths of one batch propose, ``first_read`` being the number of its first read."""
     changes = other_changes(batch, threads, first_read)
     gaps, changes = collect_gaps(batch, threads, graph, first_read, changes)
-    return _Part(
+    return Part(
         collect_edits(batch, threads, graph, first_read),
         changes,
         gaps,
@@ -136,8 +132,21 @@ def _look_at(
     )
 
 
+def _thread(
+    batch: ReadBatch, graph: SolidGraph, first_read: int, poly_g: bool, seams: bool
+) -> Part:
+    threads = thread_batch(batch, graph)
+    if not seams:
+        threads.place[threads.place == MASKED] = OUTSIDE
+    if poly_g:
+        threads = leave_out_tails(batch, threads, graph)
+    return look_at(batch, threads, graph, first_read)
+
+
 @dataclass
-class _Gathered:
+class Gathered:
+    """What the batches so far have added, to be pooled when all are there."""
+
     edits: list[Edits] = field(default_factory=list)
     changes: list[OtherChanges] = field(default_factory=list)
     gaps: list[GapEdits] = field(default_factory=list)
@@ -150,7 +159,8 @@ class _Gathered:
     has_qualities: bool = False
     paired: bool = False
 
-    def add(self, part: _Part) -> None:
+    def add(self, part: Part) -> None:
+        """Take in what the next batch adds."""
         self.edits.append(part.edits)
         self.changes.append(part.changes.with_gaps_from(self.n_gaps))
         self.gaps.append(part.gaps)
@@ -163,19 +173,84 @@ class _Gathered:
         self.has_qualities |= part.has_qualities
         self.paired |= part.paired
 
-    def describe(self, substitutions: Alternatives, peak: float, size: float) -> SampleContext:
-        """The sample, of this depth and genome size, as its alternatives have it."""
+    @property
+    def mean_length(self) -> float:
+        """Bases of a read."""
+        return self.n_bases / max(1, self.n_reads)
+
+    def scale(self, k: int) -> float:
+        """Reads over a base to each that a k-mer over it sees."""
+        return self.mean_length / max(1.0, self.mean_length - k + 1)
+
+    def pool(
+        self,
+        graph: SolidGraph,
+        *,
+        peak: float,
+        genome_size: float,
+        threads: int = 1,
+        again: Callable[[], Iterable[ReadBatch]] | None = None,
+        seed: int | None = None,
+        depths: Depths | None = None,
+        common_gap: float = 1.0,
+    ) -> Evidence:
+        """Pool what was gathered, once.
+
+        Parameters
+        ----------
+        graph
+            That the reads were threaded through.
+        peak, genome_size
+            Reads over a base of the sample, and its bases.
+        again, seed, threads
+            See `gather_along`.
+        depths
+            See `dbgclean.evidence.alternatives.pool_edits`.
+        common_gap
+            See `dbgclean.evidence.gap_alternatives.pool`.
+        """
+        found_gaps = GapEdits.concatenate(self.gaps)
+        edits = Edits.concatenate([*self.edits, found_gaps.edits])
+        self.edits.clear()
+        give_memory_back()
+        length, scale = self.mean_length, self.scale(graph.k)
+        alternatives = pool_edits(
+            edits.substitutions(), self.profile, graph, length, graph.lower, peak, depths, threads
+        )
         on_path = max(1, int(self.profile.sum()))
-        return describe_sample(
-            substitutions,
+        context = describe_sample(
+            alternatives,
             peak=peak,
-            error_rate=np.count_nonzero(substitutions.column("reads") < 3) / on_path,
-            genome_size=size,
+            error_rate=np.count_nonzero(alternatives.column("reads") < 3) / on_path,
+            genome_size=genome_size,
             low_share=self.profile[:, :LOW_QUALITY].sum() / on_path,
             has_qualities=self.has_qualities,
         )
+        pooled_gaps, gaps = pool(found_gaps, self.profile, scale, peak, common_gap)
+        alternatives = alternatives.with_gaps(pooled_gaps)
+        explained = None
+        planter: Planter | None = None
+        if again is not None:
+            if seed is not None:
+                facts = Facts(self.profile, length, peak, scale, genome_size, self.paired)
+                planter = Planter(graph, alternatives, facts, seed)
+                planter = planter if len(planter) else None
+            alternatives, explained = second_look(
+                alternatives, edits, again(), context, length, self.paired, threads, planter,
+                gaps,
+            )  # fmt: skip
+        return Evidence(
+            alternatives,
+            edits.without_windows(),
+            OtherChanges.concatenate(self.changes).with_gaps_from(len(edits) - len(found_gaps)),
+            self._read_states(),
+            context,
+            explained=explained,
+            off_path=Stretches.concatenate(self.off_path),
+            spikes=None if planter is None else planter.spikes,
+        )
 
-    def read_states(self) -> dict[str, int]:
+    def _read_states(self) -> dict[str, int]:
         plain = self.states[:FOREIGN] + self.states[FOREIGN:]
         return {
             "clean": int(plain[CLEAN]),
@@ -250,46 +325,18 @@ def gather_along(
     seed
         Plant alleles in the reads when they are looked at ``again``.
     """
-    found = _Gathered()
+    found = Gathered()
     parts = map_in_order(
-        lambda b: _look_at(b[1], graph, b[0], poly_g, mask_seams), numbered(batches), threads
+        lambda b: _thread(b[1], graph, b[0], poly_g, mask_seams), numbered(batches), threads
     )
     for part in parts:
         found.add(part)
-    found_gaps = GapEdits.concatenate(found.gaps)
-    edits = Edits.concatenate([*found.edits, found_gaps.edits])
-    found.edits.clear()
-    give_memory_back()
-    mean_length = found.n_bases / max(1, found.n_reads)
     depth = spectrum.peak if spectrum.fitted else median_depth(spectrum)
-    scale = mean_length / max(1.0, mean_length - graph.k + 1)
-    peak = depth * scale
-    alternatives = pool_edits(
-        edits.substitutions(), found.profile, graph, mean_length, graph.lower, peak,
+    return found.pool(
+        graph,
+        peak=depth * found.scale(graph.k),
+        genome_size=float(spectrum.genome_size if spectrum.fitted else graph.solid_kmers),
         threads=threads,
-    )  # fmt: skip
-    size = float(spectrum.genome_size if spectrum.fitted else graph.solid_kmers)
-    context = found.describe(alternatives, peak, size)
-    pooled_gaps, gaps = pool(found_gaps, found.profile, scale, peak)
-    alternatives = alternatives.with_gaps(pooled_gaps)
-    explained = None
-    planter: Planter | None = None
-    if again is not None:
-        if seed is not None:
-            facts = Facts(found.profile, mean_length, peak, scale, size, found.paired)
-            planter = Planter(graph, alternatives, facts, seed)
-            planter = planter if len(planter) else None
-        alternatives, explained = second_look(
-            alternatives, edits, again(), context, mean_length, found.paired, threads, planter,
-            gaps,
-        )  # fmt: skip
-    return Evidence(
-        alternatives,
-        edits.without_windows(),
-        OtherChanges.concatenate(found.changes).with_gaps_from(len(edits) - len(found_gaps)),
-        found.read_states(),
-        context,
-        explained=explained,
-        off_path=Stretches.concatenate(found.off_path),
-        spikes=None if planter is None else planter.spikes,
+        again=again,
+        seed=seed,
     )

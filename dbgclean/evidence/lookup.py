@@ -16,6 +16,7 @@ import numpy as np
 
 from dbgclean.evidence.unowned import unowned
 from dbgclean.spectrum.hashing import GOLDEN
+from dbgclean.spectrum.kmers import roll
 
 __all__ = [
     "COUNT_SHIFT",
@@ -193,16 +194,13 @@ def walk_deepest(
 
     Fills ``walked`` (uint8) with bases and returns how many the graph had.
     """
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
     row = find_node(nodes, min(forward, reverse))
     for step in range(len(walked)):
         bits = successors(payload_at(nodes, row, forward > reverse), level)
         best, deepest, there = -1, np.uint64(0), NOWHERE
         for b in range(4):
             if (bits >> np.uint64(b)) & np.uint64(1):
-                f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
-                r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
+                f, r = roll(forward, reverse, b, k)
                 beside = follow(nodes, row, min(f, r))
                 depth = payload_at(nodes, beside, False) >> COUNT_SHIFT
                 if best < 0 or depth > deepest:
@@ -210,7 +208,6 @@ def walk_deepest(
         if best < 0:
             return np.int64(step)
         walked[step] = best
-        forward = ((forward << np.uint64(2)) | np.uint64(best)) & keep
-        reverse = (reverse >> np.uint64(2)) | (np.uint64(3 - best) << top)
+        forward, reverse = roll(forward, reverse, best, k)
         row = there
     return np.int64(len(walked))

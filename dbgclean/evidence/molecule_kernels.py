@@ -8,12 +8,12 @@ import numba
 import numpy as np
 
 from dbgclean.evidence.sites import SiteReads
+from dbgclean.spectrum.kmers import substitutions
 
 __all__ = [
     "DIFFER",
     "Fragments",
     "coincidences",
-    "differences",
     "families",
     "fragments",
     "new_fragments",
@@ -40,23 +40,12 @@ class Fragments(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def differences(a: np.uint64, b: np.uint64) -> np.int64:
-    """Bases in which two packed starts differ."""
-    x = a ^ b
-    x = (x | (x >> np.uint64(1))) & np.uint64(0x5555555555555555)
-    n = np.int64(0)
-    while x and n <= DIFFER:
-        x &= x - np.uint64(1)
-        n += 1
-    return n
+def fragments(first: np.int64, last: np.int64, reads: SiteReads, out: Fragments) -> np.int64:
+    """One entry per fragment: where it begins, told by its read along the key if it has one.
 
-
-@numba.njit(cache=True, nogil=True)
-def fragments(
-    first: np.int64, last: np.int64, fragment: np.ndarray, strand: np.ndarray,
-    position: np.ndarray, ends: np.ndarray, out: Fragments,
-) -> np.int64:  # fmt: skip
-    """One entry per fragment: where it begins, told by its read along the key if it has one."""
+    ``reads``: rows of `SiteReads`, or of what has the same columns.
+    """
+    fragment, strand = reads.fragment, reads.strand
     n = 0
     i = first
     while i < last:
@@ -66,8 +55,8 @@ def fragments(
             if strand[j] < strand[chosen]:
                 chosen = j
             j += 1
-        out.place[n] = position[chosen] * 2 + np.int64(strand[chosen])
-        out.end[n] = ends[chosen]
+        out.place[n] = reads.position[chosen] * 2 + np.int64(strand[chosen])
+        out.end[n] = reads.other_end[chosen]
         out.row[n] = i
         n += 1
         i = j
@@ -85,7 +74,7 @@ def families(of: Fragments, n: np.int64) -> np.int64:
         if t == 0 or of.place[order[t - 1]] != of.place[i]:
             first = found
         family = first
-        while family < found and differences(of.end[heads[family]], of.end[i]) > DIFFER:
+        while family < found and substitutions(of.end[heads[family]], of.end[i]) > DIFFER:
             family += 1
         if family == found:
             heads[found] = i
@@ -159,6 +148,6 @@ def tell_molecules(reads: SiteReads, starts: float) -> np.ndarray:
     for s in range(len(told)):
         c, d = reads.bounds[s], reads.bounds[s + 1]
         site = new_fragments(d - c)
-        n = fragments(c, d, reads.fragment, reads.strand, reads.position, reads.other_end, site)
+        n = fragments(c, d, reads, site)
         told[s] = tell(site, n, starts, True)[0] == 1
     return told

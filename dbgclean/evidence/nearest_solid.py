@@ -7,8 +7,6 @@ overlaps one with fewer: what that was corrected to, moved on by a base, correct
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numba
@@ -16,7 +14,8 @@ import numpy as np
 
 from dbgclean.evidence.lookup import Nodes, abundance_of
 from dbgclean.evidence.solid import SolidGraph
-from dbgclean.spectrum.kmers import revcomp
+from dbgclean.reads.prefetch import in_spans
+from dbgclean.spectrum.kmers import revcomp, roll, substitutions
 from dbgclean.spectrum.table import KmerIndex, KmerTable, find_row
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "TIE",
     "Goals",
     "find_goals",
-    "in_spans",
     "solid_beside",
 ]
 
@@ -59,14 +57,6 @@ class Goals:
 
     state: np.ndarray
     goal: np.ndarray
-
-
-def in_spans(work: Callable[[np.int64, np.int64], None], n: int, threads: int) -> None:
-    """Call ``work(start, stop)`` for spans that cover 0 to n, in threads."""
-    bounds = np.linspace(0, n, 8 * threads + 1).astype(np.int64)
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(work, bounds[:-1], bounds[1:]):
-            pass
 
 
 def find_goals(
@@ -293,18 +283,6 @@ def _one_substitution(
 
 
 @numba.njit(cache=True, nogil=True)
-def substitutions(a: np.uint64, b: np.uint64) -> np.int64:
-    """In how many bases two packed k-mers differ."""
-    x = a ^ b
-    x = (x | (x >> np.uint64(1))) & np.uint64(0x5555555555555555)
-    n = np.int64(0)
-    while x:
-        x &= x - np.uint64(1)
-        n += 1
-    return n
-
-
-@numba.njit(cache=True, nogil=True)
 def _moved_on(
     goal: np.uint64, kmer: np.uint64, k: np.int64, upper: np.int64, nodes: Nodes
 ) -> tuple[np.int64, np.uint64]:
@@ -340,8 +318,6 @@ def _from_overlaps(
     new_state: np.ndarray,
     new_goal: np.ndarray,
 ) -> None:
-    top = np.uint64(2 * (k - 1))
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
     for i in range(start, stop):
         key = keys[left[i]]
         other = revcomp(key, k)
@@ -349,8 +325,7 @@ def _from_overlaps(
         for side in range(2):
             kmer, back = (key, other) if side == 0 else (other, key)
             for base in range(4):
-                before = (kmer >> np.uint64(2)) | (np.uint64(base) << top)
-                mirror = ((back << np.uint64(2)) & keep) | np.uint64(3 - base)
+                mirror, before = roll(back, kmer, 3 - base, k)
                 row = find_row(index_slots, index_rows, index_mask, min(before, mirror))
                 if row < 0 or state[row] != FOUND:
                     continue
@@ -384,16 +359,13 @@ def _beside(
     nodes: Nodes,
     beside: np.ndarray,
 ) -> None:
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
     for i in range(start, stop):
         key = keys[at[i]]
         other = revcomp(key, k)
         for side in range(2):
             kmer, back = (key, other) if side == 0 else (other, key)
             for base in range(4):
-                f = ((kmer << np.uint64(2)) & keep) | np.uint64(base)
-                r = (back >> np.uint64(2)) | (np.uint64(3 - base) << top)
+                f, r = roll(kmer, back, base, k)
                 if _passes(min(f, r), words, shift):
                     count = abundance_of(nodes, min(f, r))
                     if count >= upper and count > beside[i, side]:

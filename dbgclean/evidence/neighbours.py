@@ -24,13 +24,12 @@ from dbgclean.evidence.nearest_solid import (
     MOST_SUBSTITUTIONS,
     TIE,
     find_goals,
-    in_spans,
     solid_beside,
-    substitutions,
 )
 from dbgclean.evidence.solid import SolidGraph
+from dbgclean.reads.prefetch import in_spans
 from dbgclean.spectrum.histogram import Spectrum
-from dbgclean.spectrum.kmers import canonical_kmers, revcomp
+from dbgclean.spectrum.kmers import canonical_kmers, revcomp, substitutions
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = ["KmerEvidence", "neighbour_alternatives"]

@@ -15,6 +15,7 @@ import numpy as np
 
 from dbgclean.evidence.gaps import DISPUTED, OUTSIDE
 from dbgclean.evidence.threading import CLEAN, Threads
+from dbgclean.reads.rows import Rows, column
 
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
@@ -23,7 +24,7 @@ __all__ = ["Stretches", "off_path"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretches:
+class Stretches(Rows):
     """Stretches of reads, sorted by read and place, none touching the next.
 
     Attributes
@@ -34,20 +35,9 @@ class Stretches:
         int32 (n,), 0-based bases in the read as it came, ``stop`` not included.
     """
 
-    read: np.ndarray
-    start: np.ndarray
-    stop: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.read)
-
-    @classmethod
-    def concatenate(cls, parts: list[Stretches]) -> Stretches:
-        """Stretches of successive batches as one."""
-        kinds = (np.int64, np.int32, np.int32)
-        if not parts:
-            return cls(*(np.zeros(0, kind) for kind in kinds))
-        return cls(*(np.concatenate([getattr(p, f) for p in parts]) for f in cls.__slots__))
+    read: np.ndarray = column(np.int64)
+    start: np.ndarray = column(np.int32)
+    stop: np.ndarray = column(np.int32)
 
 
 def off_path(batch: ReadBatch, threads: Threads, first_read: int) -> Stretches:

@@ -15,7 +15,7 @@ import numpy as np
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.sites import make_filter, passes
-from dbgclean.spectrum.kmers import canonical_kmers
+from dbgclean.spectrum.kmers import canonical_kmers, roll
 from dbgclean.spectrum.table import build_index, find_row
 
 __all__ = ["PlaceIndex", "Places", "index_places", "scan_places"]
@@ -54,14 +54,18 @@ class Places:
         """Some of the places."""
         return Places(self.k, self.key[rows], self.context[rows])
 
-    def alternatives(self, base: np.ndarray) -> np.ndarray:
-        """Key under which `Alternatives` files ``base`` (uint8 (n,)) there: uint64 (n,)."""
+    def windows(self, base: np.ndarray) -> np.ndarray:
+        """31-mer around each place, with ``base`` (uint8 (n,)) in the middle: uint64 (n,)."""
         middle = self.context.shape[1] // 2
         packed = np.zeros(len(self), np.uint64)
         for i in range(middle - FLANK, middle + FLANK + 1):
             codes = base if i == middle else self.context[:, i]
             packed = (packed << np.uint64(2)) | codes.astype(np.uint64)
-        return canonical_kmers(packed, WINDOW)
+        return packed
+
+    def alternatives(self, base: np.ndarray) -> np.ndarray:
+        """Key under which `Alternatives` files ``base`` (uint8 (n,)) there: uint64 (n,)."""
+        return canonical_kmers(self.windows(base), WINDOW)
 
     def kmers(self) -> np.ndarray:
         """The k-mers over each place, not canonical: uint64 (n, k), column j begins at j."""
@@ -126,8 +130,6 @@ def scan_places(
 ) -> np.int64:
     """Places in one read: fills ``hits`` (int64 (m, 3)) with place, base, and 1 where turned."""
     k = index.k
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
     forward, backward, run = np.uint64(0), np.uint64(0), 0
     n, done = 0, np.int64(-1)
     for i in range(start, stop):
@@ -135,8 +137,7 @@ def scan_places(
         if c > 3:
             run = 0
             continue
-        forward = ((forward << np.uint64(2)) | np.uint64(c)) & keep
-        backward = (backward >> np.uint64(2)) | (np.uint64(3 - c) << top)
+        forward, backward = roll(forward, backward, c, k)
         run += 1
         if run < k:
             continue

@@ -32,8 +32,8 @@ from dbgclean.evidence.spike_kernels import (
     draw,
 )
 from dbgclean.evidence.spikes import FRACTIONS, Spikes
-from dbgclean.evidence.threading import default_quality, thread_batch
-from dbgclean.reads.batch import ReadBatch
+from dbgclean.evidence.threading import qualities_of, thread_batch
+from dbgclean.reads.batch import ReadBatch, stretches
 from dbgclean.spectrum.hashing import hashes
 from dbgclean.spectrum.kmers import LETTERS, reverse_complements
 
@@ -118,10 +118,7 @@ class Planter:
         self._ground = self._make_ground(places, mixed ^ turn.astype(np.uint64))
 
     def _make_ground(self, places: Places, salt: np.ndarray) -> Ground:
-        middle = places.context.shape[1] // 2
-        window = np.zeros(len(places), np.uint64)
-        for i in range(middle - FLANK, middle + FLANK + 1):
-            window = (window << np.uint64(2)) | places.context[:, i].astype(np.uint64)
+        window = places.windows(places.base)
         self._flipped = (reverse_complements(window, WINDOW) < window).astype(np.uint8)
         return Ground(index_places(places), places.context, self._flipped, self._fraction, salt)
 
@@ -146,12 +143,9 @@ class Planter:
         starts = np.stack([ends[first], ends[second]], axis=1)
         lengths = np.stack([ends[first + 1], ends[second + 1]], axis=1) - starts
         lengths[first == second, 1] = 0
-        taken = starts.ravel(), lengths.ravel()
-        codes = _stretches(batch.codes, *taken)
-        quals = np.full(len(codes), default_quality, np.uint8)
-        if batch.quals is not None:
-            quals = _stretches(batch.quals, *taken)
-        begins = (np.cumsum(taken[1]) - taken[1]).reshape(-1, 2)
+        at, begins = stretches(starts.ravel(), lengths.ravel())
+        codes, quals = batch.codes[at], qualities_of(batch)[at]
+        begins = begins[:-1].reshape(-1, 2)
         for mate in range(2):
             here = np.flatnonzero(table[:, 2 + mate] >= 0)
             table[here, 2 + mate] -= starts[here, mate]
@@ -159,7 +153,7 @@ class Planter:
             turned = table[here, 4 + mate] != self._flipped[self._place[allele]]
             codes[begins[here, mate] + table[here, 2 + mate]] = np.where(turned, 3 - to, to)
         table[:, 1] += first_read
-        return Drawn(table, codes, quals, taken[1], cover)
+        return Drawn(table, codes, quals, lengths.ravel(), cover)
 
     def finish(
         self,
@@ -235,7 +229,7 @@ class Planter:
         """The alleles as alternatives, against the depth that is left beside them."""
         facts, graph = self._facts, self._graph
 
-        def depths(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def depths(edits: Edits, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             depth, to_depth = site_depths(
                 edits.key[rows], edits.to[rows], graph, graph.lower, threads
             )
@@ -266,18 +260,14 @@ class Planter:
         first = reads.bounds[site]
         lengths = reads.bounds[site + 1] - first
         of = np.repeat(np.arange(len(rows)), lengths)
-        parts = {
-            name: _stretches(getattr(reads, name), first, lengths)
-            for name in SiteReads._fields
-            if name != "bounds"
-        }
+        at, bounds = stretches(first, lengths)
+        parts = {name: getattr(reads, name)[at] for name in SiteReads._fields if name != "bounds"}
         most = np.int64(1) << np.int64(40)
         changed = np.unique(drawn.table[:, 0] * most + drawn.table[:, 1])
         base = parts["base"]
         turns = np.isin(allele[of] * most + parts["fragment"], changed)
         turns &= base == pooled.to[rows][of]
         parts["base"] = np.where(turns, pooled.base[rows][of], base).astype(np.uint8)
-        bounds = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         facts = self._facts
         return explain(
             pooled, edits, rows, sites.of(np.arange(len(rows))), SiteReads(bounds, **parts),
@@ -322,13 +312,6 @@ def _places(
     n = choose_places(tried, nodes, np.int64(k), spoilt, contexts, chosen)
     chosen = chosen[:n]
     return Places(k, nodes.rows[chosen, 0], contexts[:n]), counts[chosen].astype(float)
-
-
-def _stretches(values: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Stretches of an array, one after the other."""
-    shift = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
-    taken: np.ndarray = values[np.arange(len(shift)) + shift]
-    return taken
 
 
 def _chosen(parts: Sequence[Drawn], wanted: np.ndarray) -> Drawn:

@@ -15,7 +15,7 @@ see `EndRuns.artefact`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numba
@@ -32,6 +32,7 @@ from dbgclean.evidence.threading import (
     Threads,
     thread_batch,
 )
+from dbgclean.reads.batch import stretches
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.membership import rows_among
 
@@ -164,7 +165,7 @@ class TailCounter:
         ends = batch.offsets[1:]
         has = starts < ends
         first = np.maximum(batch.offsets[:-1], starts - (self.k - 1))
-        self._counter.add(_parts(batch, first[has], ends[has]))
+        self._counter.add(batch.parts(first[has], (ends - first)[has]))
 
     def left_out(self, table: KmerTable) -> KmerTable:
         """``table`` less the k-mers that touch tails; k-mers it lacks are of no account."""
@@ -172,28 +173,6 @@ class TailCounter:
             return table
         tails, self._counter = self._counter.finish(), None
         return table.combine(tails.select(rows_among(tails.keys, table.keys) >= 0), -1)
-
-
-def _places(first: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """All places from ``first`` to before ``end`` (int64, (n,)), and where each stretch begins."""
-    offsets = np.zeros(len(first) + 1, np.int64)
-    np.cumsum(end - first, out=offsets[1:])
-    return np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], end - first), offsets
-
-
-def _parts(batch: ReadBatch, first: np.ndarray, end: np.ndarray) -> ReadBatch:
-    """Parts of some reads, without names, which neither counting nor threading asks for."""
-    at, offsets = _places(first, end)
-    quals = None if batch.quals is None else batch.quals[at]
-    return replace(
-        batch,
-        bases=batch.bases[at],
-        codes=batch.codes[at],
-        quals=quals,
-        offsets=offsets,
-        names=(),
-        paired=False,
-    )
 
 
 def leave_out_tails(batch: ReadBatch, threads: Threads, graph: SolidGraph) -> Threads:
@@ -221,11 +200,11 @@ def leave_out_tails(batch: ReadBatch, threads: Threads, graph: SolidGraph) -> Th
     if len(chosen) == 0:
         return threads
     first, end = batch.offsets[chosen], starts[chosen]
-    heads = thread_batch(_parts(batch, first, end), graph)
-    at, within = _places(first, end)
+    heads = thread_batch(batch.parts(first, end - first), graph)
+    at, within = stretches(first, end - first)
     path, place, states = threads.path.copy(), threads.place.copy(), threads.states.copy()
     path[at], place[at] = heads.path, heads.place
-    tails, _ = _places(end, ends[chosen])
+    tails, _ = stretches(end, ends[chosen] - end)
     path[tails], place[tails] = batch.codes[tails], MASKED
     # Something of these reads changes, whatever there is to say of their heads.
     found = np.where(heads.states == CLEAN, PARTIAL, heads.states)

@@ -14,6 +14,7 @@ from dbgclean.evidence.lookup import (
     successors,
     turned_payload,
 )
+from dbgclean.spectrum.kmers import roll
 
 __all__ = ["is_clean", "longest_run", "look_up", "turn_payloads"]
 
@@ -23,8 +24,6 @@ def look_up(
     observed: np.ndarray, length: np.int64, nodes: Nodes, k: np.int64, payloads: np.ndarray
 ) -> None:
     """Payload of the k-mer starting at each base; 0 where weak or holding an N."""
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
     forward = np.uint64(0)
     reverse = np.uint64(0)
     filled = 0
@@ -34,8 +33,7 @@ def look_up(
         if c > 3:
             filled = 0
         else:
-            forward = ((forward << np.uint64(2)) | np.uint64(c)) & keep
-            reverse = (reverse >> np.uint64(2)) | (np.uint64(3 - c) << top)
+            forward, reverse = roll(forward, reverse, c, k)
             filled += 1
         if i >= k - 1:
             row = follow(nodes, row, min(forward, reverse)) if filled >= k else NOWHERE

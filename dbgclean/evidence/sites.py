@@ -17,10 +17,10 @@ import numpy as np
 
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.mates import mate_start
-from dbgclean.evidence.threading import default_quality
+from dbgclean.evidence.threading import qualities_of
 from dbgclean.reads.prefetch import map_in_order
 from dbgclean.spectrum.hashing import GOLDEN
-from dbgclean.spectrum.kmers import reverse_complements
+from dbgclean.spectrum.kmers import reverse_complements, roll
 from dbgclean.spectrum.table import build_index, find_row
 
 if TYPE_CHECKING:
@@ -145,9 +145,7 @@ class Sites:
 
     def look(self, batch: ReadBatch, first_read: int) -> tuple[np.ndarray, ...]:
         """Rows of one batch: int32 columns as `COLUMNS`; and (uint64) fragment and other end."""
-        quals = batch.quals
-        if quals is None:
-            quals = np.full(len(batch.codes), default_quality, np.uint8)
+        quals = qualities_of(batch)
         arguments = (
             batch.codes, quals, batch.offsets, batch.paired, np.int64(batch.first_read),
             np.int64(first_read), self._index,
@@ -216,7 +214,7 @@ def _look(
 ) -> np.int64:  # fmt: skip
     """Count the reads over sites; note as many as ``rows`` has room for."""
     n = 0
-    middle, top = np.uint64(2 * FLANK), np.uint64(2 * (WINDOW - 1))
+    middle = np.uint64(2 * FLANK)
     for read in range(len(offsets) - 1):
         start, stop = offsets[read], offsets[read + 1]
         forward, backward, run = np.uint64(0), np.uint64(0), 0
@@ -225,8 +223,7 @@ def _look(
             if c > 3:
                 run = 0
                 continue
-            forward = ((forward << np.uint64(2)) | np.uint64(c)) & _WHOLE
-            backward = (backward >> np.uint64(2)) | (np.uint64(3 - c) << top)
+            forward, backward = roll(forward, backward, c, np.int64(WINDOW))
             run += 1
             if run < WINDOW:
                 continue

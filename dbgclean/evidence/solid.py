@@ -10,8 +10,6 @@ true k-mer seen 6 times in a shallow region can.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numba
@@ -31,7 +29,8 @@ from dbgclean.evidence.lookup import (
     unowned_nodes,
 )
 from dbgclean.evidence.unowned import unowned
-from dbgclean.spectrum.kmers import revcomp
+from dbgclean.reads.prefetch import in_spans
+from dbgclean.spectrum.kmers import revcomp, roll
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = ["SolidGraph"]
@@ -122,7 +121,7 @@ class SolidGraph:
         n, k = len(nodes.rows), np.int64(table.k)
         one_sided = np.zeros(n, np.uint16)
         beside = np.full((n, 2), _NONE, np.int32)
-        _in_spans(
+        in_spans(
             lambda a, b: _edges_from(
                 nodes, one_sided, beside, a, b, k, first, lower, min_share, least
             ),
@@ -130,19 +129,12 @@ class SolidGraph:
             threads,
         )
         final = np.zeros(n, np.uint16)
-        _in_spans(lambda a, b: _edges_agreed(nodes, one_sided, beside, final, a, b, k), n, threads)
+        in_spans(lambda a, b: _edges_agreed(nodes, one_sided, beside, final, a, b, k), n, threads)
         nodes.rows[:, 1] |= final
         nodes, place = _in_order(nodes, beside, k)
         reverse = np.empty(n, np.uint32)
         reverse[place] = table.reverse[seen]
         return cls(table.k, nodes, upper, lower, reverse)
-
-
-def _in_spans(work: Callable[[np.int64, np.int64], None], n: int, threads: int) -> None:
-    """Call ``work(start, stop)`` over spans of ``n`` rows."""
-    bounds = np.linspace(0, n, 4 * threads + 1).astype(np.int64)
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, bounds[:-1], bounds[1:]))
 
 
 def _hashed(keys: np.ndarray, counts: np.ndarray) -> Nodes:
@@ -219,8 +211,6 @@ def _edges_from(
 ) -> None:
     """Edges as seen from one end, and the node at the other end where it is one."""
     graph = unowned_nodes(nodes)
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
     keys, homes = np.zeros(8, np.uint64), np.zeros(8, np.uint64)
     depth = np.zeros(4, np.int64)
     for i in range(start, stop):
@@ -228,11 +218,9 @@ def _edges_from(
         reverse = revcomp(forward, k)
         # All eight are asked for before the first answer is looked at.
         for b in range(4):
-            f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
-            r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
+            f, r = roll(forward, reverse, b, k)
             keys[b] = min(f, r)
-            f = (forward >> np.uint64(2)) | (np.uint64(3 - b) << top)
-            r = ((reverse << np.uint64(2)) | np.uint64(b)) & keep
+            r, f = roll(reverse, forward, b, k)
             keys[4 + b] = min(f, r)
         for n in range(8):
             homes[n] = graph.hashed[home_of(graph, keys[n])]
@@ -270,7 +258,6 @@ def _agreed(
 ) -> np.uint64:
     """Of the successors ``bits`` of ``forward`` (bits 0 to 3 at the upper cutoff, 8 to 11
     at the lower), those whose far end agrees; ``there`` is their node where it is one."""
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
     top = np.uint64(2 * (k - 1))
     first = forward >> top
     agreed = np.uint64(0)
@@ -278,8 +265,7 @@ def _agreed(
         asked = bits & (np.uint64(0x101) << np.uint64(b))
         if asked == 0:
             continue
-        f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
-        r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
+        f, r = roll(forward, reverse, b, k)
         row = there if there >= 0 else find_node(nodes, min(f, r))
         # Is `first` among the predecessors of f? Seen from r, its complement
         # is among the successors.
@@ -323,8 +309,6 @@ def _walk_all(
     nodes: Nodes, beside: np.ndarray, k: np.int64, place: np.ndarray, rows: np.ndarray
 ) -> None:
     """Put the nodes into ``rows`` along paths; each begins at the first one left over."""
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
     graph = unowned_nodes(nodes)
     n = 0
     for start in range(len(graph.rows)):
@@ -342,8 +326,7 @@ def _walk_all(
             for b in range(4):
                 if not (bits >> np.uint64(b)) & np.uint64(1):
                     continue
-                f = ((forward << np.uint64(2)) | np.uint64(b)) & keep
-                r = (reverse >> np.uint64(2)) | (np.uint64(3 - b) << top)
+                f, r = roll(forward, reverse, b, k)
                 row = there if there >= 0 else find_node(graph, min(f, r))
                 if place[row] < 0:
                     at, forward, reverse = row, f, r

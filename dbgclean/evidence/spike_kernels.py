@@ -11,7 +11,7 @@ from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, follow, payload_at
 from dbgclean.evidence.places import PlaceIndex, scan_places
 from dbgclean.spectrum.hashing import uniform
-from dbgclean.spectrum.kmers import revcomp
+from dbgclean.spectrum.kmers import pack, revcomp, roll
 
 __all__ = ["BY_ENDS", "BY_FRAGMENT", "COLUMNS", "Ground", "choose_places", "draw"]
 
@@ -62,15 +62,12 @@ def _walk(
     passed: np.ndarray,
 ) -> bool:  # fmt: skip
     """Follow a stretch without forks; fills the bases and the rows of its nodes."""
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
     reverse = revcomp(forward, k)
     for step in range(len(walked)):
         base = _only(payload_at(nodes, row, forward > reverse) & np.uint64(15))
         if base < 0:
             return False
-        forward = ((forward << np.uint64(2)) | np.uint64(base)) & keep
-        reverse = (reverse >> np.uint64(2)) | (np.uint64(3 - base) << top)
+        forward, reverse = roll(forward, reverse, base, k)
         row = follow(nodes, row, min(forward, reverse))
         before = (payload_at(nodes, row, forward > reverse) >> np.uint64(4)) & np.uint64(15)
         if row < 0 or _only(before) < 0:
@@ -104,9 +101,7 @@ def _spell(key: np.uint64, k: np.int64, walked: np.ndarray, context: np.ndarray)
     for step in range(reach - half):
         context[reach + half + 1 + step] = walked[0, step]
         context[reach - half - 1 - step] = 3 - walked[1, step]
-    window = np.uint64(0)
-    for i in range(reach - FLANK, reach + FLANK + 1):
-        window = (window << np.uint64(2)) | np.uint64(context[i])
+    window = pack(context, np.int64(reach - FLANK), np.int64(WINDOW))
     return min(window & ~_MIDDLE, revcomp(window, np.int64(WINDOW)) & ~_MIDDLE)
 
 

@@ -13,7 +13,6 @@ search paths over trusted k-mers instead of walking greedily.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +38,7 @@ from dbgclean.evidence.lookup import Nodes, unowned_nodes
 from dbgclean.evidence.runs import is_clean, look_up, turn_payloads
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.unowned import unowned
+from dbgclean.reads.prefetch import in_spans
 
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
@@ -52,7 +52,9 @@ __all__ = [
     "TOO_SHORT",
     "Threads",
     "default_quality",
+    "edit_costs",
     "kernels_are_cached",
+    "qualities_of",
     "thread_batch",
 ]
 
@@ -90,6 +92,13 @@ class Threads:
     tails: np.ndarray | None = None
 
 
+def qualities_of(batch: ReadBatch) -> np.ndarray:
+    """Phred value of each base of a batch, uint8 (n_bases,), whether or not it has any."""
+    if batch.quals is None:
+        return np.full(len(batch.codes), default_quality, np.uint8)
+    return batch.quals
+
+
 def edit_costs() -> np.ndarray:
     """Cost in nats of reading another base than the observed, by Phred quality."""
     quality = np.arange(94)
@@ -100,28 +109,24 @@ def edit_costs() -> np.ndarray:
 def thread_batch(batch: ReadBatch, graph: SolidGraph, threads: int = 1) -> Threads:
     """Thread every read of a batch; the result is the same at any thread count."""
     codes, offsets = batch.codes, batch.offsets
-    quals = batch.quals
-    if quals is None:
-        quals = np.full(len(codes), default_quality, np.uint8)
+    quals = qualities_of(batch)
     path = codes.copy()
     place = np.zeros(len(codes), np.uint8)
     states = np.zeros(len(offsets) - 1, np.uint8)
     costs = edit_costs()
     longest = int(np.diff(offsets).max(initial=0))
-    bounds = np.linspace(0, len(states), (4 * threads if threads > 1 else 1) + 1).astype(np.int64)
 
-    def work(span: tuple[int, int]) -> np.ndarray:
-        missing = np.zeros((2 * (span[1] - span[0]), 3), np.int64)
+    def work(start: np.int64, stop: np.int64) -> np.ndarray:
+        missing = np.zeros((2 * (stop - start), 3), np.int64)
         n = _thread_reads(
-            codes, quals, offsets, span[0], span[1], graph.nodes, np.int64(graph.k),
+            codes, quals, offsets, start, stop, graph.nodes, np.int64(graph.k),
             np.int64(graph.upper), costs, new_beam(longest),
             np.zeros((ROWS, max(1, longest)), np.uint8), np.zeros(max(1, longest), np.uint64),
             np.zeros((2, 3), np.int64), path, place, states, missing,
         )  # fmt: skip
         return missing[:n].copy()
 
-    with ThreadPoolExecutor(threads) as pool:
-        missing = list(pool.map(work, zip(bounds[:-1], bounds[1:], strict=True)))
+    missing = in_spans(work, len(states), threads)
     return Threads(path, place, np.concatenate(missing), states)
 
 

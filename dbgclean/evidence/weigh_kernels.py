@@ -11,15 +11,15 @@ from dbgclean.evidence.molecule_kernels import (
     DIFFER,
     Fragments,
     coincidences,
-    differences,
     families,
     fragments,
     new_fragments,
     tell,
 )
 from dbgclean.evidence.sites import SiteReads
+from dbgclean.spectrum.kmers import substitutions
 
-__all__ = ["OUT", "Support", "weigh"]
+__all__ = ["OUT", "Support", "at_best", "weigh"]
 
 # Columns of what `weigh` fills. ``real`` is the plain ratio of molecules at its best
 # fraction, and ``averaging`` what it loses where all fractions count; ``along`` to
@@ -68,14 +68,19 @@ class Support(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def _at_best(weights: np.ndarray, n: np.int64, others: float) -> float:
-    """max over f of sum ln[f w + (1 - f)] + D ln(1 - f), as the plain ratio has it."""
+def at_best(weights: np.ndarray, n: np.int64, others: float) -> tuple[float, float]:
+    """max over f of sum ln[f w + (1 - f)] + D ln(1 - f), and that f.
+
+    ``weights``: of the first n, of `dbgclean.evidence.rates.evidence_weights`; D ``others``.
+    """
     others = max(others, 1.0)
-    best = -1e300
+    best, best_f = -1e300, 0.0
     for factor in _FACTORS:
         f = min(0.99, factor * n / (others + n))
-        best = max(best, _at(weights, n, others, f))
-    return best
+        value = _at(weights, n, others, f)
+        if value > best:
+            best, best_f = value, f
+    return best, best_f
 
 
 @numba.njit(cache=True, nogil=True)
@@ -141,16 +146,12 @@ def weigh(
         row = out[g]
         # The whole site: do its ends tell molecules apart?
         site = new_fragments(d - c)
-        n_site = fragments(
-            c, d, reads.fragment, reads.strand, reads.position, reads.other_end, site
-        )
+        n_site = fragments(c, d, reads, site)
         told, per_fragment = tell(site, n_site, starts, by_ends)
         if told == 1:
             row[12], row[13] = coincidences(site, n_site)
         own = new_fragments(b - a)
-        n = fragments(
-            a, b, support.fragment, support.strand, support.position, support.other_end, own
-        )
+        n = fragments(a, b, support, own)
         n_molecules = families(own, n) if told == 1 else n
         if told != 1:
             own.family[:n] = np.arange(n)
@@ -217,7 +218,7 @@ def _deny(
         for i in range(n):
             if (
                 own.place[i] == site.place[j]
-                and differences(own.end[i], site.end[j]) <= DIFFER
+                and substitutions(own.end[i], site.end[j]) <= DIFFER
                 and support.fragment[own.row[i]] != reads.fragment[row]
             ):
                 quality = min(_MOST_SURE, max(3.0, float(reads.quality[row])))
@@ -246,12 +247,12 @@ def _hypotheses(
     second = (others[1, 1] + 2.5) / (others[1].sum() + 5)
     forward = along * first + (1 - along) * second
     weights = np.exp(full[0])
-    row[0] = _at_best(weights, n, total)
+    row[0] = at_best(weights, n, total)[0]
     # In a tandem repeat it is the other copy that the mates show: seldom, but then always.
-    unasked = _at_best(np.exp(full[1]), n, total) - _TANDEM
+    unasked = at_best(np.exp(full[1]), n, total)[0] - _TANDEM
     if unasked > row[0]:
         weights, row[0] = np.exp(full[1]), unasked
-    row[1] = _at_best(weights, n, total) - _on_average(weights, n, total, False)
+    row[1] = at_best(weights, n, total)[0] - _on_average(weights, n, total, False)
     chosen = np.zeros(n)
     for s in range(2):
         k = 0

@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
@@ -30,7 +29,6 @@ __all__ = [
     "SCHEME",
     "Windows",
     "build_windows",
-    "strand_bias",
 ]
 
 # Weights trained on one scheme refuse another; change the name with the features.
@@ -98,7 +96,7 @@ def build_windows(evidence: Evidence, rows: np.ndarray, signs: np.ndarray | None
         `signs_of` of the evidence, where it is at hand.
     """
     signs = signs_of(evidence) if signs is None else signs
-    alternatives = evidence.alternatives.part(rows)
+    alternatives = evidence.alternatives.select(rows)
     n = len(alternatives)
     shifts = np.arange(2 * (WINDOW - 1), -1, -2, dtype=np.uint64)
     observed = ((alternatives.key[:, None] >> shifts) & np.uint64(3)).astype(np.uint8)
@@ -165,16 +163,6 @@ def _of_sample(a: Alternatives, sample: SampleContext) -> dict[str, float]:
         "known_reads": float(known),
         "known_qualities": float(known and sample.has_qualities),
     }
-
-
-def strand_bias(reverse: np.ndarray, n: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """-log10 of the two-sided binomial p value of the support's strands, at most 6."""
-    share = (depth[:, 1] + 1) / (depth.sum(1) + 2)
-    lower = special.bdtr(reverse, n.astype(np.int64), share)
-    upper = special.bdtrc(reverse - 1, n.astype(np.int64), share)
-    upper = np.where(reverse == 0, 1.0, upper)
-    p = np.minimum(1, 2 * np.minimum(lower, upper))
-    return np.minimum(6, -np.log10(np.maximum(p, 1e-6)))
 
 
 def _homopolymer(consensus: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ from dbgclean.reads.prefetch import map_in_order
 from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.table import KmerTable
-from dbgclean.variants.allele_table import AlleleTable, concatenate_alleles
+from dbgclean.variants.allele_table import AlleleTable
 from dbgclean.variants.classify import Rules, classify
 from dbgclean.variants.clipping import leave_out_clips
 from dbgclean.variants.consensus import consensus, nearest_contig
@@ -341,7 +341,7 @@ def _gather(
 def _judge(inputs: InspectInputs, found: _Found) -> AlleleTable:
     """All alleles as one table, classified."""
     names = list(dict.fromkeys(name for table in found.tables for name in table.contigs))
-    table = concatenate_alleles([_renamed(table, names) for table in found.tables])
+    table = AlleleTable.concatenate([_renamed(table, names) for table in found.tables])
     reads_of = found.reads_of()
     if inputs.reference is None:
         table, reads_of = _once(table, reads_of)

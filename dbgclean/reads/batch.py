@@ -25,6 +25,7 @@ __all__ = [
     "check_batch",
     "encode_bases",
     "next_step",
+    "stretches",
 ]
 
 MAX_QUALITY = 93
@@ -125,6 +126,30 @@ class ReadBatch:
             message = f"a batch of {len(self.bases)} bases cannot take {len(bases)}"
             raise ValueError(message)
         return replace(self, bases=bases, codes=encode_bases(bases))
+
+    def parts(self, first: np.ndarray, size: np.ndarray, *, paired: bool = False) -> ReadBatch:
+        """Stretches of the bases, int64 (m,) each, as reads of their own without names."""
+        at, offsets = stretches(first, size)
+        return replace(
+            self,
+            bases=self.bases[at],
+            codes=self.codes[at],
+            quals=None if self.quals is None else self.quals[at],
+            offsets=offsets,
+            names=[""] * len(first),
+            first_read=0,
+            paired=paired,
+        )
+
+
+def stretches(first: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers ``first[0], first[0] + 1, ...`` for ``size[0]`` steps, then the next; int64.
+
+    Beside them the offset of each stretch among them, int64 (n + 1,).
+    """
+    offsets = np.zeros(len(first) + 1, np.int64)
+    np.cumsum(size, out=offsets[1:])
+    return np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], size), offsets
 
 
 def encode_bases(bases: np.ndarray) -> np.ndarray:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-__all__ = ["map_in_order", "prefetch"]
+import numpy as np
+
+__all__ = ["in_spans", "map_in_order", "prefetch"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -86,3 +88,12 @@ def map_in_order(
         finally:
             for future in under_way:
                 future.cancel()
+
+
+def in_spans(
+    work: Callable[[np.int64, np.int64], Result], n: int, threads: int = 1
+) -> list[Result]:
+    """What ``work(start, stop)`` returns for spans that cover 0 to n, in their order."""
+    bounds = np.linspace(0, n, (4 * threads if threads > 1 else 1) + 1).astype(np.int64)
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, bounds[:-1], bounds[1:]))

@@ -31,7 +31,9 @@ __all__ = [
     "pack",
     "revcomp",
     "reverse_complements",
+    "roll",
     "strings_to_kmers",
+    "substitutions",
 ]
 
 MIN_K = 11
@@ -80,6 +82,16 @@ def check_k(k: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
+def roll(
+    forward: np.uint64, reverse: np.uint64, base: np.int64, k: np.int64
+) -> tuple[np.uint64, np.uint64]:
+    """The next k-mer of a sequence and its reverse complement, ``base`` coming in."""
+    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    back = (np.uint64(3) - np.uint64(base)) << np.uint64(2 * (k - 1))
+    return ((forward << _U2) | np.uint64(base)) & keep, (reverse >> _U2) | back
+
+
+@numba.njit(cache=True, nogil=True)
 def revcomp(kmer: np.uint64, k: int) -> np.uint64:
     """Reverse complement of a packed k-mer (uint64 in, uint64 out)."""
     x = ~np.uint64(kmer)
@@ -89,6 +101,18 @@ def revcomp(kmer: np.uint64, k: int) -> np.uint64:
     x = ((x >> _U16) & _SHORTS) | ((x & _SHORTS) << _U16)
     x = (x >> _U32) | (x << _U32)
     return x >> np.uint64(64 - 2 * k)
+
+
+@numba.njit(cache=True, nogil=True)
+def substitutions(a: np.uint64, b: np.uint64) -> np.int64:
+    """In how many bases two packed k-mers differ."""
+    x = a ^ b
+    x = (x | (x >> np.uint64(1))) & np.uint64(0x5555555555555555)
+    n = np.int64(0)
+    while x:
+        x &= x - np.uint64(1)
+        n += 1
+    return n
 
 
 @numba.njit(cache=True, nogil=True)

@@ -11,7 +11,6 @@ elsewhere in a read or its end being near does not hide the place.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,9 +20,10 @@ import numpy as np
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, N_QUALITIES
 from dbgclean.evidence.places import PlaceIndex, Places, index_places, scan_places
-from dbgclean.evidence.threading import default_quality
+from dbgclean.evidence.threading import default_quality, qualities_of
+from dbgclean.reads.prefetch import in_spans
 from dbgclean.spectrum.hashing import mixed, uniform
-from dbgclean.spectrum.kmers import LETTERS, revcomp
+from dbgclean.spectrum.kmers import LETTERS, revcomp, roll
 from dbgclean.spectrum.table import KmerTable, find_row
 
 if TYPE_CHECKING:
@@ -70,8 +70,6 @@ def _find_places(
     Fills ``found`` with places in ``codes``, negative (-1 - place) where the canonical
     k-mer runs against the read, and ``keys``; returns how many.
     """
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    top = np.uint64(2 * (k - 1))
     n = 0
     for read in range(len(offsets) - 1):
         forward, backward, run = np.uint64(0), np.uint64(0), 0
@@ -80,8 +78,7 @@ def _find_places(
             if c > 3:
                 run = 0
                 continue
-            forward = ((forward << np.uint64(2)) | np.uint64(c)) & keep
-            backward = (backward >> np.uint64(2)) | (np.uint64(3 - c) << top)
+            forward, backward = roll(forward, backward, c, k)
             run += 1
             key = min(forward, backward)
             if run < k or mixed(key) > limit or n == len(found):
@@ -242,25 +239,20 @@ class Injector:
             bool (n_reads,): reads that differ from before.
         """
         codes = batch.codes.copy()
-        quals = batch.quals
-        if quals is None:
-            quals = np.full(len(codes), default_quality, np.uint8)
+        quals = qualities_of(batch)
         changed = np.zeros(len(batch), np.uint8)
-        bounds = np.linspace(0, len(batch), (4 * threads if threads > 1 else 1) + 1)
-        bounds = bounds.astype(np.int64)
 
-        def work(span: tuple[int, int]) -> np.ndarray:
+        def work(start: np.int64, stop: np.int64) -> np.ndarray:
             tally = np.zeros(len(self.tally), np.int64)
             _inject(
-                batch.codes, quals, batch.offsets, span, np.int64(first_read),
+                batch.codes, quals, batch.offsets, (start, stop), np.int64(first_read),
                 np.int64(batch.first_read), batch.paired, self._index, self._what, codes, changed,
                 tally,
             )  # fmt: skip
             return tally
 
-        with ThreadPoolExecutor(threads) as pool:
-            for tally in pool.map(work, zip(bounds[:-1], bounds[1:], strict=True)):
-                self.tally += tally
+        for tally in in_spans(work, len(batch), threads):
+            self.tally += tally
         if not changed.any():
             return batch, changed.astype(bool)
         bases = np.where(codes != batch.codes, LETTERS[codes], batch.bases)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numba
 import numpy as np
 
 from dbgclean.evidence.threading import thread_batch
 from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.table import KmerTable
-from dbgclean.variants.gap_events import gap_events
 from dbgclean.variants.haplotypes import (
     Allele,
     Candidate,
@@ -23,7 +23,7 @@ from dbgclean.variants.haplotypes import (
 )
 from dbgclean.variants.local_graph import Arm, DeadEnd, find_arms, least_abundance
 from dbgclean.variants.path_graph import PathGraph, build_path_graph
-from dbgclean.variants.placement import Placement, place_reads, trim_poor_ends
+from dbgclean.variants.placement import OFF, Placement, place_reads, trim_poor_ends
 from dbgclean.variants.realignment import Choices, realign
 from dbgclean.variants.unknown_bases import fill_unknown
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dbgclean.variants.region_reads import RegionReads
     from dbgclean.variants.regions import Region
 
-__all__ = ["AlignedWindow", "align_window", "gaps_of_reads"]
+__all__ = ["AlignedWindow", "align_window"]
 
 # An arm without a gap is worth trying where threading might break off: from as many
 # differences on.
@@ -79,6 +79,15 @@ class AlignedWindow:
     def spans(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """See `Placement.spans`."""
         return self.placement.spans()
+
+    def own(self, gap: Allele) -> np.ndarray:
+        """A row of `gaps`, empty for a gap that no read has."""
+        return self.gaps.get(gap, np.zeros((0, 2), np.int64))
+
+    @cached_property
+    def gaps(self) -> dict[Allele, np.ndarray]:
+        """Gaps that reads have, int64 (n, 2) each: read, index of the first base behind it."""
+        return _gaps(self.placement, self.reference)
 
     @property
     def reference(self) -> np.ndarray:
@@ -150,12 +159,17 @@ def _is_gap(allele: Allele) -> bool:
     return allele.end - allele.start != len(allele.alt)
 
 
-def gaps_of_reads(placement: Placement, reference: np.ndarray) -> dict[Allele, np.ndarray]:
-    """Gaps that reads have, int64 (n, 2) each: read, and index of the first base behind it."""
-    events, names = gap_events(placement, reference)
-    if not len(events):
+def _gaps(placement: Placement, reference: np.ndarray) -> dict[Allele, np.ndarray]:
+    """See `AlignedWindow.gaps`."""
+    flat = placement.where
+    jumps = (flat[:-1] >= 0) & (flat[1:] != flat[:-1] + 1)
+    room = int(np.count_nonzero(jumps))
+    events, names = np.zeros((room, 5), np.int64), np.zeros(room, np.uint64)
+    n = _gap_events(placement, reference, events, names)
+    if not n:
         return {}
-    keys = np.column_stack([events[:, 1:4], names.view(np.int64)])
+    events = events[:n]
+    keys = np.column_stack([events[:, 1:4], names[:n].view(np.int64)])
     _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(inverse.reshape(-1), kind="stable")
     bounds = np.searchsorted(inverse.reshape(-1)[order], np.arange(len(first) + 1))
@@ -174,9 +188,61 @@ def gaps_of_reads(placement: Placement, reference: np.ndarray) -> dict[Allele, n
     return found
 
 
+@numba.njit(cache=True, nogil=True)
+def _moved(
+    codes: np.ndarray, reference: np.ndarray, p: int, lacking: int, extra: int, first: int
+) -> int:
+    """How far a gap behind base ``p`` of the reference goes to the left."""
+    moved = 0
+    if lacking == 0:
+        while p - moved >= 0 and reference[p - moved] == codes[first + (extra - 1 - moved) % extra]:
+            moved += 1
+    elif extra == 0:
+        while p - moved >= 0 and reference[p - moved] == reference[p - moved + lacking]:
+            moved += 1
+    return moved
+
+
+@numba.njit(cache=True, nogil=True)
+def _gap_events(
+    placed: Placement, reference: np.ndarray, events: np.ndarray, names: np.ndarray
+) -> int:
+    """Gaps of all reads, named so that what means the same has one name.
+
+    Fills rows of ``events``: read, offset of the last reference base before the gap where
+    it is moved to the left as far as it goes, bases deleted, bases inserted, and index of
+    the first base behind what is deleted or of the first that is put in; and ``names``, a
+    hash of the inserted bases as they stand at that place. Returns how many.
+    """
+    codes, offsets, where = placed.codes, placed.offsets, placed.where
+    n = 0
+    for r in range(len(offsets) - 1):
+        last = -1
+        for j in range(offsets[r], offsets[r + 1]):
+            if where[j] == OFF:
+                last = -1
+            if where[j] < 0:
+                continue
+            extra = j - last - 1
+            lacking = where[j] - where[last] - 1 if last >= 0 else 0
+            if last >= 0 and (extra > 0 or lacking > 0):
+                moved = _moved(codes, reference, where[last], lacking, extra, last + 1)
+                name = np.uint64(extra)
+                for i in range(extra):
+                    base = codes[last + 1 + (i - moved) % extra]
+                    name = name * np.uint64(1000003) + np.uint64(base + 1)
+                if where[last] - moved >= 0:
+                    names[n] = name
+                    events[n, 0], events[n, 1], events[n, 2] = r, where[last] - moved, lacking
+                    events[n, 3], events[n, 4] = extra, last + 1
+                    n += 1
+            last = j
+    return n
+
+
 def _from_gaps(placement: Placement, reference: np.ndarray, least: np.ndarray) -> list[Candidate]:
     candidates = []
-    for allele, rows in gaps_of_reads(placement, reference).items():
+    for allele, rows in _gaps(placement, reference).items():
         if len(rows) >= least[min(allele.start, len(least) - 1)]:
             candidates.append(candidate_of(reference, (allele,), len(rows)))
     return [candidate for candidate in candidates if candidate is not None]

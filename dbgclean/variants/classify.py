@@ -33,7 +33,6 @@ from dbgclean.variants.genotype import (
     genotype_likelihoods,
     genotype_posteriors,
 )
-from dbgclean.variants.origins import with_origins
 from dbgclean.variants.phase import Phase, copies_shown, phase_alleles
 from dbgclean.variants.reasons import explain
 from dbgclean.variants.signs import (
@@ -44,6 +43,7 @@ from dbgclean.variants.signs import (
     find_signs,
     on_both_copies,
 )
+from dbgclean.variants.somatic import with_origins
 
 __all__ = ["FILTERS", "Rules", "classify"]
 

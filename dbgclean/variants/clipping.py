@@ -15,7 +15,6 @@ from dataclasses import replace
 import numba
 import numpy as np
 
-from dbgclean.reads.batch import ReadBatch
 from dbgclean.spectrum.kmers import encode
 from dbgclean.variants.region_reads import RegionReads
 from dbgclean.variants.unknown_bases import pile_of_bases
@@ -63,10 +62,9 @@ def leave_out_clips(
             pile = pile_of_bases(reads, start, size, clipped=False)
             expected = np.where(pile.any(1), pile.argmax(1), 4).astype(np.uint8)
         score = np.zeros(clips.shape, np.int64)
-        _score(
-            reads.batch.codes, reads.batch.offsets, reads.reverse, clips, reads.start - start,
-            reads.end - start, expected, score,
-        )  # fmt: skip
+        first, stop = reads.start - start, reads.end - start
+        codes = reads.along_reference()
+        _score(codes, reads.batch.offsets, clips, first, stop, expected, score)
         cut &= (score >= np.minimum(_FITS, clips)) | _piled(reads, clips)
     gone = np.where(cut, clips, 0)
     counts = Counter(taken=int(((clips > 0) & ~cut).sum()), left_out=int(cut.sum()))
@@ -75,8 +73,8 @@ def leave_out_clips(
 
 @numba.njit(cache=True, nogil=True)
 def _score(
-    codes: np.ndarray, offsets: np.ndarray, reverse: np.ndarray, clips: np.ndarray,
-    first: np.ndarray, stop: np.ndarray, expected: np.ndarray, score: np.ndarray,
+    codes: np.ndarray, offsets: np.ndarray, clips: np.ndarray, first: np.ndarray,
+    stop: np.ndarray, expected: np.ndarray, score: np.ndarray,
 ) -> None:  # fmt: skip
     """Best score of going on from the aligned part, without a gap, by read and side."""
     for r in range(len(offsets) - 1):
@@ -84,13 +82,11 @@ def _score(
         for side in range(2):
             total = 0
             for i in range(clips[r, side]):
-                # Bases as the reference runs: a read of the other strand stands turned.
                 j = begin + clips[r, 0] - 1 - i if side == 0 else end - clips[r, 1] + i
                 place = first[r] - 1 - i if side == 0 else stop[r] + i
-                c = codes[begin + end - 1 - j] if reverse[r] else codes[j]
+                c = codes[j]
                 if place < 0 or place >= len(expected) or c > 3 or expected[place] > 3:
                     continue
-                c = 3 - c if reverse[r] else c
                 total += 1 if c == expected[place] else -_MISMATCH
                 score[r, side] = max(score[r, side], total)
 
@@ -132,19 +128,7 @@ def _without(reads: RegionReads, gone: np.ndarray) -> RegionReads:
     batch = reads.batch
     lead = np.where(reads.reverse, gone[:, 1], gone[:, 0])
     lengths = np.diff(batch.offsets) - gone.sum(1)
-    offsets = np.zeros(len(reads) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    shift = np.repeat(batch.offsets[:-1] + lead - offsets[:-1], lengths)
-    rows = shift + np.arange(offsets[-1])
-    shorter = ReadBatch(
-        bases=batch.bases[rows],
-        codes=batch.codes[rows],
-        quals=None if batch.quals is None else batch.quals[rows],
-        offsets=offsets,
-        names=batch.names,
-        first_read=batch.first_read,
-        paired=batch.paired,
-    )
+    shorter = batch.parts(batch.offsets[:-1] + lead, lengths, paired=batch.paired)
     return replace(
         reads,
         batch=shorter,

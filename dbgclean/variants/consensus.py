@@ -42,7 +42,7 @@ def consensus(reads: RegionReads, *, k: int = _K, threads: int = 1) -> list[tupl
         Name (``bubble-contig-1`` and so on) and bases; empty where nothing was read
         thrice over a hundred bases.
     """
-    codes = _along_reference(reads)
+    codes = reads.along_reference()
     offsets = reads.batch.offsets
     table = count_codes(codes, offsets, reads.batch.quals, k, threads=threads)
     if not len(table):
@@ -92,18 +92,6 @@ def nearest_contig(
         valid &= keys[row] == mine
         np.add.at(votes, (read[valid], owner[row[valid]]), 1)
     return votes.argmax(1)
-
-
-def _along_reference(reads: RegionReads) -> np.ndarray:
-    """Codes of the reads as the reference runs."""
-    offsets = reads.batch.offsets
-    lengths = np.diff(offsets)
-    codes = reads.batch.codes
-    start, stop = np.repeat(offsets[:-1], lengths), np.repeat(offsets[1:], lengths)
-    turned = np.repeat(reads.reverse, lengths)
-    at = np.arange(len(codes))
-    back = codes[np.where(turned, start + stop - 1 - at, at)]
-    return np.where(turned & (back < 4), 3 - back, back).astype(np.uint8)
 
 
 class _Places:

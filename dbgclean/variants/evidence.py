@@ -7,15 +7,14 @@ an alternative is carried over to the allele, whose support is counted by fragme
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dbgclean.correct.verdicts import ERROR
 from dbgclean.spectrum.kmers import decode, encode
-from dbgclean.variants.aligned_window import AlignedWindow, align_window, gaps_of_reads
+from dbgclean.variants.aligned_window import AlignedWindow, align_window
 from dbgclean.variants.allele_table import KINDS, AlleleTable
 from dbgclean.variants.consensus import consensus
 from dbgclean.variants.gap_observations import observe_gaps
@@ -35,7 +34,6 @@ from dbgclean.variants.support import (
     repeat_runs,
     showing,
 )
-from dbgclean.variants.tips import tip_alleles
 
 if TYPE_CHECKING:
     from dbgclean.variants.region_reads import RegionReads
@@ -46,6 +44,8 @@ __all__ = ["KMER_K", "WindowEvidence", "consensus", "count_alleles", "gather_win
 KMER_K = 25
 """Length of the k-mers in `WindowEvidence.kmers`, whatever the path's."""
 
+# Abundance of a tip's rarest k-mer: two reads may share an error or a chimera's seam.
+_FEWEST = 3
 # Rows of observations at a time.
 _ROWS = 1 << 20
 # Bases on either side of an allele in ``arms``.
@@ -113,24 +113,20 @@ def gather_window(
         stays, however rare: see `dbgclean.variants.classify.Rules`.
     """
     window = align_window(reads, reference, origin, threads=threads)
-    named = window.named
-    start, end = core.start - origin.start, core.end - origin.start
-    alleles, events = _alleles(window, start, end)
-    tips = frozenset(tip_alleles(window.dead_ends, start, end)) - set(alleles)
-    alleles = sorted([*alleles, *tips], key=lambda a: _spelled(named, a))
-    table = _count(window, alleles, events, origin, tips)
+    alleles = _alleles(window, core.start - origin.start, core.end - origin.start)
+    table = _count(window, alleles, origin)
     keep = table.alt_fragments > 0
     table, alleles = table.select(keep), [alleles[i] for i in np.flatnonzero(keep)]
-    _describe(window, table, alleles, origin, tips)
+    _describe(window, table, alleles, origin)
     judged = judge_window(
-        window, table, alleles, events,
-        corrector=corrector, model=model, threads=threads, seed=seed, kmer_k=KMER_K,
+        window, table, alleles, corrector=corrector, model=model, threads=threads, seed=seed,
+        kmer_k=KMER_K,
     )  # fmt: skip
     keep = (table.verdict != ERROR) | (table.fraction >= min_fraction)
     table, alleles = table.select(keep), [alleles[i] for i in np.flatnonzero(keep)]
     # Of errors nobody asks which reads they are in; in deep windows there are many.
     wanted = (table.verdict != ERROR) | (table.fraction >= _RARE)
-    found = _observe(window, alleles, np.flatnonzero(wanted), events, tips)
+    found = _observe(window, alleles, np.flatnonzero(wanted))
     reads_of = showing(found, reads.fragment, wanted)
     return WindowEvidence(table, reads_of, window.path.k, judged.kmers, judged.reads)
 
@@ -154,8 +150,7 @@ def count_alleles(
     known = [allele for allele in alleles if allele is not None]
     window = align_window(reads, reference, origin, alleles=tuple(known), threads=1)
     unique = sorted(set(known))
-    gaps = gaps_of_reads(window.placement, window.reference)
-    found = _count(window, unique, gaps, origin)
+    found = _count(window, unique, origin)
     alt, depth = found.alt_fragments, found.depth
     row = {allele: i for i, allele in enumerate(unique)}
     rows = np.array([-1 if a is None else row[a] for a in alleles], np.int64)
@@ -168,30 +163,38 @@ def count_alleles(
     )
 
 
-def _alleles(
-    window: AlignedWindow, start: int, end: int
-) -> tuple[list[Allele], dict[Allele, np.ndarray]]:
-    """All alleles that VCF would place in ``[start, end)``, in its order; gaps of the reads."""
-    events = gaps_of_reads(window.placement, window.reference)
+def _alleles(window: AlignedWindow, start: int, end: int) -> list[Allele]:
+    """All alleles that VCF would place in ``[start, end)``, in its order."""
     places, bases = substitutions(window.placement, window.reference, start, end)
     alleles = [
         Allele(place, place + 1, bytes([base]))
         for place, base in zip(places.tolist(), bases.tolist(), strict=True)
     ]
     tried = {a for haplotype in window.clusters.alleles for a in haplotype}
-    gaps = {a for a in tried if not a.alt or a.start == a.end} | set(events)
+    gaps = {a for a in tried if not a.alt or a.start == a.end} | set(window.gaps)
     alleles += [a for a in gaps if start <= _vcf_place(a) < end and a.start > 0]
-    named = window.named
     # Where the reference names no base there is nothing to differ from, for a gap nowhere
     # that it may be moved to.
     unknown = np.flatnonzero(window.unknown)
-    spelled = {
-        a: _spelled(named, a)
-        for a in alleles
-        if not len(unknown) or not _touches(window.reference, a, unknown)
+    if len(unknown):
+        alleles = [a for a in alleles if not _touches(window.reference, a, unknown)]
+    return sorted(
+        alleles + _tips(window, start, end, set(alleles)), key=lambda a: _spelled(window.named, a)
+    )
+
+
+def _tips(window: AlignedWindow, start: int, end: int, known: set[Allele]) -> list[Allele]:
+    """Branches of the reads' graph that leave the reference in ``[start, end)`` for good.
+
+    A breakpoint of something larger than reads can span, an insertion longer than the
+    search, a chimera: there is no telling what the allele is, so it is never called.
+    """
+    found = {
+        Allele(tip.start, tip.start + 1, tip.bases.tobytes())
+        for tip in window.dead_ends
+        if start <= tip.start < end and tip.abundance >= _FEWEST
     }
-    alleles = list(spelled)
-    return sorted(alleles, key=lambda a: spelled[a]), events
+    return [replace(tip, is_tip=True) for tip in sorted(found - known)]
 
 
 def _touches(reference: np.ndarray, allele: Allele, places: np.ndarray) -> bool:
@@ -224,74 +227,38 @@ def _allele_of(table: AlleleTable, row: int, first: int) -> Allele | None:
     return Allele(place + shared, place + len(ref), encode(alt[shared:]).tobytes())
 
 
-def _observe(
-    window: AlignedWindow,
-    alleles: list[Allele],
-    rows: np.ndarray,
-    events: dict[Allele, np.ndarray],
-    tips: Collection[Allele] = (),
-) -> Observations:
+def _observe(window: AlignedWindow, alleles: list[Allele], rows: np.ndarray) -> Observations:
     """What fragments show at the places of some of the alleles."""
-    pairs = window.reads.pairs
     is_base = np.array([alleles[i].is_substitution for i in rows], bool)
-    bases, rest = rows[is_base], rows[~is_base]
-    parts = []
-    if len(bases):
-        places = np.array([alleles[i].start for i in bases], np.int64)
-        shown = np.array([alleles[i].alt[0] for i in bases], np.uint8)
-        parts.append(
-            observe_substitutions(
-                window.placement, window.reference, pairs, window.spans, places, shown, bases
-            )
+    parts = [
+        observe(window, [alleles[i] for i in some], some)
+        for observe, some in (
+            (observe_substitutions, rows[is_base]),
+            (observe_gaps, rows[~is_base]),
         )
-    if len(rest):
-        parts.append(
-            observe_gaps(
-                window.placement,
-                window.reference,
-                pairs,
-                [alleles[i] for i in rest],
-                rest,
-                window.clusters,
-                window.choices,
-                window.spans,
-                events,
-                tips,
-            )
-        )
-    return Observations.concatenate(parts)
+        if len(some)
+    ]
+    found = Observations.concatenate(parts)
+    return found.select(np.argsort(found.allele, kind="stable"))
 
 
-def _count(
-    window: AlignedWindow,
-    alleles: list[Allele],
-    events: dict[Allele, np.ndarray],
-    origin: Region,
-    tips: Collection[Allele] = (),
-) -> AlleleTable:
+def _count(window: AlignedWindow, alleles: list[Allele], origin: Region) -> AlleleTable:
     """Support of the alleles, some at a time: where it is deep, all would be many rows."""
     table = AlleleTable.empty(len(alleles), [origin.contig])
     deepest = max(1, int(window.coverage.sum((1, 2)).max(initial=1)))
     step = max(16, _ROWS // deepest)
-    showing_allele, showing_read = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
+    parts = []
     for first in range(0, len(alleles), step):
-        rows = np.arange(first, min(first + step, len(alleles)))
-        found = _observe(window, alleles, rows, events, tips)
+        found = _observe(window, alleles, np.arange(first, min(first + step, len(alleles))))
         count_support(table, found, window.placement, window.reads)
-        shows = found.shows == ALT
-        showing_allele.append(found.allele[shows])
-        showing_read.append(found.read[shows])
-    allele, read = np.concatenate(showing_allele), np.concatenate(showing_read)
-    count_others(table, allele, read, len(window.placement))
+        parts.append(found.select(found.shows == ALT))
+    shows = Observations.concatenate(parts)
+    count_others(table, shows.allele, shows.read, len(window.reads))
     return table
 
 
 def _describe(
-    window: AlignedWindow,
-    table: AlleleTable,
-    alleles: list[Allele],
-    origin: Region,
-    tips: Collection[Allele],
+    window: AlignedWindow, table: AlleleTable, alleles: list[Allele], origin: Region
 ) -> None:
     """Fill what an allele is and what the reference is like around it."""
     reference = window.named
@@ -304,7 +271,7 @@ def _describe(
     for row, allele in enumerate(alleles):
         place, table.ref[row], table.alt[row] = _spelled(reference, allele)
         table.position[row] = origin.start + place
-        table.kind[row] = _TIP if allele in tips else kind_of(allele)
+        table.kind[row] = kind_of(allele)
         low, high = max(0, allele.start - 1), min(len(reference), allele.end + 1)
         table.run[row] = runs[low:high].max()
         table.copies[row] = copies[allele.start]

@@ -6,64 +6,50 @@ and how surely; elsewhere, whether it reads across the place, with the gap or wi
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dbgclean.evidence.mates import AGREES, APART, DENIES
 from dbgclean.variants.haplotypes import Allele, Clusters, rightmost
-from dbgclean.variants.observations import ALT, OTHER, REF, Observations, Spans
-from dbgclean.variants.placement import Placement
+from dbgclean.variants.observations import ALT, OTHER, REF, Observations
+from dbgclean.variants.placement import OFF, Placement
 from dbgclean.variants.realignment import MARGIN, Choices
-from dbgclean.variants.tips import told_by_ends
+
+if TYPE_CHECKING:
+    from dbgclean.variants.aligned_window import AlignedWindow
 
 __all__ = ["observe_gaps"]
 
+# Bases of a read behind the reference's that are compared with a tip, and the share of
+# them that may differ.
+_LEAST, _DIFFER = 4, 0.1
+# As certain as it gets, in hundredths of a nat.
+_CERTAIN = 1000
 
-def observe_gaps(
-    placement: Placement,
-    reference: np.ndarray,
-    pairs: int,
-    alleles: list[Allele],
-    rows: np.ndarray,
-    clusters: Clusters,
-    choices: Choices,
-    spans: Spans,
-    events: dict[Allele, np.ndarray],
-    tips: Collection[Allele] = (),
-) -> Observations:
-    """What fragments show at the places of insertions, deletions and complex alleles.
 
-    Parameters
-    ----------
-    alleles, rows
-        The alleles, and the row of each.
-    clusters, choices
-        Alleles that stand in a cluster's sequences are told by what reads cost there.
-    spans
-        `Placement.spans`.
-    events
-        int64 (n, 2) by allele: reads whose gap it is, and the first base behind the gap.
-    tips
-        Those of the alleles that are dead ends.
+def observe_gaps(window: AlignedWindow, alleles: list[Allele], rows: np.ndarray) -> Observations:
+    """What fragments show at the places of insertions, deletions, complex alleles and tips.
+
+    ``rows``: int64, of each of the alleles. Those that stand in a cluster's sequences are
+    told by what reads cost there.
     """
+    clusters, choices = window.clusters, window.choices
     by_cluster: dict[Allele, int] = {}
     for c in range(len(clusters)):
-        for h in range(clusters.first[c], clusters.first[c + 1]):
+        for h in clusters.rows(c):
             by_cluster.update(dict.fromkeys(clusters.alleles[h], c))
     starts = np.searchsorted(choices.cluster, np.arange(len(clusters) + 1), sorter=None)
     parts = []
     for allele, row in zip(alleles, rows, strict=True):
-        own = events.get(allele, np.zeros((0, 2), np.int64))
         c = by_cluster.get(allele, -1)
-        if allele in tips:
-            told = told_by_ends(placement, spans, allele)
+        if allele.is_tip:
+            told = _told_by_ends(window, allele)
         elif c >= 0:
-            part = slice(starts[c], starts[c + 1])
-            told = _told_by_cost(clusters, choices, c, part, allele)
+            told = _told_by_cost(clusters, choices, c, slice(starts[c], starts[c + 1]), allele)
         else:
-            told = _told_by_place(spans, allele, reference, own)
-        parts.append(_by_fragment(placement, pairs, int(row), allele, told, own))
+            told = _told_by_place(window, allele)
+        parts.append(_by_fragment(window, int(row), allele, told))
     return Observations.concatenate(parts)
 
 
@@ -71,7 +57,7 @@ def _told_by_cost(
     clusters: Clusters, choices: Choices, c: int, part: slice, allele: Allele
 ) -> np.ndarray:
     """int64 (n, 4): read, what it shows, odds in hundredths of a nat, index of its base."""
-    own = range(clusters.first[c], clusters.first[c + 1])
+    own = clusters.rows(c)
     cost = choices.cost[part][:, : len(own)]
     have = np.array([allele in clusters.alleles[h] for h in own])
     # Of the sequences without it, those that have the reference at its place.
@@ -113,31 +99,52 @@ def _overlap(a: Allele, b: Allele) -> bool:
     return a.start <= b.end and b.start <= a.end
 
 
-def _told_by_place(
-    spans: Spans,
-    allele: Allele,
-    reference: np.ndarray,
-    own: np.ndarray,
-) -> np.ndarray:
+def _told_by_place(window: AlignedWindow, allele: Allele) -> np.ndarray:
     """As `_told_by_cost`, for a gap that no other read shares: who reads across."""
-    first, last, at = spans
-    reach = rightmost(reference, allele)
+    first, last, at = window.spans
+    own = window.own(allele)[:, 0]
+    reach = rightmost(window.reference, allele)
     across = np.flatnonzero((first >= 0) & (first < allele.start) & (last >= reach))
-    shows = np.full(len(across), REF, np.int64)
-    shows[np.isin(across, own[:, 0])] = ALT
-    lone = own[~np.isin(own[:, 0], across), 0]
+    lone = own[~np.isin(own, across)]
     reads = np.concatenate([across, lone])
-    shows = np.concatenate([shows, np.full(len(lone), ALT, np.int64)])
+    shows = np.where(np.isin(reads, own), ALT, REF)
     near = at[reads] + np.maximum(allele.start - first[reads], 0)
-    return np.stack([reads, shows, np.full(len(reads), 1000, np.int64), near], 1)
+    return np.stack([reads, shows, np.full(len(reads), _CERTAIN), near], 1)
 
 
-def _by_fragment(
-    placement: Placement, pairs: int, row: int, allele: Allele, told: np.ndarray, own: np.ndarray
-) -> Observations:
+def _told_by_ends(window: AlignedWindow, tip: Allele) -> np.ndarray:
+    """As `_told_by_cost`: who leaves the reference with a tip, and who reads on.
+
+    The index is that of the first base off the reference, or of the one that the tip
+    stands for.
+    """
+    placement, (first, last, at) = window.placement, window.spans
+    where, codes = placement.where, placement.codes
+    text = np.frombuffer(tip.alt, np.uint8)
+    leave = np.flatnonzero((where[:-1] == tip.start - 1) & (where[1:] == OFF)) + 1
+    read = placement.read_of[leave].astype(np.int64)
+    inside = placement.read_of[leave - 1] == read
+    leave, read = leave[inside], read[inside]
+    size = np.minimum(placement.offsets[read + 1] - leave, len(text))
+    differ = np.zeros(len(leave), np.int64)
+    for i in range(len(text)):
+        here = i < size
+        differ[here] += codes[leave[here] + i] != text[i]
+    fits = (size >= _LEAST) & (differ <= _DIFFER * size)
+    read, leave = read[fits], leave[fits]
+    across = np.flatnonzero((first >= 0) & (first < tip.start) & (last >= tip.start))
+    across = across[~np.isin(across, read)]
+    reads = np.concatenate([read, across])
+    shows = np.repeat([ALT, REF], [len(read), len(across)])
+    index = np.concatenate([leave, at[across] + tip.start - first[across]])
+    return np.stack([reads, shows, np.full(len(reads), _CERTAIN), index], 1).astype(np.int64)
+
+
+def _by_fragment(window: AlignedWindow, row: int, allele: Allele, told: np.ndarray) -> Observations:
     """One row per fragment: the read with the greater odds speaks."""
+    placement, pairs, own = window.placement, window.reads.pairs, window.own(allele)
     read, shows, odds, at = told.T
-    behind = np.full(len(placement), -1, np.int64)
+    behind = np.full(len(window.reads), -1, np.int64)
     behind[own[:, 0]] = own[:, 1]
     at = np.where((behind[read] >= 0) & (shows == ALT), behind[read], at)
     offsets = placement.offsets

@@ -9,15 +9,14 @@ depth does not make a genotype more certain than the library can.
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
 
+from dbgclean.correct.policy import CORRELATION, at_most
 from dbgclean.variants.phase import WRONG
 
 __all__ = [
     "HETEROZYGOUS",
     "HOMOZYGOUS",
     "REFERENCE",
-    "at_most",
     "best_genotype",
     "effective",
     "fits_one_copy",
@@ -30,9 +29,6 @@ __all__ = [
 
 REFERENCE, HETEROZYGOUS, HOMOZYGOUS = range(3)
 
-# Correlation between fragments of one site (amplification, mappability): a count of n is
-# worth n / (1 + (n - 1) times this) independent ones. The corrector's policy uses the same.
-_CORRELATION = 0.002
 # However good base and mapping quality are, a fragment speaks wrongly this often: it is
 # contamination, a chimera, or was mapped to the better of two wrong places.
 _LEAST_ERROR = 0.002
@@ -44,8 +40,8 @@ _LARGEST_QUALITY = 99.0
 
 
 def effective(count: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """``count`` of ``of`` fragments as independent draws, float64 (n,)."""
-    return np.asarray(count, float) / (1 + np.maximum(np.asarray(of, float) - 1, 0) * _CORRELATION)
+    """``count`` of ``of`` fragments as independent draws, float64 (n,): see `CORRELATION`."""
+    return np.asarray(count, float) / (1 + np.maximum(np.asarray(of, float) - 1, 0) * CORRELATION)
 
 
 def fragment_error(quality: np.ndarray, mapping_quality: np.ndarray) -> np.ndarray:
@@ -143,13 +139,6 @@ def genotype_quality(likelihoods: np.ndarray) -> np.ndarray:
     probability = np.sort(10.0 ** genotype_posteriors(likelihoods), axis=1)
     wrong = probability[:, 0] + probability[:, 1]
     return np.minimum(-10 * np.log10(np.maximum(wrong, 1e-30)), _LARGEST_QUALITY)
-
-
-def at_most(n: np.ndarray, of: np.ndarray, fraction: np.ndarray | float) -> np.ndarray:
-    """P(X <= n) of a binomial, for counts that need not be whole: float64 (m,)."""
-    n, of = np.asarray(n, float), np.asarray(of, float)
-    lower = special.betainc(np.maximum(of - n, 1e-9), n + 1, 1 - np.asarray(fraction))
-    return np.where(of <= n, 1.0, lower)
 
 
 def fits_one_copy(alt: np.ndarray, over: np.ndarray, share: np.ndarray | float) -> np.ndarray:

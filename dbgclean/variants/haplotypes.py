@@ -8,7 +8,8 @@ as in a tandem repeat, are one cluster and are compared with each other as well.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,7 @@ __all__ = [
     "Allele",
     "Candidate",
     "Clusters",
+    "Texts",
     "build_clusters",
     "candidate_of",
     "normalise",
@@ -39,12 +41,14 @@ _MISMATCH, _OPEN, _EXTEND = 9, 12, 2
 class Allele:
     """Difference from the reference: ``alt`` in place of ``reference[start:end]``.
 
-    Parsimonious: no base in common at either end, and as far to the left as it goes.
+    Parsimonious: no base in common at either end, and as far to the left as it goes. Of a
+    tip ``alt`` is what follows on the last base before ``start``, and no read comes back.
     """
 
     start: int
     end: int
     alt: bytes
+    is_tip: bool = False
 
     @property
     def is_substitution(self) -> bool:
@@ -185,14 +189,13 @@ def candidate_of(
     return Candidate(alleles, alleles[0].start, max(end, alleles[-1].end), support)
 
 
-@dataclass(frozen=True, eq=False)
-class Clusters:
-    """Places where reads are laid along several sequences, in the order of the reference.
+class Texts(NamedTuple):
+    """The sequences of clusters, for kernels.
 
     Attributes
     ----------
     start, end
-        int64 (n,): the stretch that the sequences stand for; clusters do not touch.
+        int64 (n,): the stretch that a cluster's sequences stand for; clusters do not touch.
     first
         int64 (n + 1,): rows of the cluster's sequences; the first is the reference's.
     text_first
@@ -201,8 +204,6 @@ class Clusters:
         uint8: the sequences, codes.
     where
         int32: offset on the reference of each of their bases; INSERTED for others.
-    alleles
-        Per sequence, what it differs in.
     """
 
     start: np.ndarray
@@ -211,10 +212,24 @@ class Clusters:
     text_first: np.ndarray
     text: np.ndarray
     where: np.ndarray
-    alleles: list[tuple[Allele, ...]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Places where reads are laid along several sequences, in the order of the reference.
+
+    ``alleles`` is per sequence what it differs in.
+    """
+
+    texts: Texts
+    alleles: list[tuple[Allele, ...]]
 
     def __len__(self) -> int:
-        return len(self.start)
+        return len(self.texts.start)
+
+    def rows(self, c: int) -> range:
+        """The sequences of a cluster."""
+        return range(self.texts.first[c], self.texts.first[c + 1])
 
 
 def build_clusters(reference: np.ndarray, candidates: list[Candidate]) -> Clusters:
@@ -246,15 +261,15 @@ def build_clusters(reference: np.ndarray, candidates: list[Candidate]) -> Cluste
             text_first.append(text_first[-1] + len(text))
             alleles.append(haplotype)
         first.append(len(texts))
-    return Clusters(
+    found = Texts(
         np.array(starts, np.int64),
         np.array(ends, np.int64),
         np.array(first, np.int64),
         np.array(text_first, np.int64),
         np.concatenate([np.zeros(0, np.uint8), *texts]),
         np.concatenate([np.zeros(0, np.int32), *wheres]),
-        alleles,
     )
+    return Clusters(found, alleles)
 
 
 def _haplotypes(group: list[Candidate]) -> list[tuple[Allele, ...]]:

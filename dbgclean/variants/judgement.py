@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dbgclean.correct.correctors import Sample, load_corrector
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.correct.verdicts import LIKELIHOOD_ERROR, LIKELIHOOD_REAL, Verdicts
-from dbgclean.evidence.alternatives import COLUMNS, LOW_QUALITY, Alternatives, pool_edits
-from dbgclean.evidence.changes import OtherChanges, other_changes
-from dbgclean.evidence.comparing import second_look
-from dbgclean.evidence.edits import N_QUALITIES, WINDOW, Edits, collect_edits, quality_profile
-from dbgclean.evidence.gap_alternatives import GapEdits, collect_gaps, pool
-from dbgclean.evidence.gather import Evidence
-from dbgclean.evidence.sample import describe_sample
-from dbgclean.evidence.threading import (
-    CLEAN,
-    FOREIGN,
-    NO_ANCHOR,
-    PARTIAL,
-    THREADED,
-    TOO_SHORT,
-    Threads,
-)
+from dbgclean.evidence.alternatives import COLUMNS, Alternatives
+from dbgclean.evidence.comparing import numbered
+from dbgclean.evidence.edits import WINDOW, Edits
+from dbgclean.evidence.gather import Evidence, Gathered, look_at
+from dbgclean.evidence.threading import Threads
 from dbgclean.reads import ReadBatch
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.histogram import Spectrum, abundance_histogram
@@ -55,19 +44,13 @@ class Judged:
     reads: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Parts:
-    """Batches of whole pairs and of lone reads, with their threads."""
-
-    batches: list[ReadBatch]
-    threads: list[Threads]
+_Parts = list[tuple[ReadBatch, Threads]]
 
 
 def judge_window(
     window: AlignedWindow,
     table: AlleleTable,
     alleles: list[Allele],
-    events: dict[Allele, np.ndarray],
     *,
     corrector: str,
     model: str | None,
@@ -77,7 +60,9 @@ def judge_window(
 ) -> Judged:
     """Fill ``likelihood``, ``posterior``, ``verdict`` and ``expected`` of the table."""
     parts = _parts(window)
-    evidence, gap_of = _gather(window, parts, table, alleles, events)
+    evidence = _gather(window, parts)
+    pooled, gap_of = _gaps_of_alleles(window, evidence, table, alleles)
+    evidence = replace(evidence, alternatives=pooled)
     judge = load_corrector(corrector)
     spectrum = Spectrum(
         window.path.k,
@@ -91,7 +76,6 @@ def judge_window(
     _carry_substitutions(window.placement, evidence, verdicts, table, alleles)
     known = np.flatnonzero(gap_of >= 0)
     rows = gap_of[known]
-    pooled = evidence.alternatives
     table.likelihood[known] = pooled.odds[rows]
     table.expected[known] = pooled.expected[rows]
     table.posterior[known] = verdicts.posterior[rows]
@@ -101,83 +85,29 @@ def judge_window(
 
 
 def _parts(window: AlignedWindow) -> _Parts:
+    """Batches of whole pairs and of lone reads, with their threads."""
     batch, n = window.reads.batch, len(window.reads)
     whole = project(batch, window.placement, window.reference, window.states)
     bounds = [(0, 2 * window.reads.pairs, True), (2 * window.reads.pairs, n, False)]
-    parts = [slice_reads(batch, whole, a, b, paired=two) for a, b, two in bounds if b > a]
-    return _Parts([part[0] for part in parts], [part[1] for part in parts])
+    return [slice_reads(batch, whole, a, b, paired=two) for a, b, two in bounds if b > a]
 
 
-def _gather(
-    window: AlignedWindow,
-    parts: _Parts,
-    table: AlleleTable,
-    alleles: list[Allele],
-    events: dict[Allele, np.ndarray],
-) -> tuple[Evidence, np.ndarray]:
-    """As `dbgclean.evidence.gather.gather` does, of placed reads; and the gap alternative
-    of each allele (-1 for substitutions)."""
+def _gather(window: AlignedWindow, parts: _Parts) -> Evidence:
+    """As `dbgclean.evidence.gather.gather` does, of reads that are placed already."""
     graph = evidence_graph(window.path, window.table)
-    edits, changes = [], []
-    gap_edits: list[GapEdits] = []
-    profile = np.zeros((4, N_QUALITIES), np.int64)
-    states = np.zeros(16, np.int64)
-    first = 0
-    for batch, threads in zip(parts.batches, parts.threads, strict=True):
-        edits.append(collect_edits(batch, threads, graph, first))
-        change = other_changes(batch, threads, first)
-        gaps, change = collect_gaps(batch, threads, graph, first, change)
-        changes.append(change.with_gaps_from(sum(len(part) for part in gap_edits)))
-        gap_edits.append(gaps)
-        profile += quality_profile(batch, threads)
-        states += np.bincount(threads.states, minlength=16)
-        first += len(batch)
-    all_gaps = GapEdits.concatenate(gap_edits)
-    all_edits = Edits.concatenate([*edits, all_gaps.edits])
-    length = window.placement.offsets[-1] / max(1, first)
+    found = Gathered()
+    for batch, threads in parts:
+        found.add(look_at(batch, threads, graph, found.n_reads))
     covered = window.coverage.sum((1, 2))
     covered = covered[covered > 0]
-    peak = float(np.median(covered)) if len(covered) else 1.0
-    pooled = pool_edits(
-        all_edits.substitutions(), profile, window.table, length, peak=peak,
-        depths=lambda rows: _depths(window, all_edits, rows),
-    )  # fmt: skip
-    on_path = max(1, int(profile.sum()))
-    context = describe_sample(
-        pooled,
-        peak=peak,
-        error_rate=np.count_nonzero(pooled.column("reads") < 3) / on_path,
+    return found.pool(
+        graph,
+        peak=float(np.median(covered)) if len(covered) else 1.0,
         genome_size=float(max(1, len(covered))),
-        low_share=profile[:, :LOW_QUALITY].sum() / on_path,
-        has_qualities=window.reads.batch.quals is not None,
+        again=lambda: [batch for batch, _ in parts],
+        depths=lambda edits, rows: _depths(window, edits, rows),
+        common_gap=_COMMON,
     )
-    paired = any(batch.paired for batch in parts.batches)
-    scale = length / max(1.0, length - window.path.k + 1)
-    pooled_gaps, facts = pool(all_gaps, profile, scale, peak, _COMMON)
-    pooled = pooled.with_gaps(pooled_gaps)
-    pooled, explained = second_look(
-        pooled, all_edits, parts.batches, context, length, paired, gaps=facts
-    )
-    first_gap = len(all_edits) - len(all_gaps)
-    all_changes = OtherChanges.concatenate(changes).with_gaps_from(first_gap)
-    pooled, gap_of = _gaps_of_alleles(window, pooled, all_changes, table, alleles, events)
-    reads = _read_states(states)
-    return Evidence(
-        pooled, all_edits.without_windows(), all_changes, reads, context, explained=explained
-    ), gap_of
-
-
-def _read_states(states: np.ndarray) -> dict[str, int]:
-    plain = states[:FOREIGN] + states[FOREIGN:]
-    names = {
-        "clean": CLEAN,
-        "threaded": THREADED,
-        "partly_threaded": PARTIAL,
-        "no_anchor": NO_ANCHOR,
-        "too_short": TOO_SHORT,
-    }
-    found = {name: int(plain[state]) for name, state in names.items()}
-    return {**found, "foreign_part": int(states[FOREIGN:].sum())}
 
 
 def _index_of(placement: Placement, read: np.ndarray, position: np.ndarray) -> np.ndarray:
@@ -219,12 +149,8 @@ def _carry_substitutions(
         return
     place = np.minimum(np.searchsorted(names, key), len(names) - 1)
     mine = names[place] == key
-    pairs = np.stack([place[mine], pooled.of_edit[: len(edits)][mine]], 1)
-    pairs, sizes = np.unique(pairs, axis=0, return_counts=True)
-    order = np.lexsort((pairs[:, 1], -sizes, pairs[:, 0]))
-    chosen = order[np.unique(pairs[order, 0], return_index=True)[1]]
-    rows = np.array([wanted[int(name)] for name in names[pairs[chosen, 0]]], np.int64)
-    alternative = pairs[chosen, 1]
+    row_of = np.array([wanted[name] for name in names.tolist()], np.int64)
+    rows, alternative = _by_most(row_of[place[mine]], pooled.of_edit[: len(edits)][mine])
     table.likelihood[rows] = pooled.odds[alternative]
     table.expected[rows] = pooled.expected[alternative]
     table.posterior[rows] = verdicts.posterior[alternative]
@@ -233,40 +159,46 @@ def _carry_substitutions(
 
 def _gaps_of_alleles(
     window: AlignedWindow,
-    pooled: Alternatives,
-    changes: OtherChanges,
+    evidence: Evidence,
     table: AlleleTable,
     alleles: list[Allele],
-    events: dict[Allele, np.ndarray],
 ) -> tuple[Alternatives, np.ndarray]:
     """The gap alternative of each allele: the one that most of its reads were filed under.
 
     Where none was, as for long gaps, one is added from the counts of the table.
     """
-    placement = window.placement
+    placement, changes, pooled = window.placement, evidence.changes, evidence.alternatives
     filed = np.flatnonzero(changes.gap >= 0)
     place = changes.read[filed] << 32 | changes.position[filed].astype(np.int64)
     order = np.argsort(place, kind="stable")
     place, filed = place[order], filed[order]
     gap_of = np.full(len(alleles), -1, np.int64)
-    lacking = []
-    for row, allele in enumerate(alleles):
-        if allele.is_substitution:
-            continue
-        own = events.get(allele, np.zeros((0, 2), np.int64))
-        read, behind = own[:, 0], own[:, 1] - len(allele.alt)
-        start, stop = placement.offsets[read], placement.offsets[read + 1]
-        turn = stop - behind - (1 if allele.alt else 0)
-        position = np.where(placement.turned[read], turn, behind - start)
-        wanted = read << 32 | position
-        at = np.minimum(np.searchsorted(place, wanted), max(0, len(place) - 1))
-        found = changes.gap[filed[at[place[at] == wanted]]] if len(place) else np.zeros(0, int)
-        if len(found):
-            gap_of[row] = np.argmax(np.bincount(pooled.of_edit[found]))
-        else:
-            lacking.append(row)
+    gap_rows = np.array([r for r, a in enumerate(alleles) if not a.is_substitution], np.int64)
+    own = [window.own(alleles[row]) for row in gap_rows]
+    inserted = np.array([len(alleles[row].alt) for row in gap_rows], np.int64)
+    sizes = np.array([len(rows) for rows in own], np.int64)
+    allele, more = np.repeat(gap_rows, sizes), np.repeat(inserted, sizes)
+    read, behind = np.concatenate([np.zeros((0, 2), np.int64), *own]).T
+    # Where the corrector has the gap: before its first base, in the read as it was sequenced.
+    start, stop = placement.offsets[read], placement.offsets[read + 1]
+    turn = stop - (behind - more) - (more > 0)
+    at = read << 32 | np.where(placement.turned[read], turn, behind - more - start)
+    change = np.searchsorted(place, at)
+    known = np.flatnonzero(np.isin(at, place))
+    rows, found = _by_most(allele[known], pooled.of_edit[changes.gap[filed[change[known]]]])
+    gap_of[rows] = found
+    lacking = np.setdiff1d(gap_rows, rows)
     gap_of[lacking] = len(pooled) + np.arange(len(lacking))
-    return _with_counts(pooled, table, np.array(lacking, np.int64)), gap_of
+    return _with_counts(pooled, table, lacking), gap_of
+
+
+def _by_most(allele: np.ndarray, alternative: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of pairs, each allele once with the alternative that it has most often (the first of
+    equals): int64, int64."""
+    pairs, sizes = np.unique(np.stack([allele, alternative], 1), axis=0, return_counts=True)
+    order = np.lexsort((pairs[:, 1], -sizes, pairs[:, 0]))
+    first = np.unique(pairs[order, 0], return_index=True)[1]
+    return pairs[order[first], 0], pairs[order[first], 1]
 
 
 def _with_counts(pooled: Alternatives, table: AlleleTable, rows: np.ndarray) -> Alternatives:
@@ -305,11 +237,9 @@ def _kmers(
     """k-mers of the reads, and which are left in the reads as the verdicts have them."""
     rewriter = Rewriter(evidence, verdicts.kept)
     raw, left = (KmerCounter(k, threads=threads, memory_bytes=1 << 27) for _ in range(2))
-    first = 0
-    for batch in parts.batches:
+    for first, batch in numbered(batch for batch, _ in parts):
         raw.add(batch)
         left.add(rewriter.rewrite(batch, first))
-        first += len(batch)
     table = raw.finish()
     kept = np.isin(table.keys, left.finish().keys, assume_unique=True)
     return table.keys, table.counts, kept

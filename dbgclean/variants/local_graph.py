@@ -10,12 +10,14 @@ alleles; whether any read speaks for one is settled by laying the reads along it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
+from dbgclean.evidence.copying import copy_to
 from dbgclean.spectrum.kmers import canonical_kmers, revcomp
-from dbgclean.spectrum.table import KmerTable, find_row
+from dbgclean.spectrum.table import KmerIndex, KmerTable, find_row
 from dbgclean.variants.path_graph import PathGraph
 
 __all__ = ["Arm", "DeadEnd", "find_arms", "least_abundance"]
@@ -79,27 +81,48 @@ def find_arms(
         return [], []
     canonical = canonical_kmers(path.kmers, path.k)
     own = np.where(path.valid, table.abundance(canonical), 0).astype(np.int64)
-    # Which rows of the table stand on the path: twice the offset and a strand, -2 where
-    # in several places, -1 elsewhere.
     on_path = np.full(len(table), -1, np.int64)
     rows = table.find(canonical)
     shown = path.valid & (rows >= 0)
     on_path[rows[shown & (path.copies > 1)]] = -2
     once = np.flatnonzero(shown & (path.copies == 1))
     on_path[rows[once]] = 2 * once + (path.kmers[once] != canonical[once])
-    index = table.index()
-    counts = table.counts.astype(np.int64)
+    reads = _Reads(table.index(), table.counts.astype(np.int64), on_path)
     room = 1 << 12
     n = -1
     while n < 0:
-        rows_out = np.zeros((room, 5), np.int64)
-        text = np.zeros(room * 64, np.uint8)
-        n = _walk(
-            path.kmers, own, path.copies, np.int64(path.k), path.codes, index.slots, index.rows,
-            index.mask, counts, on_path, least, rows_out, text,
-        )  # fmt: skip
+        found = _Found(np.zeros((room, 5), np.int64), np.zeros(room * 64, np.uint8))
+        n = _walk(path.kmers, own, path.copies, path.codes, reads, least, found)
         room *= 4
-    return _collect(rows_out[:n], text, path.k)
+    return _collect(found.rows[:n], found.text, path.k)
+
+
+class _Reads(NamedTuple):
+    """The k-mers of the reads: lookup, abundance, and where on the path each stands (twice the
+    offset and a strand, -2 where in several places, -1 elsewhere)."""
+
+    lookup: KmerIndex
+    counts: np.ndarray
+    on_path: np.ndarray
+
+
+class _Found(NamedTuple):
+    """What is found: rows of the k-mers at either end (-1: none), first and last base in
+    ``text``, and abundance."""
+
+    rows: np.ndarray
+    text: np.ndarray
+
+
+class _Search(NamedTuple):
+    """Scratch by depth: k-mer, base to try next, least abundance so far, bases, and those of
+    the longest branch."""
+
+    kmer: np.ndarray
+    tried: np.ndarray
+    lowest: np.ndarray
+    bases: np.ndarray
+    longest: np.ndarray
 
 
 def _collect(rows: np.ndarray, text: np.ndarray, k: int) -> tuple[list[Arm], list[DeadEnd]]:
@@ -114,29 +137,25 @@ def _collect(rows: np.ndarray, text: np.ndarray, k: int) -> tuple[list[Arm], lis
 
 
 @numba.njit(cache=True, nogil=True)
-def _successor(
-    kmer: np.uint64, b: int, k: int, slots: np.ndarray, rows: np.ndarray, mask: np.uint64
-) -> tuple[np.uint64, np.uint64, np.int64]:
+def _successor(kmer: np.uint64, b: int, index: KmerIndex) -> tuple[np.uint64, np.uint64, np.int64]:
     """The next k-mer, its canonical form and its row in the table (-1: not there)."""
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
+    keep = (np.uint64(1) << np.uint64(2 * index.k)) - np.uint64(1)
     ahead = ((kmer << np.uint64(2)) | np.uint64(b)) & keep
-    key = min(ahead, revcomp(ahead, k))
-    return ahead, key, find_row(slots, rows, mask, key)
+    key = min(ahead, revcomp(ahead, index.k))
+    return ahead, key, find_row(index.slots, index.rows, index.mask, key)
 
 
 @numba.njit(cache=True, nogil=True)
 def _put(
-    rows: np.ndarray, n: int, p: int, q: int, first: int, bases: np.ndarray, size: int,
-    abundance: int, text: np.ndarray,
+    found: _Found, n: int, p: int, q: int, first: int, bases: np.ndarray, size: int,
+    abundance: int,
 ) -> int:  # fmt: skip
     """Write one arm; where there is no room, -1."""
-    if n >= len(rows) or first + size > len(text):
+    if n >= len(found.rows) or first + size > len(found.text):
         return -1
-    # Slices of arrays take numba seconds to compile; a loop does not.
-    for i in range(size):
-        text[first + i] = bases[i]
-    rows[n, 0], rows[n, 1], rows[n, 2], rows[n, 3] = p, q, first, first + size
-    rows[n, 4] = abundance
+    copy_to(found.text, first, bases, np.int64(0), size)
+    row = found.rows[n]
+    row[0], row[1], row[2], row[3], row[4] = p, q, first, first + size, abundance
     return first + size
 
 
@@ -150,64 +169,62 @@ def _comes_back(place: int, p: int, is_canonical: bool, depth: int) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def _explore(
-    p: int, kmer: np.uint64, k: int, own_base: int, slots: np.ndarray, rows: np.ndarray,
-    mask: np.uint64, counts: np.ndarray, on_path: np.ndarray, least: int, scratch: np.ndarray,
-    stack: np.ndarray, n: int, at: int, out: np.ndarray, text: np.ndarray,
+    p: int, kmer: np.uint64, own_base: int, reads: _Reads, least: int, search: _Search, n: int,
+    at: int, found: _Found,
 ) -> tuple[int, int]:  # fmt: skip
-    """Depth first from one place of the reference; rows of ``scratch``: base to try next,
-    least abundance so far, bases, bases of the longest branch. Returns rows and text used."""
-    tried, lowest, bases, longest = scratch[0], scratch[1], scratch[2], scratch[3]
-    stack[0], tried[0], lowest[0] = kmer, 0, np.int64(1) << 60
+    """Depth first from one place of the reference; returns rows and text used."""
+    search.kmer[0], search.tried[0], search.lowest[0] = kmer, 0, np.int64(1) << 60
     depth, first, steps, reach, reach_low = 0, n, 0, 0, 0
     while depth >= 0 and n - first < _MOST_ARMS and steps < _MOST_STEPS:
-        b = tried[depth]
-        tried[depth] += 1
+        b = search.tried[depth]
+        search.tried[depth] += 1
         if b > 3 or depth >= _LONGEST:
             depth -= 1
             continue
-        ahead, key, row = _successor(stack[depth], b, k, slots, rows, mask)
-        place = on_path[row] if row >= 0 else -2
+        ahead, key, row = _successor(search.kmer[depth], b, reads.lookup)
+        place = reads.on_path[row] if row >= 0 else -2
         steps += 1
-        if place == -2 or (depth == 0 and b == own_base) or (place < 0 and counts[row] < least):
+        if place == -2 or (depth == 0 and b == own_base):
             continue
-        bases[depth] = b
+        if place < 0 and reads.counts[row] < least:
+            continue
+        search.bases[depth] = b
         if place >= 0:
             if _comes_back(place, p, ahead == key, depth):
-                at = _put(out, n, p, place // 2, at, bases, depth + 1, lowest[depth], text)
+                low = search.lowest[depth]
+                at = _put(found, n, p, place // 2, at, search.bases, depth + 1, low)
                 if at < 0:
                     return n, at
                 n += 1
             continue
         depth += 1
-        stack[depth], tried[depth] = ahead, 0
-        lowest[depth] = min(lowest[depth - 1], counts[row])
+        search.kmer[depth], search.tried[depth] = ahead, 0
+        search.lowest[depth] = min(search.lowest[depth - 1], reads.counts[row])
         if depth > reach:
-            reach, reach_low = depth, lowest[depth]
-            for i in range(depth):
-                longest[i] = bases[i]
+            reach, reach_low = depth, search.lowest[depth]
+            copy_to(search.longest, np.int64(0), search.bases, np.int64(0), depth)
     if n == first and reach >= _SHORTEST_TIP:
-        at = _put(out, n, p, np.int64(-1), at, longest, reach, reach_low, text)
+        at = _put(found, n, p, np.int64(-1), at, search.longest, reach, reach_low)
         n += 1
     return n, at
 
 
 @numba.njit(cache=True, nogil=True)
 def _walk(
-    kmers: np.ndarray, own: np.ndarray, copies: np.ndarray, k: int, reference: np.ndarray,
-    slots: np.ndarray, rows: np.ndarray, mask: np.uint64, counts: np.ndarray,
-    on_path: np.ndarray, least: np.ndarray, out: np.ndarray, text: np.ndarray,
+    kmers: np.ndarray, own: np.ndarray, copies: np.ndarray, reference: np.ndarray,
+    reads: _Reads, least: np.ndarray, found: _Found,
 ) -> int:  # fmt: skip
     """Search from every place where the reads may leave the path; -1: out of room."""
-    stack = np.zeros(_LONGEST + 1, np.uint64)
-    scratch = np.zeros((4, _LONGEST + 1), np.int64)
+    k, size = reads.lookup.k, _LONGEST + 1
+    search = _Search(
+        np.zeros(size, np.uint64), np.zeros(size, np.int64), np.zeros(size, np.int64),
+        np.zeros(size, np.uint8), np.zeros(size, np.uint8),
+    )  # fmt: skip
     n, at = 0, 0
     for p in range(len(kmers)):
         if own[p] == 0 or copies[p] != 1 or p + k >= len(reference):
             continue
-        n, at = _explore(
-            p, kmers[p], k, reference[p + k], slots, rows, mask, counts, on_path, least[p],
-            scratch, stack, n, at, out, text,
-        )  # fmt: skip
+        n, at = _explore(p, kmers[p], reference[p + k], reads, least[p], search, n, at, found)
         if at < 0:
             return -1
     return n

@@ -9,12 +9,19 @@ nothing and is not counted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numba
 import numpy as np
 
 from dbgclean.evidence.mates import AGREES, APART, DENIES
+from dbgclean.reads.batch import stretches
+from dbgclean.reads.rows import Rows, column
 from dbgclean.variants.placement import OFF, Placement
+
+if TYPE_CHECKING:
+    from dbgclean.variants.aligned_window import AlignedWindow
+    from dbgclean.variants.haplotypes import Allele
 
 __all__ = [
     "ALT",
@@ -33,7 +40,7 @@ _GONE = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Observations:
+class Observations(Rows):
     """Rows sorted by allele.
 
     Attributes
@@ -54,26 +61,13 @@ class Observations:
         uint8 (n,): reads of the fragment that show the same.
     """
 
-    allele: np.ndarray
-    read: np.ndarray
-    at: np.ndarray
-    shows: np.ndarray
-    mate: np.ndarray
-    quality: np.ndarray
-    reads: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.allele)
-
-    @classmethod
-    def concatenate(cls, parts: list[Observations]) -> Observations:
-        """All rows, sorted by allele; within one in the order in which they came."""
-        kinds = (np.int32, np.int32, np.int64, np.uint8, np.uint8, np.uint8, np.uint8)
-        if not parts:
-            return cls(*(np.zeros(0, kind) for kind in kinds))
-        whole = [np.concatenate([getattr(p, f) for p in parts]) for f in cls.__slots__]
-        order = np.argsort(whole[0], kind="stable")
-        return cls(*(column[order] for column in whole))
+    allele: np.ndarray = column(np.int32)
+    read: np.ndarray = column(np.int32)
+    at: np.ndarray = column(np.int64)
+    shows: np.ndarray = column(np.uint8)
+    mate: np.ndarray = column(np.uint8)
+    quality: np.ndarray = column(np.uint8)
+    reads: np.ndarray = column(np.uint8)
 
 
 def substitutions(
@@ -89,55 +83,34 @@ def substitutions(
 
 
 def observe_substitutions(
-    placement: Placement,
-    reference: np.ndarray,
-    pairs: int,
-    spans: Spans,
-    places: np.ndarray,
-    bases: np.ndarray,
-    rows: np.ndarray,
+    window: AlignedWindow, alleles: list[Allele], rows: np.ndarray
 ) -> Observations:
-    """What fragments show at the places of substitutions.
-
-    Parameters
-    ----------
-    pairs
-        The first ``2 * pairs`` reads are mates of each other in turn.
-    spans
-        `Placement.spans`.
-    places, bases
-        As from `substitutions`.
-    rows
-        int64 (n,): row of each of these alleles.
-    """
+    """What fragments show at the places of substitutions; ``rows``: int64, of each of them."""
+    placement, reference = window.placement, window.reference
+    places = np.array([allele.start for allele in alleles], np.int64)
+    bases = np.array([allele.alt[0] for allele in alleles], np.uint8)
     sites = np.unique(places)
     number = np.full(len(reference) + 1, -1, np.int32)
     number[sites] = np.arange(len(sites))
-    room = _covering(spans, number)
+    room = _covering(window.spans, number)
     site, at = np.zeros(room, np.int32), np.zeros(room, np.int64)
-    read, what = np.zeros(room, np.int32), np.zeros((4, room), np.uint8)
-    n = _observe(
-        placement.codes, placement.quals, placement.offsets, placement.where, np.int64(pairs),
-        number, np.zeros((2, len(reference)), np.int64), site, read, at, what,
-    )  # fmt: skip
+    read, shown = np.zeros(room, np.int32), _Shown(*np.zeros((4, room), np.uint8))
+    over = np.zeros((2, len(reference)), np.int64)
+    n = _observe(placement, np.int64(window.reads.pairs), number, over, site, read, at, shown)
     order = np.argsort(site[:n], kind="stable")
     bounds = np.searchsorted(site[:n], np.arange(len(sites) + 1), sorter=order)
     of_allele = number[places]
     first, size = bounds[of_allele], np.diff(bounds)[of_allele]
-    taken = order[_ranges(first, size)]
-    base, mate, quality, reads = (row[taken] for row in what)
+    taken = order[stretches(first, size)[0]]
     shows = np.full(len(taken), OTHER, np.uint8)
+    base = shown.base[taken]
     shows[base == np.repeat(bases, size)] = ALT
     shows[base == np.repeat(reference[places], size)] = REF
     allele = np.repeat(rows, size).astype(np.int32)
-    return Observations(allele, read[taken], at[taken], shows, mate, quality, reads)
-
-
-def _ranges(first: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """``first[0], first[0] + 1, ...`` for ``size[0]`` steps, then the next."""
-    ends = np.cumsum(size)
-    total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) - np.repeat(ends - size - first, size)
+    return Observations(
+        allele, read[taken], at[taken], shows, shown.mate[taken], shown.quality[taken],
+        shown.reads[taken],
+    )  # fmt: skip
 
 
 def _covering(spans: Spans, number: np.ndarray) -> int:
@@ -148,15 +121,22 @@ def _covering(spans: Spans, number: np.ndarray) -> int:
     return int((before[last + 1] - before[np.maximum(first, 0)])[last >= 0].sum())
 
 
+class _Shown(NamedTuple):
+    """What a fragment shows at a site, uint8: base, mate's word, quality, reads that show it."""
+
+    base: np.ndarray
+    mate: np.ndarray
+    quality: np.ndarray
+    reads: np.ndarray
+
+
 @numba.njit(cache=True, nogil=True)
-def _spread(
-    codes: np.ndarray, where: np.ndarray, start: int, stop: int, at: np.ndarray
-) -> tuple[int, int]:
+def _spread(placed: Placement, start: int, stop: int, at: np.ndarray) -> tuple[int, int]:
     """For every reference base that a read covers, which base of the read is over it, as
     ``2 * index``, plus 1 where the read lacks it; -1 where none is. Returns the span."""
     low, last, previous = -1, -1, -1
     for j in range(start, stop):
-        p = where[j]
+        p = placed.where[j]
         if p == OFF:
             previous = -1
         if p < 0:
@@ -165,38 +145,36 @@ def _spread(
             low = p
         for q in range(last + 1 if last >= 0 else p, p):
             at[q] = 2 * j + 1 if previous >= 0 else -1
-        at[p] = 2 * j if codes[j] < 4 else -1
+        at[p] = 2 * j if placed.codes[j] < 4 else -1
         last = previous = p
     return low, last + 1
 
 
 @numba.njit(cache=True, nogil=True)
-def _shown(
-    codes: np.ndarray, quals: np.ndarray, entry: int, low: int, high: int, p: int
-) -> tuple[int, int, int]:
+def _shown(placed: Placement, entry: int, low: int, high: int, p: int) -> tuple[int, int, int]:
     """Base (5: lacking; 4: none), its quality and index, of one entry of `_spread`."""
     if p < low or p >= high or entry < 0:
         return 4, 0, -1
     j = entry // 2
     if entry % 2:
-        return _GONE, min(quals[j], quals[j - 1]), j
-    return int(codes[j]), int(quals[j]), j
+        return _GONE, min(placed.quals[j], placed.quals[j - 1]), j
+    return int(placed.codes[j]), int(placed.quals[j]), j
 
 
 @numba.njit(cache=True, nogil=True)
 def _observe(
-    codes: np.ndarray, quals: np.ndarray, offsets: np.ndarray, where: np.ndarray, pairs: int,
-    number: np.ndarray, at: np.ndarray, out_site: np.ndarray, out_read: np.ndarray,
-    out_at: np.ndarray, what: np.ndarray,
+    placed: Placement, pairs: int, number: np.ndarray, at: np.ndarray, out_site: np.ndarray,
+    out_read: np.ndarray, out_at: np.ndarray, shown: _Shown,
 ) -> int:  # fmt: skip
-    """One row per fragment and site: base, mate's word, quality, reads that show it."""
+    """One row per fragment and site."""
+    offsets = placed.offsets
     n, r = 0, 0
     while r < len(offsets) - 1:
         two = r < 2 * pairs
-        low, high = _spread(codes, where, offsets[r], offsets[r + 1], at[0])
+        low, high = _spread(placed, offsets[r], offsets[r + 1], at[0])
         other_low, other_high = -1, -1
         if two:
-            other_low, other_high = _spread(codes, where, offsets[r + 1], offsets[r + 2], at[1])
+            other_low, other_high = _spread(placed, offsets[r + 1], offsets[r + 2], at[1])
         first, last = low, high
         if other_low >= 0 and (low < 0 or other_low < low):
             first = other_low
@@ -204,10 +182,10 @@ def _observe(
         for p in range(max(first, 0), last):
             if number[p] < 0:
                 continue
-            base, quality, j = _shown(codes, quals, at[0, p], low, high, p)
+            base, quality, j = _shown(placed, at[0, p], low, high, p)
             base2, quality2, j2 = 4, 0, -1
             if two:
-                base2, quality2, j2 = _shown(codes, quals, at[1, p], other_low, other_high, p)
+                base2, quality2, j2 = _shown(placed, at[1, p], other_low, other_high, p)
             if base == 4 and base2 == 4:
                 continue
             mate, reads, read = APART, 1, r
@@ -217,7 +195,8 @@ def _observe(
             if base == 4 or (base2 != 4 and quality2 > quality):
                 base, quality, j, read = base2, quality2, j2, r + 1
             out_site[n], out_read[n], out_at[n] = number[p], read, j
-            what[0, n], what[1, n], what[2, n], what[3, n] = base, mate, quality, reads
+            shown.base[n], shown.mate[n] = base, mate
+            shown.quality[n], shown.reads[n] = quality, reads
             n += 1
         r += 2 if two else 1
     return n

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dbgclean.reads.batch import stretches
+
 __all__ = ["WRONG", "Links", "Phase", "copies_shown", "link_alleles", "phase_alleles"]
 
 # Fragments that say the wrong thing of a pair (a base read wrongly, a chimera).
@@ -226,7 +228,7 @@ def copies_shown(
     low = np.searchsorted(fragment[tells], fragment, side="left")
     high = np.searchsorted(fragment[tells], fragment, side="right")
     entry = np.repeat(np.arange(len(fragment)), high - low)
-    said = np.arange(len(entry)) - np.repeat(np.cumsum(high - low) - high, high - low)
+    said, _ = stretches(low, high - low)
     others = allele[tells][said] != allele[entry]
     entry, said = entry[others], said[others]
     of_entry, which = np.unique(

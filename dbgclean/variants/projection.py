@@ -7,8 +7,6 @@ has is an edit like one that a single read has.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numba
 import numpy as np
 
@@ -44,8 +42,8 @@ def project(
     jumps = int(np.count_nonzero((where[:-1] >= 0) & (where[1:] > where[:-1] + 1)))
     jumps += int(np.count_nonzero((where[:-1] == INSERTED) & (where[1:] >= 0)))
     missing = np.zeros((jumps, 3), np.int64)
-    differs = np.zeros(len(placement), np.uint8)
-    off = np.zeros(len(placement), np.int64)
+    differs = np.zeros(len(batch), np.uint8)
+    off = np.zeros(len(batch), np.int64)
     n = _project(
         batch.codes, batch.offsets, placement.turned.astype(np.uint8), where,
         placement.disputed, reference, path, place, missing, differs, off,
@@ -130,16 +128,8 @@ def slice_reads(
     mine = (threads.missing[:, 0] >= low) & (threads.missing[:, 0] < high)
     missing = threads.missing[mine]
     missing[:, 0] -= low
-    part = replace(
-        batch,
-        bases=batch.bases[low:high],
-        codes=batch.codes[low:high],
-        quals=None if batch.quals is None else batch.quals[low:high],
-        offsets=batch.offsets[first : last + 1] - low,
-        names=batch.names[first:last],
-        first_read=0,
-        paired=paired,
-    )
+    starts, size = batch.offsets[first:last], np.diff(batch.offsets[first : last + 1])
+    part = batch.parts(starts, size, paired=paired)
     return part, Threads(
         threads.path[low:high], threads.place[low:high], missing, threads.states[first:last]
     )

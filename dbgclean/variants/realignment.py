@@ -9,12 +9,13 @@ and says where the bases beyond it lie. Mismatches cost what they cost in thread
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
 from dbgclean.evidence.threading import edit_costs
-from dbgclean.variants.haplotypes import Clusters
+from dbgclean.variants.haplotypes import Clusters, Texts
 from dbgclean.variants.placement import INSERTED, OFF, Placement, first_foreign
 
 __all__ = ["MARGIN", "Choices", "realign"]
@@ -55,30 +56,36 @@ class Choices:
 
 def realign(placement: Placement, reference: np.ndarray, clusters: Clusters) -> Choices:
     """Lay the reads along the clusters' sequences; ``placement`` is brought up to date."""
-    n = len(clusters)
-    most = int(np.diff(clusters.first).max(initial=1))
-    room = _meetings(placement, clusters) if n else 0
+    most = int(np.diff(clusters.texts.first).max(initial=1))
+    room = _meetings(placement, clusters.texts)
     rows = np.zeros((room, 4), np.int64)
     cost = np.full((room, most), _NEVER, np.float32)
     used = 0
     if room:
-        used = _realign(
-            placement.codes, placement.quals, placement.offsets, placement.where,
-            placement.disputed, reference, clusters.start, clusters.end, clusters.first,
-            clusters.text_first, clusters.text, clusters.where, edit_costs(), rows, cost,
-        )  # fmt: skip
+        used = _realign(placement, reference, clusters.texts, edit_costs(), rows, cost)
     order = np.argsort(rows[:used, 1], kind="stable")
     rows = rows[order]
     return Choices(rows[:, 0], rows[:, 1], cost[order], rows[:, 2], rows[:, 3])
 
 
-def _meetings(placement: Placement, clusters: Clusters) -> int:
+def _meetings(placement: Placement, clusters: Texts) -> int:
     """At least as many as there are reads that meet a cluster, with multiplicity."""
     lo, hi, _ = placement.spans()
     length = np.diff(placement.offsets)
     first = np.searchsorted(clusters.end, lo - length, side="left")
     last = np.searchsorted(clusters.start, hi + length, side="right")
     return int(np.maximum(last - first, 0)[hi >= 0].sum())
+
+
+class _Along(NamedTuple):
+    """The sequences of a cluster (``text`` at ``texts``), seen from the side that ``step`` comes
+    from, and the reference behind them, from ``far`` on."""
+
+    texts: np.ndarray
+    text: np.ndarray
+    reference: np.ndarray
+    step: int
+    far: int
 
 
 @numba.njit(cache=True, nogil=True)
@@ -95,10 +102,9 @@ def _first_above(values: np.ndarray, p: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _anchor(
-    where: np.ndarray, start: int, stop: int, c_start: np.ndarray, c_end: np.ndarray
-) -> tuple[int, int]:
+def _anchor(where: np.ndarray, start: int, stop: int, clusters: Texts) -> tuple[int, int]:
     """Longest stretch of a read that lies on the reference without a gap, outside clusters."""
+    c_start, c_end = clusters.start, clusters.end
     best_first, best_last = -1, -2
     first = -1
     c = 0
@@ -121,26 +127,23 @@ def _anchor(
 
 
 @numba.njit(cache=True, nogil=True)
-def _text_at(
-    x: int, first: int, last: int, text: np.ndarray, far: int, step: int, reference: np.ndarray
-) -> int:
-    """Base ``x`` of a sequence (rows ``first`` to ``last`` of the text) and what follows it
-    on the reference, from the side that ``step`` comes from; 4 beyond the reference."""
-    m = last - first
+def _text_at(along: _Along, h: int, x: int) -> int:
+    """Base ``x`` of sequence ``h`` and what follows it on the reference; 4 beyond it."""
+    first, m = along.texts[h], along.texts[h + 1] - along.texts[h]
     if x < m:
-        return int(text[first + x] if step > 0 else text[last - 1 - x])
-    p = far + step * (x - m)
-    if p < 0 or p >= len(reference):
+        return int(along.text[first + x] if along.step > 0 else along.text[first + m - 1 - x])
+    p = along.far + along.step * (x - m)
+    if p < 0 or p >= len(along.reference):
         return 4
-    return int(reference[p])
+    return int(along.reference[p])
 
 
 @numba.njit(cache=True, nogil=True)
 def _as_it_lies(
-    codes: np.ndarray, quals: np.ndarray, where: np.ndarray, reference: np.ndarray,
-    first: int, last: int, costs: np.ndarray,
-) -> float:  # fmt: skip
+    placed: Placement, reference: np.ndarray, first: int, last: int, costs: np.ndarray
+) -> float:
     """Cost of bases ``first`` to ``last`` of a read as it is placed now."""
+    codes, quals, where = placed.codes, placed.quals, placed.where
     total = 0.0
     for i in range(first, last + 1):
         p = where[i]
@@ -160,19 +163,17 @@ def _as_it_lies(
 
 @numba.njit(cache=True, nogil=True)
 def _compare(
-    codes: np.ndarray, quals: np.ndarray, j: int, n: int, step: int, far: int,
-    texts: np.ndarray, text: np.ndarray, reference: np.ndarray, costs: np.ndarray,
-    cost: np.ndarray,
-) -> int:  # fmt: skip
+    placed: Placement, j: int, n: int, along: _Along, costs: np.ndarray, cost: np.ndarray
+) -> int:
     """Cost of ``n`` bases from ``j`` on along each sequence; returns the cheapest."""
     best = 0
-    for h in range(len(texts) - 1):
+    for h in range(len(along.texts) - 1):
         total = 0.0
         for x in range(n):
-            c = codes[j + step * x]
-            b = _text_at(x, texts[h], texts[h + 1], text, far, step, reference)
+            c = placed.codes[j + along.step * x]
+            b = _text_at(along, h, x)
             if c < 4 and b < 4 and c != b:
-                total += costs[quals[j + step * x]]
+                total += costs[placed.quals[j + along.step * x]]
         cost[h] = total
         if cost[h] < cost[best]:
             best = h
@@ -180,59 +181,64 @@ def _compare(
 
 
 @numba.njit(cache=True, nogil=True)
-def _dispute(
-    codes: np.ndarray, disputed: np.ndarray, j: int, n: int, step: int, far: int, best: int,
-    texts: np.ndarray, text: np.ndarray, reference: np.ndarray, cost: np.ndarray,
-) -> None:  # fmt: skip
+def _dispute(placed: Placement, j: int, n: int, along: _Along, best: int, cost: np.ndarray) -> None:
     """Mark what the best sequence would have to edit and one about as good would not."""
     for x in range(n):
-        disputed[j + step * x] = 0
-    for h in range(len(texts) - 1):
+        placed.disputed[j + along.step * x] = False
+    for h in range(len(along.texts) - 1):
         if h == best or cost[h] - cost[best] >= MARGIN:
             continue
         for x in range(n):
-            c = codes[j + step * x]
-            if c == _text_at(x, texts[h], texts[h + 1], text, far, step, reference) and (
-                c != _text_at(x, texts[best], texts[best + 1], text, far, step, reference)
-            ):
-                disputed[j + step * x] = 1
+            c = placed.codes[j + along.step * x]
+            if c == _text_at(along, h, x) and c != _text_at(along, best, x):
+                placed.disputed[j + along.step * x] = True
 
 
 @numba.njit(cache=True, nogil=True)
-def _lay(
-    codes: np.ndarray, quals: np.ndarray, where: np.ndarray, reference: np.ndarray, j: int,
-    end: int, step: int, far: int, places: np.ndarray,
-) -> None:  # fmt: skip
+def _lay(placed: Placement, j: int, end: int, along: _Along, places: np.ndarray) -> None:
     """Place a read along a sequence from base ``j`` on, and on the reference behind it."""
-    m = len(places)
+    where, step, m = placed.where, along.step, len(places)
     x = 0
     i = j
     while i != end and x < m:
         where[i] = places[x] if step > 0 else places[m - 1 - x]
         i += step
         x += 1
-    if i == end or where[i] == far:
+    if i == end or where[i] == along.far:
         return
-    p = far
+    p = along.far
     k = i
     while k != end:
-        where[k] = p if 0 <= p < len(reference) else OFF
+        where[k] = p if 0 <= p < len(along.reference) else OFF
         p += step
         k += step
-    k = first_foreign(codes, quals, where, reference, i, end, step, True)
+    k = first_foreign(placed, along.reference, i, end, step, True)
     while k != end:
         where[k] = OFF
         k += step
 
 
 @numba.njit(cache=True, nogil=True)
+def _reach(clusters: Texts, c: int, texts: np.ndarray, step: int) -> int:
+    """Bases that the sequences of a cluster are compared over: to the next cluster at most."""
+    shortest = np.int64(1) << 40
+    for h in range(len(texts) - 1):
+        shortest = min(shortest, texts[h + 1] - texts[h])
+    beyond = np.int64(_REACH)
+    if step > 0 and c + 1 < len(clusters.start):
+        beyond = min(beyond, clusters.start[c + 1] - clusters.end[c])
+    if step < 0 and c > 0:
+        beyond = min(beyond, clusters.start[c] - clusters.end[c - 1])
+    return int(shortest + beyond)
+
+
+@numba.njit(cache=True, nogil=True)
 def _sweep(
-    codes: np.ndarray, quals: np.ndarray, where: np.ndarray, disputed: np.ndarray,
-    reference: np.ndarray, c_start: np.ndarray, c_end: np.ndarray, first: np.ndarray,
-    text_first: np.ndarray, text: np.ndarray, places: np.ndarray, costs: np.ndarray,
-    r: int, j: int, end: int, step: int, rows: np.ndarray, cost: np.ndarray, n: int,
+    placed: Placement, reference: np.ndarray, clusters: Texts, costs: np.ndarray, r: int,
+    j: int, end: int, step: int, rows: np.ndarray, cost: np.ndarray, n: int,
 ) -> int:  # fmt: skip
     """Follow one read from base ``j`` to ``end`` (exclusive) by ``step``."""
+    where, c_start, c_end = placed.where, clusters.start, clusters.end
     p = np.int64(where[j])
     c = _first_above(c_start, p) if step > 0 else _first_above(c_end, p) - 1
     while 0 <= c < len(c_start):
@@ -246,26 +252,16 @@ def _sweep(
         at = j + (near - p)
         if (end - at) * step <= 0 or n >= len(rows):
             break
-        texts = text_first[first[c] : first[c + 1] + 1]
-        shortest = np.int64(1) << 40
-        for h in range(len(texts) - 1):
-            shortest = min(shortest, texts[h + 1] - texts[h])
-        beyond = np.int64(_REACH)
-        if step > 0 and c + 1 < len(c_start):
-            beyond = min(beyond, c_start[c + 1] - far)
-        if step < 0 and c > 0:
-            beyond = min(beyond, far + 1 - c_end[c - 1])
-        size = min((end - at) * step, shortest + beyond)
+        texts = clusters.text_first[clusters.first[c] : clusters.first[c + 1] + 1]
+        along = _Along(texts, clusters.text, reference, step, far)
+        size = min((end - at) * step, _reach(clusters, c, texts, step))
         last = at + step * (size - 1)
-        best = _compare(codes, quals, at, size, step, far, texts, text, reference, costs, cost[n])
-        before = _as_it_lies(codes, quals, where, reference, min(at, last), max(at, last), costs)
+        best = _compare(placed, at, size, along, costs, cost[n])
+        before = _as_it_lies(placed, reference, min(at, last), max(at, last), costs)
         if cost[n, best] <= before + 1e-3:
             rows[n, 0], rows[n, 1], rows[n, 2], rows[n, 3] = r, c, min(at, last), max(at, last)
-            _dispute(codes, disputed, at, size, step, far, best, texts, text, reference, cost[n])
-            _lay(
-                codes, quals, where, reference, at, end, step, far,
-                places[texts[best] : texts[best + 1]],
-            )  # fmt: skip
+            _dispute(placed, at, size, along, best, cost[n])
+            _lay(placed, at, end, along, clusters.where[texts[best] : texts[best + 1]])
             inside = min(texts[best + 1] - texts[best], (end - at) * step)
             j, p = at + step * (inside - 1), far - step
             n += 1
@@ -279,21 +275,18 @@ def _sweep(
 
 @numba.njit(cache=True, nogil=True)
 def _realign(
-    codes: np.ndarray, quals: np.ndarray, offsets: np.ndarray, where: np.ndarray,
-    disputed: np.ndarray, reference: np.ndarray, c_start: np.ndarray, c_end: np.ndarray,
-    first: np.ndarray, text_first: np.ndarray, text: np.ndarray, places: np.ndarray,
-    costs: np.ndarray, rows: np.ndarray, cost: np.ndarray,
+    placed: Placement, reference: np.ndarray, clusters: Texts, costs: np.ndarray,
+    rows: np.ndarray, cost: np.ndarray,
 ) -> int:  # fmt: skip
     n = 0
-    for r in range(len(offsets) - 1):
-        start, stop = offsets[r], offsets[r + 1]
-        low, high = _anchor(where, start, stop, c_start, c_end)
+    for r in range(len(placed.offsets) - 1):
+        start, stop = placed.offsets[r], placed.offsets[r + 1]
+        low, high = _anchor(placed.where, start, stop, clusters)
         if low < 0:
             continue
         for side in range(2):
             n = _sweep(
-                codes, quals, where, disputed, reference, c_start, c_end, first, text_first,
-                text, places, costs, r, high if side == 0 else low,
+                placed, reference, clusters, costs, r, high if side == 0 else low,
                 stop if side == 0 else start - 1, 1 if side == 0 else -1, rows, cost, n,
             )  # fmt: skip
     return n

@@ -18,9 +18,8 @@ from dbgclean.variants.allele_table import (
 )
 from dbgclean.variants.genotype import genotype_quality
 from dbgclean.variants.signs import Rules, Signs
-from dbgclean.variants.somatic import ORIGINS, Origins
 
-__all__ = ["explain", "explain_origins"]
+__all__ = ["explain"]
 
 _TIP = KINDS.index("tip")
 _LOW_FREQUENCY = ZYGOSITIES.index("low-frequency")
@@ -170,25 +169,3 @@ def _probability(p: float) -> str:
     if p > 0.99:
         return "above 0.99"
     return f"{p:.2f}" if p >= 0.01 else "below 0.01"
-
-
-def explain_origins(table: AlleleTable, origins: Origins) -> np.ndarray:
-    """What the matched normal shows: object (n,) of str."""
-    result = np.empty(len(table), object)
-    columns = zip(
-        table.normal_alt.tolist(),
-        table.normal_depth.tolist(),
-        origins.by_contamination.tolist(),
-        (origins.origin == ORIGINS.index("undecided")).tolist(),
-        strict=True,
-    )
-    for row, (n, depth, shown, undecided) in enumerate(columns):
-        if depth < 0:
-            result[row] = "the normal says nothing here"
-            continue
-        result[row] = f"{n} of {depth} fragments of the normal"
-        if shown:
-            result[row] += ": tumour cells in the normal, or errors, or an allele of it"
-        elif undecided:
-            result[row] += ": too few to tell"
-    return result

@@ -82,6 +82,16 @@ class RegionReads:
     def __len__(self) -> int:
         return len(self.fragment)
 
+    def along_reference(self) -> np.ndarray:
+        """Codes of the reads as the reference runs, uint8 (n_bases,)."""
+        offsets, codes = self.batch.offsets, self.batch.codes
+        lengths = np.diff(offsets)
+        ends = np.repeat(offsets[:-1] + offsets[1:], lengths)
+        turned = np.repeat(self.reverse, lengths)
+        at = np.arange(len(codes))
+        back = codes[np.where(turned, ends - 1 - at, at)]
+        return np.where(turned & (back < 4), 3 - back, back).astype(np.uint8)
+
     def select(self, mask: np.ndarray) -> RegionReads:
         """The reads of a bool mask (n,); mates that lose their mate move to the back.
 
@@ -95,39 +105,16 @@ class RegionReads:
 
 
 _PER_READ = (
-    "fragment",
-    "mapping_quality",
-    "reverse",
-    "start",
-    "end",
-    "clip_left",
-    "clip_right",
-    "cut_left",
-    "cut_right",
-)
+    "fragment", "mapping_quality", "reverse", "start", "end", "clip_left", "clip_right",
+    "cut_left", "cut_right",
+)  # fmt: skip
 
 
 def _reordered(reads: RegionReads, order: np.ndarray, pairs: int) -> RegionReads:
     columns = {name: getattr(reads, name)[order] for name in _PER_READ}
-    batch = _take(reads.batch, order, paired=bool(len(order)) and 2 * pairs == len(order))
+    first, size = reads.batch.offsets[order], np.diff(reads.batch.offsets)[order]
+    batch = reads.batch.parts(first, size, paired=bool(len(order)) and 2 * pairs == len(order))
     return replace(reads, batch=batch, pairs=pairs, **columns)
-
-
-def _take(batch: ReadBatch, order: np.ndarray, *, paired: bool) -> ReadBatch:
-    """The batch with its reads in another order, or some of them."""
-    lengths = np.diff(batch.offsets)[order]
-    offsets = np.zeros(len(order) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    rows = np.repeat(batch.offsets[order] - offsets[:-1], lengths) + np.arange(offsets[-1])
-    return ReadBatch(
-        bases=batch.bases[rows],
-        codes=batch.codes[rows],
-        quals=None if batch.quals is None else batch.quals[rows],
-        offsets=offsets,
-        names=[""] * len(order),
-        first_read=0,
-        paired=paired,
-    )
 
 
 class _Sieve:

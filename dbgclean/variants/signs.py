@@ -6,12 +6,13 @@ with what chance allows; a count that is large because the place is deep is no s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 from dbgclean.correct.verdicts import LIKELIHOOD_REAL
+from dbgclean.reads.batch import stretches
 from dbgclean.variants.allele_table import (
     ERROR,
     KINDS,
@@ -21,9 +22,16 @@ from dbgclean.variants.allele_table import (
     AlleleTable,
 )
 from dbgclean.variants.phase import WRONG
-from dbgclean.variants.tables import strand_bias
 
-__all__ = ["FILTERS", "MOST_QUALITY", "Rules", "Signs", "find_signs", "on_both_copies"]
+__all__ = [
+    "FILTERS",
+    "MOST_QUALITY",
+    "Rules",
+    "Signs",
+    "find_signs",
+    "on_both_copies",
+    "strand_bias",
+]
 
 FILTERS = {
     "NotReal": "The corrector takes it for a sequencing error",
@@ -48,6 +56,7 @@ MOST_QUALITY = {VARIANT: 999.0, UNDECIDED: 3.01, REPEAT: 0.46, ERROR: 0.22}
 """Greatest quality by class, where a sign that the corrector does not see speaks against it:
 that of P(variant) one half, one tenth and one twentieth."""
 
+_MOST_BIASED = 999.0
 # A sign that chance gives more often than this is none.
 _CHANCE = 0.01
 _INDELS = (KINDS.index("insertion"), KINDS.index("deletion"))
@@ -56,123 +65,88 @@ _TIP = KINDS.index("tip")
 
 @dataclass(frozen=True)
 class Rules:
-    """Thresholds of the classes, each with its meaning.
+    """Thresholds of the classes, each with its meaning."""
 
-    Attributes
-    ----------
-    ploidy
-        Copies of the genome in a cell, 1 or 2: which genotypes there are.
-    own_consensus
-        The reference is the same reads' consensus: what all of them show in its place is
-        no allele, but sequence that stands in more than one place.
-    min_fraction
-        Alleles credibly below this fraction (the upper end of the one-sided 95 % interval
-        is) are left undecided; 0: no rule.
-    min_fragments
-        Fewer supporting fragments make no variant.
-    strand_risk
-        p of Fisher's exact test on strand against allele below which an allele that is
-        nearly all on one strand is biased. One true allele in a thousand.
-    strand_share
-        Share of the support on one strand that is "nearly all".
-    low_quality
-        Share of the alternative bases below Q15 from which they are poor as a whole.
-    near_end
-        Share of the support within 10 bases of a read's end from which it lies at ends,
-        where chance does not explain it.
-    end_chance
-        Share that chance puts there: 20 bases of a read of 70.
-    mapping_quality
-        Mean mapping quality, and
-    unique
-        share of fragments mapped nowhere else, below which the place is in doubt.
-    mapping_drop
-        Mean mapping quality by which the supporting reads fall behind those that show the
-        reference, from which they come from somewhere else.
-    depth_ratio
-        Depth over the region's usual from which copies lie on top of one another: two
-        copies more than a diploid genome has give 2.
-    crowd
-        Other alleles nearby that copies on top of one another have: a few per cent of their
-        bases differ, of the copies of a human genome one in a thousand.
-    others
-        Other alleles in the supporting reads, mean, from which the reads are of a third
-        haplotype where they are too few for one copy of two. At the fraction of a copy
-        they are a haplotype of this place.
-    explained
-        Other alleles in the supporting reads, mean, that explain by themselves why the
-        reads map less well, down to
-    elsewhere
-        this mean mapping quality, below which there is another place.
-    several, sure
-        A rare allele of fewer fragments than ``several`` needs this P(real).
-    likelihood
-        Log likelihood ratio (nats) that settles what the corrector cannot decide: twice
-        what makes an allele real by the ratio alone, and
-    beyond_doubt
-        that overrules it, if no sign speaks against the allele,
-    several_places
-        its support lies at this many places of the read at least, or at half as many as
-        the reference's fragments would: amplicons begin at few,
-    balance_risk, balance_share
-        its strands are those of the reference (p of Fisher's exact test, or at least this
-        share of the support that the reference lets expect on the rarer strand), and
-    few_poor
-        no greater share of it is of low quality, errors that are to be expected left out.
-    long_tandem
-        Length of a tandem repeat in which reads are laid out in more than one way: they
-        hardly reach over both its ends.
-    long_run
-        Length of a homopolymer or tandem repeat in which insertions and deletions recur.
-    run_fraction
-        Fraction that an insertion or deletion must have there, and
-    run_likelihood
-        unless its log likelihood ratio (nats) is this great, and
-    slip_fraction
-        from which the errors that such places let expect do not explain it: polymerases
-        slip in a tenth of the fragments, not in a third.
-    one_copy_risk
-        P of so few fragments from one copy of two, below which an allele is called
-        low-frequency, and not heterozygous.
-    contradiction
-        Share of the overlapping mates that show something else.
-    frequent_fraction, frequent_depth
-        What this share of so many fragments shows is called no error, unless one strand
-        alone shows it where the others are on both.
-    """
-
+    # Copies of the genome in a cell, 1 or 2: which genotypes there are.
     ploidy: int = 2
+    # The reference is the same reads' consensus: what all of them show in its place is no allele,
+    # but sequence that stands in more than one place.
     own_consensus: bool = False
+    # Alleles credibly below this fraction (the upper end of the one-sided 95 % interval is) are
+    # left undecided; 0: no rule.
     min_fraction: float = 0.0
+    # Fewer supporting fragments make no variant.
     min_fragments: int = 2
+    # p of Fisher's exact test on strand against allele below which an allele that is nearly all on
+    # one strand is biased. One true allele in a thousand.
     strand_risk: float = 1e-3
+    # Share of the support on one strand that is "nearly all".
     strand_share: float = 0.9
+    # Share of the alternative bases below Q15 from which they are poor as a whole.
     low_quality: float = 0.5
+    # Share of the support within 10 bases of a read's end from which it lies at ends, where chance
+    # does not explain it.
     near_end: float = 0.8
+    # Share that chance puts there: 20 bases of a read of 70.
     end_chance: float = 0.3
+    # Mean mapping quality, and
     mapping_quality: float = 20.0
+    # share of fragments mapped nowhere else, below which the place is in doubt.
     unique: float = 0.5
+    # Mean mapping quality by which the supporting reads fall behind those that show the reference,
+    # from which they come from somewhere else.
     mapping_drop: float = 15.0
+    # Depth over the region's usual from which copies lie on top of one another: two copies more
+    # than a diploid genome has give 2.
     depth_ratio: float = 1.5
+    # Other alleles nearby that copies on top of one another have: a few per cent of their bases
+    # differ, of the copies of a human genome one in a thousand.
     crowd: int = 2
+    # Other alleles in the supporting reads, mean, from which the reads are of a third haplotype
+    # where they are too few for one copy of two. At the fraction of a copy they are a haplotype of
+    # this place.
     others: float = 2.0
+    # Other alleles in the supporting reads, mean, that explain by themselves why the reads map
+    # less well, down to
     explained: float = 1.0
+    # this mean mapping quality, below which there is another place.
     elsewhere: float = 10.0
+    # A rare allele of fewer fragments than ``several`` needs this P(real).
     several: int = 3
     sure: float = 0.9
+    # Log likelihood ratio (nats) that settles what the corrector cannot decide: twice what makes
+    # an allele real by the ratio alone, and
     likelihood: float = 2 * LIKELIHOOD_REAL
+    # that overrules it, if no sign speaks against the allele,
     beyond_doubt: float = 50.0
+    # its support lies at this many places of the read at least, or at half as many as the
+    # reference's fragments would: amplicons begin at few,
     several_places: int = 5
+    # its strands are those of the reference (p of Fisher's exact test, or at least this share of
+    # the support that the reference lets expect on the rarer strand), and
     balance_risk: float = 0.01
     balance_share: float = 0.25
+    # no greater share of it is of low quality, errors that are to be expected left out.
     few_poor: float = 0.2
+    # Length of a tandem repeat in which reads are laid out in more than one way: they hardly reach
+    # over both its ends.
     long_tandem: int = 40
+    # Length of a homopolymer or tandem repeat in which insertions and deletions recur.
     long_run: int = 8
+    # Fraction that an insertion or deletion must have there, and
     run_fraction: float = 0.2
+    # unless its log likelihood ratio (nats) is this great, and
     run_likelihood: float = 30.0
+    # from which the errors that such places let expect do not explain it: polymerases slip in a
+    # tenth of the fragments, not in a third.
     slip_fraction: float = 0.3
+    # P of so few fragments from one copy of two, below which an allele is called low-frequency,
+    # and not heterozygous.
     one_copy_risk: float = 1e-3
+    # Share of the overlapping mates that show something else.
     contradiction: float = 0.5
+    # What this share of so many fragments shows is called no error, unless one strand alone shows
+    # it where the others are on both.
     frequent_fraction: float = 0.2
     frequent_depth: int = 20
 
@@ -243,10 +217,6 @@ class Signs:
         """How many signs that a haplotype of this place has as well as another's, int64 (n,)."""
         mapping = (self.poor_mapping.astype(np.int64) + self.worse_mapping) * self.explained
         return mapping + self.many_others
-
-    def select(self, rows: np.ndarray) -> Signs:
-        """Some of the rows."""
-        return Signs(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
 _ARTEFACTS = (
@@ -373,3 +343,36 @@ def _long_run(table: AlleleTable, rules: Rules) -> np.ndarray:
     far_above = ~explained & (table.likelihood >= rules.run_likelihood)
     rare = (table.fraction < rules.run_fraction) & ~far_above
     return slips & (rare | (explained & (table.fraction < rules.slip_fraction)))
+
+
+def strand_bias(table: AlleleTable) -> np.ndarray:
+    """Phred-scaled p of Fisher's exact test, two-sided, on strand against allele.
+
+    0 where the allele's fragments lie on the two strands as the reference's do; at most
+    999. Float64 (n,).
+
+    References
+    ----------
+    Fisher, R. A. On the interpretation of chi-squared from contingency tables.
+    J R Stat Soc 85:87, 1922. doi:10.2307/2340521.
+    """
+    cells = np.stack([table.alt_forward, table.alt_reverse, table.ref_forward, table.ref_reverse])
+    score = np.zeros(len(table))
+    # One fragment has one strand, and without the reference there is nothing to compare.
+    wanted = (table.alt_fragments > 1) & (table.ref_fragments > 0)
+    if not wanted.any():
+        return score
+    # Most rejected alleles have two or three fragments: the same few tables over and over.
+    (a, b, c, d), which = np.unique(cells[:, wanted], axis=1, return_inverse=True)
+    # As `scipy.stats.fisher_exact`, of all at once: the tables with these margins that are
+    # no likelier than this one, where equals may differ in their last bits.
+    low = np.maximum(0, a - d)
+    x, starts = stretches(low, a + np.minimum(b, c) - low + 1)
+    of = np.repeat(np.arange(len(a)), np.diff(starts))
+    log = stats.hypergeom.logpmf(x, (a + b + c + d)[of], (a + b)[of], (a + c)[of])
+    counts = log <= log[starts[:-1] + a - low][of] + 1e-7
+    p = np.add.reduceat(np.where(counts, np.exp(log), 0.0), starts[:-1])
+    p /= np.add.reduceat(np.exp(log), starts[:-1])
+    phred = np.minimum(-10 * np.log10(np.maximum(p, 1e-300)), _MOST_BIASED) + 0.0
+    score[wanted] = phred[which.reshape(-1)]
+    return score

@@ -15,14 +15,16 @@ seen; the normal has to be deep enough to outweigh that, or the allele stays und
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special, stats
 
-__all__ = ["ORIGINS", "Origins", "judge_origins"]
+from dbgclean.variants.allele_table import ERROR, ORIGINS, VARIANT, AlleleTable
+from dbgclean.variants.signs import MOST_QUALITY, Rules
 
-ORIGINS = ("somatic", "germline", "error", "undecided")
+__all__ = ["ORIGINS", "Origins", "judge_origins", "with_origins"]
+
 SOMATIC, GERMLINE, RECURRING, OPEN = range(4)
 
 # Before the reads: alleles of a place per base of a genome. An allele has passed for real
@@ -140,3 +142,62 @@ def judge_origins(
     origin[known & (probability[:, RECURRING] >= _BELIEVED)] = RECURRING
     shows = known & (n > 0) & ((origin == SOMATIC) | (origin == OPEN))
     return Origins(origin, probability, shows)
+
+
+def with_origins(table: AlleleTable, rules: Rules) -> AlleleTable:
+    """Somatic, germline, error or undecided.
+
+    Somatic is only what the tumour itself shows to be a variant. What is no more frequent
+    in the tumour than in the normal, and too rare there for an allele, is an error in both.
+    """
+    origins = judge_origins(
+        table.alt_fragments, table.depth, table.normal_alt, table.normal_depth, table.expected
+    )
+    words = _explain(table, origins)
+    origin = np.array(ORIGINS, object)[origins.origin]
+    doubted = (table.klass != VARIANT) & (origin != "germline")
+    origin[doubted] = np.where(table.klass[doubted] == ERROR, "error", "undecided")
+    # A fifth of the tumour's fragments is no error, whatever the normal shows.
+    frequent = table.alt_fragments >= rules.frequent_fraction * table.depth
+    frequent &= (origin == "error") & (table.depth >= rules.frequent_depth)
+    origin[frequent & (table.klass == VARIANT)] = "undecided"
+    recurring = (table.klass == VARIANT) & (origin == "error")
+    reasons, filters = table.reasons.copy(), table.filters.copy()
+    for row, word in enumerate(words):
+        reasons[row] = (*table.reasons[row], word)
+    for row in np.flatnonzero(recurring).tolist():
+        filters[row] = ("NotReal", "InNormal")
+    score = np.minimum(table.quality_score, MOST_QUALITY[ERROR])
+    return replace(
+        table,
+        origin=origin,
+        reasons=reasons,
+        filters=filters,
+        klass=np.where(recurring, ERROR, table.klass).astype(np.uint8),
+        zygosity=np.where(recurring, 0, table.zygosity).astype(np.uint8),
+        genotype=np.where(recurring, "0/0", table.genotype),
+        phase_set=np.where(recurring, 0, table.phase_set),
+        quality_score=np.where(recurring, score, table.quality_score),
+    )
+
+
+def _explain(table: AlleleTable, origins: Origins) -> np.ndarray:
+    """What the matched normal shows: object (n,) of str."""
+    result = np.empty(len(table), object)
+    columns = zip(
+        table.normal_alt.tolist(),
+        table.normal_depth.tolist(),
+        origins.by_contamination.tolist(),
+        (origins.origin == ORIGINS.index("undecided")).tolist(),
+        strict=True,
+    )
+    for row, (n, depth, shown, undecided) in enumerate(columns):
+        if depth < 0:
+            result[row] = "the normal says nothing here"
+            continue
+        result[row] = f"{n} of {depth} fragments of the normal"
+        if shown:
+            result[row] += ": tumour cells in the normal, or errors, or an allele of it"
+        elif undecided:
+            result[row] += ": too few to tell"
+    return result

@@ -40,6 +40,8 @@ _TIP = KINDS.index("tip")
 
 def kind_of(allele: Allele) -> int:
     """Index in `dbgclean.variants.allele_table.KINDS`."""
+    if allele.is_tip:
+        return _TIP
     gone, more = allele.end - allele.start, len(allele.alt)
     if gone == more:
         return KINDS.index("snv" if gone == 1 else "mnv")

@@ -68,13 +68,9 @@ def pile_of_bases(reads: RegionReads, start: int, size: int, *, clipped: bool = 
     whole = reads.end - reads.start == length - reads.clip_left - reads.clip_right
     read = np.repeat(np.arange(len(reads)), length)
     at = np.arange(len(read)) - np.repeat(offsets[:-1], length)
-    # Reads stand as they were sequenced, places as the reference runs.
-    turned = reads.reverse[read]
-    along = np.where(turned, length[read] - 1 - at, at)
-    codes = reads.batch.codes
-    place = (reads.start - reads.clip_left)[read] + along - start
+    codes = reads.along_reference().astype(np.int64)
+    place = (reads.start - reads.clip_left)[read] + at - start
     keep = whole[read] & (codes < 4) & (place >= 0) & (place < size)
     if not clipped:
-        keep &= (along >= reads.clip_left[read]) & (along < (length - reads.clip_right)[read])
-    base = np.where(turned, 3 - codes.astype(np.int64), codes)[keep]
-    return np.bincount(4 * place[keep] + base, minlength=4 * size).reshape(size, 4)
+        keep &= (at >= reads.clip_left[read]) & (at < (length - reads.clip_right)[read])
+    return np.bincount(4 * place[keep] + codes[keep], minlength=4 * size).reshape(size, 4)

@@ -22,10 +22,9 @@ import numpy as np
 from dbgclean._bgzf import BgzfWriter
 from dbgclean._files import atomic_path
 from dbgclean.errors import printable
-from dbgclean.variants.allele_table import CLASSES, KINDS, VARIANT, ZYGOSITIES, AlleleTable
+from dbgclean.variants.allele_table import KINDS, VARIANT, AlleleTable
 from dbgclean.variants.genotype import genotype_posteriors
-from dbgclean.variants.signs import FILTERS
-from dbgclean.variants.tables import strand_bias
+from dbgclean.variants.signs import FILTERS, strand_bias
 
 __all__ = ["vcf_rows", "write_vcf"]
 
@@ -40,66 +39,44 @@ _TABIX_ENDS = 1 << 29  # positions beyond it need the other index
 
 # key, Number, Type, Description, values.
 _Info = tuple[str, str, str, str, Callable[[AlleleTable], np.ndarray]]
+_TYPES = {np.int64: "Integer", np.float64: "Float", np.float32: "Float"}
+_TABLE = {f.name: f.metadata for f in AlleleTable.row_fields()}
 
 
-def _named(name: str, names: tuple[str, ...]) -> Callable[[AlleleTable], np.ndarray]:
-    lookup = np.array(names, object)
-    return lambda table: lookup[getattr(table, name)]
-
-
-def _column(name: str) -> Callable[[AlleleTable], np.ndarray]:
-    return lambda table: getattr(table, name)
+def _info(key: str, name: str, number: str = "A") -> _Info:
+    """A key that tells a column of the table."""
+    kind = _TYPES.get(_TABLE[name]["dtype"], "String")
+    return key, number, kind, _TABLE[name]["words"], lambda table: table.shown(name)
 
 
 _INFO: tuple[_Info, ...] = (
-    ("DBG_P", "A", "Float", "Probability that the allele is real, by the corrector",
-     _column("posterior")),
-    ("DBG_CLASS", "1", "String", "What the allele is taken for: " + ", ".join(CLASSES),
-     _named("klass", CLASSES)),
-    ("DBG_KIND", "1", "String", "Kind of allele", _named("kind", KINDS)),
-    ("DBG_ZYG", "1", "String", "Zygosity: heterozygous, homozygous or low-frequency",
-     _named("zygosity", ZYGOSITIES)),
-    ("DBG_ORIGIN", "1", "String", "Against the normal: somatic, germline, error or undecided",
-     _column("origin")),
+    _info("DBG_P", "posterior"),
+    _info("DBG_CLASS", "klass", "1"),
+    _info("DBG_KIND", "kind", "1"),
+    _info("DBG_ZYG", "zygosity", "1"),
+    _info("DBG_ORIGIN", "origin", "1"),
     ("SOMATIC", "0", "Flag", "Not in the matched normal", lambda t: t.origin == "somatic"),
-    ("DBG_NAD", "1", "Integer", "Fragments of the normal that show the allele",
-     _column("normal_alt")),
-    ("DBG_NDP", "1", "Integer", "Fragments of the normal over the place",
-     _column("normal_depth")),
-    ("DBG_LLR", "A", "Float", "Log likelihood ratio of a real allele to errors, nats",
-     _column("likelihood")),
-    ("DBG_EXP", "A", "Float", "Fragments that errors of this kind let expect here",
-     _column("expected")),
+    _info("DBG_NAD", "normal_alt", "1"),
+    _info("DBG_NDP", "normal_depth", "1"),
+    _info("DBG_LLR", "likelihood"),
+    _info("DBG_EXP", "expected"),
     ("DBG_SB", "A", "Float", "Strand bias: Phred-scaled p of Fisher's exact test", strand_bias),
-    ("DBG_BQ", "A", "Float", "Mean base quality of the alternative bases", _column("quality")),
-    ("DBG_BQMAX", "A", "Float", "Best base quality of the alternative bases",
-     _column("best_quality")),
-    ("DBG_LOWQ", "A", "Integer", "Supporting fragments with a base quality below 15",
-     _column("low_quality")),
+    _info("DBG_BQ", "quality"),
+    _info("DBG_BQMAX", "best_quality"),
+    _info("DBG_LOWQ", "low_quality"),
     ("DBG_MQ", "R", "Float", "Mean mapping quality of reads that show ref, and alt",
      lambda t: np.stack([t.ref_mapping_quality, t.mapping_quality], 1)),
-    ("DBG_UNIQ", "A", "Integer", "Supporting fragments with a mapping quality of 20 or more",
-     _column("mapped_nowhere_else")),
-    ("DBG_CLIP", "A", "Integer", "Supporting fragments whose base the aligner had clipped off",
-     _column("clipped")),
-    ("DBG_CYC", "A", "Integer", "Distinct places in the read, strand and cycle, of the support",
-     _column("cycles")),
-    ("DBG_ENDD", "A", "Float", "Mean distance to the nearer end of the read",
-     _column("end_distance")),
-    ("DBG_NEAR", "A", "Integer", "Supporting fragments within 10 bases of the end of a read",
-     _column("near_end")),
-    ("DBG_AGREE", "A", "Integer", "Supporting fragments whose mate shows the allele too",
-     _column("agreed")),
-    ("DBG_DENY", "A", "Integer", "Supporting fragments whose mate shows something else",
-     _column("denied")),
-    ("DBG_OTHER", "A", "Float", "Other alleles that the supporting reads show, mean",
-     _column("others")),
-    ("DBG_COPIES", "1", "Integer", "Times that the k-mer over the place stands in the region",
-     _column("copies")),
-    ("DBG_RUN", "1", "Integer", "Length of the homopolymer or tandem repeat at the place",
-     _column("run")),
-    ("DBG_DR", "1", "Float", "Depth over the depth that most of the region has",
-     _column("depth_ratio")),
+    _info("DBG_UNIQ", "mapped_nowhere_else"),
+    _info("DBG_CLIP", "clipped"),
+    _info("DBG_CYC", "cycles"),
+    _info("DBG_ENDD", "end_distance"),
+    _info("DBG_NEAR", "near_end"),
+    _info("DBG_AGREE", "agreed"),
+    _info("DBG_DENY", "denied"),
+    _info("DBG_OTHER", "others"),
+    _info("DBG_COPIES", "copies", "1"),
+    _info("DBG_RUN", "run", "1"),
+    _info("DBG_DR", "depth_ratio", "1"),
 )  # fmt: skip
 
 _FORMAT = (
