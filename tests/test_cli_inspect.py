@@ -322,7 +322,7 @@ def files(sample, tmp_path):
         ("{bam} --bed {tmp}/none.bed -o {tmp}/out", "No such file", 1),
         ("{bam} -r chr --reference {tmp}/short.fa -o {tmp}/out", "has 2,999 bases, but 3,000", 1),
         ("{bam} -r chr --reference {tmp}/named.fa -o {tmp}/out", "no contig 'chr'", 1),
-        ("{bam} -r chr --reference {tmp}/none.fa -o {tmp}/out", "No such file", 1),
+        ("{bam} -r chr --reference {tmp}/none.fa -o {tmp}/out", "no such file", 1),
         ("{bam} -r chr --reference {tmp}/unknown.fa -o {tmp}/out", "holds no ACGT", 1),
         ("{bam} -r chr --normal {tmp}/other.bam -o {tmp}/out", "has 2,000 bases there", 1),
         ("{bam} -r chr --normal {tmp}/unindexed.bam -o {tmp}/out", "samtools index", 1),

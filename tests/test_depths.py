@@ -198,13 +198,14 @@ def test_deepest_sibling_against_every_other_kmer():
 # Linked alternatives --------------------------------------------------------------------
 
 
-def evidence(rows):
-    """Evidence of edits (fragment, quality, disputed, alternative)."""
+def evidence(rows, apart=40):
+    """Evidence of edits (fragment, quality, disputed, alternative), so many bases apart."""
     from types import SimpleNamespace
 
     fragment, quality, disputed, of = (np.array(c) for c in zip(*rows, strict=True))
     edits = Edits.empty(len(of))
     edits.fragment[:], edits.quality[:], edits.disputed[:] = fragment, quality, disputed
+    edits.read[:], edits.position[:] = fragment, apart * np.arange(len(of))
     return SimpleNamespace(edits=edits, alternatives=SimpleNamespace(of_edit=of))
 
 
@@ -235,6 +236,20 @@ def test_errors_that_stand_together_are_left():
     after, left = leave_linked(evidence(rows + MEMBER), before)
     assert after.verdict[:6].tolist() == [REAL, UNDECIDED, UNDECIDED] + [ERROR] * 3
     assert not left[0]
+
+
+def test_two_sure_bases_close_by_are_enough():
+    rows = [
+        (5, 38, 0, 0),
+        (5, 35, 0, 1),
+        (6, 38, 0, 2),
+        (6, 34, 0, 3),
+        (7, 38, 0, 4),
+        (8, 38, 0, 5),
+    ]
+    for apart, expected in ((31, [UNDECIDED] * 2 + [ERROR] * 4), (32, [ERROR] * 6)):
+        after, _ = leave_linked(evidence(rows + MEMBER, apart), judged())
+        assert after.verdict[:6].tolist() == expected
 
 
 def test_where_the_judge_believes_none_it_is_damage_and_no_member_of_a_mix():

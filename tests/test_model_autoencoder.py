@@ -180,7 +180,7 @@ def test_refusals():
         predict(Autoencoder(CONFIG), batch.windows, batch.globals_, batch.observed[:, :3])
     with pytest.raises(ValueError, match="dtype float64"):
         predict(Autoencoder(CONFIG), batch.windows / 255, batch.globals_, batch.observed)
-    with pytest.raises(ValueError, match="must be positive"):
+    with pytest.raises(ValueError, match="go from 1 to"):
         AutoencoderConfig(positions=0, channels=1)
     with pytest.raises(ValueError, match="held-out"):
         train(Autoencoder(CONFIG), lambda epoch: [batch], TrainingSettings(), [])
