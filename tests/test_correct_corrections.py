@@ -49,7 +49,7 @@ def rows(sample, tmp_path_factory):
 def test_one_row_for_each_alternative(sample, rows):
     _, evidence, verdicts = sample
     of, here = evidence.alternatives.of_edit, evidence.alternatives.substitutions
-    a = evidence.alternatives.part(here)
+    a = evidence.alternatives.select(here)
     rows = [row for row in rows if row["kind"] == "substitution"]
     assert [row["kmer"] for row in rows] == kmers_to_strings(a.key, 31)
     assert [row["kmer"] for row in rows] == sorted(row["kmer"] for row in rows)
