@@ -217,15 +217,7 @@ class Gathered:
         alternatives = pool_edits(
             edits.substitutions(), self.profile, graph, length, graph.lower, peak, depths, threads
         )
-        on_path = max(1, int(self.profile.sum()))
-        context = describe_sample(
-            alternatives,
-            peak=peak,
-            error_rate=np.count_nonzero(alternatives.column("reads") < 3) / on_path,
-            genome_size=genome_size,
-            low_share=self.profile[:, :LOW_QUALITY].sum() / on_path,
-            has_qualities=self.has_qualities,
-        )
+        context = self._describe(alternatives, peak, genome_size)
         pooled_gaps, gaps = pool(found_gaps, self.profile, scale, peak, common_gap)
         alternatives = alternatives.with_gaps(pooled_gaps)
         explained = None
@@ -248,6 +240,18 @@ class Gathered:
             explained=explained,
             off_path=Stretches.concatenate(self.off_path),
             spikes=None if planter is None else planter.spikes,
+        )
+
+    def _describe(self, substitutions: Alternatives, peak: float, size: float) -> SampleContext:
+        """The sample, of this depth and genome size, as its alternatives have it."""
+        on_path = max(1, int(self.profile.sum()))
+        return describe_sample(
+            substitutions,
+            peak=peak,
+            error_rate=np.count_nonzero(substitutions.column("reads") < 3) / on_path,
+            genome_size=size,
+            low_share=self.profile[:, :LOW_QUALITY].sum() / on_path,
+            has_qualities=self.has_qualities,
         )
 
     def _read_states(self) -> dict[str, int]:
