@@ -12,7 +12,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from dbgclean.evidence.beam import Beam, extend
+from dbgclean.evidence.beam import Search, extend
 from dbgclean.evidence.copying import copy_to
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, payload_of, successors, walk_deepest
 from dbgclean.spectrum.kmers import pack, revcomp, roll
@@ -73,10 +73,7 @@ def jump(
     reached: np.int64,
     end: np.int64,
     level: np.int64,
-    nodes: Nodes,
-    k: np.int64,
-    costs: np.ndarray,
-    beam: Beam,
+    search: Search,
     path: np.ndarray,
     ambiguous: np.ndarray,
     trial: np.ndarray,
@@ -96,9 +93,8 @@ def jump(
         gap helps, ``reached`` is returned as it came.
     """
     at = _break_point(observed, path, start, reached)
-    zero = np.int64(0)
-    best_cost = np.inf
-    best_size = 0
+    nodes, k, zero = search.nodes, search.k, np.int64(0)
+    best_cost, best_size = np.inf, 0
     walked = np.zeros(MAX_GAP, np.uint8)
     work = np.zeros(k + MAX_GAP, np.uint8)
     for size in range(-MAX_GAP, MAX_GAP + 1):
@@ -114,13 +110,13 @@ def jump(
             copy_to(work, k, walked, zero, np.int64(gap))
         forward = pack(work, np.int64(gap if size < 0 else 0), k)
         got, foreign = extend(
-            observed, qualities, resume, end, forward, revcomp(forward, k), level, nodes, k,
-            costs, beam, trial, trial_ambiguous,
+            observed, qualities, resume, end, forward, revcomp(forward, k), level, search,
+            trial, trial_ambiguous,
         )  # fmt: skip
         if got < end or foreign:
             continue
         cost = _GAP_OPEN + _GAP_BASE * gap
-        cost += _edit_total(observed, qualities, trial, resume, end, costs)
+        cost += _edit_total(observed, qualities, trial, resume, end, search.costs)
         if cost < best_cost and cost < (end - resume) * 0.8:
             best_cost, best_size = cost, size
             copy_to(path, resume, trial, resume, end)
