@@ -100,17 +100,8 @@ def new_beam(longest: int) -> Beam:
 
 
 class Search(NamedTuple):
-    """What all steps of a search share.
-
-    Attributes
-    ----------
-    nodes, k, upper
-        The graph's nodes, its k and its upper cutoff.
-    costs
-        float64 (94,), nats per quality value.
-    beam
-        Scratch of one worker.
-    """
+    """What all steps share: the graph's nodes, k and upper cutoff, scratch of one worker,
+    and ``costs``, float64 (94,), nats per quality value."""
 
     nodes: Nodes
     k: np.int64

@@ -95,8 +95,7 @@ def jump(
     at = _break_point(observed, path, start, reached)
     nodes, k, zero = search.nodes, search.k, np.int64(0)
     best_cost, best_size = np.inf, 0
-    walked = np.zeros(MAX_GAP, np.uint8)
-    work = np.zeros(k + MAX_GAP, np.uint8)
+    walked, work = np.zeros(MAX_GAP, np.uint8), np.zeros(k + MAX_GAP, np.uint8)
     for size in range(-MAX_GAP, MAX_GAP + 1):
         gap = abs(size)
         resume = at + size if size > 0 else at
@@ -115,8 +114,8 @@ def jump(
         )  # fmt: skip
         if got < end or foreign:
             continue
-        cost = _GAP_OPEN + _GAP_BASE * gap
-        cost += _edit_total(observed, qualities, trial, resume, end, search.costs)
+        edits = _edit_total(observed, qualities, trial, resume, end, search.costs)
+        cost = _GAP_OPEN + _GAP_BASE * gap + edits
         if cost < best_cost and cost < (end - resume) * 0.8:
             best_cost, best_size = cost, size
             copy_to(path, resume, trial, resume, end)
@@ -127,8 +126,7 @@ def jump(
         return reached, at, 0
     if best_size > 0:
         path[at : at + best_size] = GAP
-        return end, at, 0
-    return end, at, -best_size
+    return end, at, max(0, -best_size)
 
 
 @numba.njit(cache=True, nogil=True)
