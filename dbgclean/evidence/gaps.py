@@ -97,8 +97,7 @@ def jump(
     best_cost, best_size = np.inf, 0
     walked, work = np.zeros(MAX_GAP, np.uint8), np.zeros(k + MAX_GAP, np.uint8)
     for size in range(-MAX_GAP, MAX_GAP + 1):
-        gap = abs(size)
-        resume = at + size if size > 0 else at
+        gap, resume = abs(size), at + max(size, 0)
         if size == 0 or end - resume < _MIN_RESUME:
             continue
         copy_to(work, zero, path, at - k, at)
