@@ -61,7 +61,7 @@ def judged(evidence, corrector=LikelihoodCorrector):
 
 def gap_rows(evidence):
     """The gaps among the alternatives."""
-    return evidence.alternatives.part(evidence.alternatives.gaps)
+    return evidence.alternatives.select(evidence.alternatives.gaps)
 
 
 CASES = [
