@@ -13,7 +13,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from dbgclean.evidence.beam import Beam, extend
+from dbgclean.evidence.beam import Search, extend
 from dbgclean.evidence.copying import copy_to
 from dbgclean.evidence.gaps import DISPUTED, MAX_GAP, ON_PATH, OUTSIDE, jump, mask_seams
 from dbgclean.evidence.lookup import (
@@ -53,16 +53,14 @@ def _extend_twice(
     start: np.int64,
     end: np.int64,
     level: np.int64,
-    nodes: Nodes,
-    k: np.int64,
-    costs: np.ndarray,
-    beam: Beam,
+    search: Search,
     rows: np.ndarray,
 ) -> tuple[np.int64, np.bool_]:
     """Extend at ``level``; where that stays partial, keep the lower one if it gets further.
 
     The path is left in rows 4 (bases) and 5 (disputed), behind the anchor's last k-mer.
     """
+    k = search.k
     copy_to(rows[4], start - k, observed, start - k, start)
     forward = pack(observed, start - k, k)
     reverse = revcomp(forward, k)
@@ -70,8 +68,8 @@ def _extend_twice(
     for attempt in range(2):
         path, disputed = rows[4 + 2 * attempt], rows[5 + 2 * attempt]
         reached, foreign = extend(
-            observed, qualities, start, end, forward, reverse, max(level, attempt), nodes, k,
-            costs, beam, path, disputed,
+            observed, qualities, start, end, forward, reverse, max(level, attempt), search,
+            path, disputed,
         )  # fmt: skip
         if attempt == 0:
             best, best_foreign = reached, foreign
@@ -91,24 +89,19 @@ def _carry(
     start: np.int64,
     end: np.int64,
     level: np.int64,
-    nodes: Nodes,
-    k: np.int64,
-    costs: np.ndarray,
-    beam: Beam,
+    search: Search,
     rows: np.ndarray,
     missing: np.ndarray,
 ) -> tuple[np.int64, np.bool_]:
     """Extend, and where that breaks off, over a gap; a deletion is left in ``missing``."""
     missing[1] = 0
-    reached, foreign = _extend_twice(
-        observed, qualities, start, end, level, nodes, k, costs, beam, rows
-    )
+    reached, foreign = _extend_twice(observed, qualities, start, end, level, search, rows)
     if reached == end:
         return reached, foreign
     inserted = np.zeros(MAX_GAP, np.uint8)
     got, at, size = jump(
-        observed, qualities, start, reached, end, level, nodes, k, costs, beam,
-        rows[4], rows[5], rows[6], rows[7], inserted,
+        observed, qualities, start, reached, end, level, search, rows[4], rows[5], rows[6],
+        rows[7], inserted,
     )  # fmt: skip
     if got == reached:
         return reached, foreign
@@ -173,10 +166,7 @@ def _thread_from(
     high: np.int64,
     length: np.int64,
     level: np.int64,
-    nodes: Nodes,
-    k: np.int64,
-    costs: np.ndarray,
-    beam: Beam,
+    search: Search,
     rows: np.ndarray,
     found: np.ndarray,
     n_found: np.int64,
@@ -185,6 +175,7 @@ def _thread_from(
 
     Rows 8, 9 and 10 receive the path, the place of each base and the path's start.
     """
+    k = search.k
     for i in range(first, last + k):
         rows[8, i] = rows[0, i]
         rows[9, i] = ON_PATH
@@ -196,9 +187,8 @@ def _thread_from(
         start = near + k if side == 0 else length - near
         end = high if side == 0 else length - low
         reached, foreign = _carry(
-            rows[2 * side], rows[2 * side + 1], start, end, level, nodes, k, costs, beam, rows,
-            missing,
-        )  # fmt: skip
+            rows[2 * side], rows[2 * side + 1], start, end, level, search, rows, missing
+        )
         if side == 1:
             other_strand(missing, length)
         n_found = _note(missing, found, n_found)
@@ -290,11 +280,7 @@ def _put(rows: np.ndarray, place: np.int64, length: np.int64, base: np.uint8) ->
 def thread_read(
     length: np.int64,
     payloads: np.ndarray,
-    nodes: Nodes,
-    k: np.int64,
-    upper: np.int64,
-    costs: np.ndarray,
-    beam: Beam,
+    search: Search,
     rows: np.ndarray,
     found: np.ndarray,
 ) -> tuple[np.uint8, np.int64]:
@@ -304,6 +290,7 @@ def thread_read(
     reached, from further anchors, to the right first. Returns the read's state and how
     many deletions were left in ``found``.
     """
+    nodes, k, upper = search.nodes, search.k, search.upper
     zero = np.int64(0)
     first, last, level, put = _anchor(length, payloads, nodes, k, upper, rows)
     if first < 0:
@@ -329,7 +316,7 @@ def thread_read(
             if first < 0:
                 continue
         low, high, more, n_found = _thread_from(
-            payloads, first, last, a, b, length, level, nodes, k, costs, beam, rows, found, n_found
+            payloads, first, last, a, b, length, level, search, rows, found, n_found
         )
         foreign = foreign or more
         if put >= 0:

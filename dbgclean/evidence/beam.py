@@ -15,11 +15,19 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from dbgclean.evidence.lookup import COUNT_SHIFT, NOWHERE, Nodes, follow, payload_at, successors
+from dbgclean.evidence.lookup import (
+    COUNT_SHIFT,
+    NOWHERE,
+    Nodes,
+    follow,
+    payload_at,
+    successors,
+    unowned_nodes,
+)
 from dbgclean.evidence.unowned import unowned
 from dbgclean.spectrum.kmers import roll
 
-__all__ = ["BEAM_WIDTH", "Beam", "extend", "new_beam", "unowned_beam"]
+__all__ = ["BEAM_WIDTH", "Beam", "Search", "extend", "new_beam", "unowned_search"]
 
 BEAM_WIDTH = 24
 _CANDIDATES = 4 * BEAM_WIDTH
@@ -91,16 +99,29 @@ def new_beam(longest: int) -> Beam:
     )
 
 
+class Search(NamedTuple):
+    """What all steps share: the graph's nodes, k and upper cutoff, scratch of one worker,
+    and ``costs``, float64 (94,), nats per quality value."""
+
+    nodes: Nodes
+    k: np.int64
+    upper: np.int64
+    costs: np.ndarray
+    beam: Beam
+
+
 @numba.njit(cache=True, nogil=True)
-def unowned_beam(beam: Beam) -> Beam:
-    """The same scratch for the time of a kernel, see `dbgclean.evidence.unowned`."""
-    b = beam
-    return Beam(
+def unowned_search(search: Search) -> Search:
+    """The same for the time of a kernel, see `dbgclean.evidence.unowned`."""
+    b = search.beam
+    beam = Beam(
         unowned(b.parent), unowned(b.base), unowned(b.rival), unowned(b.forward),
         unowned(b.reverse), unowned(b.cost), unowned(b.row), unowned(b.depth),
         unowned(b.c_forward), unowned(b.c_reverse), unowned(b.c_cost), unowned(b.c_row),
         unowned(b.c_parent), unowned(b.c_base), unowned(b.c_rival),
     )  # fmt: skip
+    nodes = unowned_nodes(search.nodes)
+    return Search(nodes, search.k, search.upper, unowned(search.costs), beam)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -324,10 +345,7 @@ def extend(
     forward: np.uint64,
     reverse: np.uint64,
     level: np.int64,
-    nodes: Nodes,
-    k: np.int64,
-    edit_costs: np.ndarray,
-    beam: Beam,
+    search: Search,
     path: np.ndarray,
     ambiguous: np.ndarray,
 ) -> tuple[np.int64, np.bool_]:
@@ -343,8 +361,6 @@ def extend(
         The anchor's last k-mer and its reverse complement.
     level
         0 for the upper cutoff, 1 for the lower.
-    edit_costs
-        float64 (94,), nats per quality value.
     path, ambiguous
         uint8 outputs, as long as the read; written in ``[start, reached)``.
 
@@ -354,15 +370,14 @@ def extend(
         One past the last trusted base, and whether a cluster of high-quality
         edits ended the path.
     """
-    beam.forward[0] = forward
-    beam.reverse[0] = reverse
-    beam.cost[0] = 0.0
-    beam.row[0] = NOWHERE
+    beam, nodes, k = search.beam, search.nodes, search.k
+    beam.forward[0], beam.reverse[0] = forward, reverse
+    beam.cost[0], beam.row[0] = 0.0, NOWHERE
     live = np.int64(1)
     reached = start
     for step in range(start, end):
         seen = np.int64(observed[step])
-        edit_cost = edit_costs[qualities[step]] if seen < 4 else _UNKNOWN_COST
+        edit_cost = search.costs[qualities[step]] if seen < 4 else _UNKNOWN_COST
         n = np.int64(0)
         for state in range(live):
             forward, reverse = beam.forward[state], beam.reverse[state]
@@ -379,7 +394,6 @@ def extend(
         reached = step + 1
     if reached == start:
         return start, False
-    for i in range(start, reached):
-        ambiguous[i] = 0
+    ambiguous[start:reached] = 0
     _trace_back(beam, live, start, reached, observed, path, ambiguous)
     return _trusted_end(observed, qualities, path, start, reached, reached == end)

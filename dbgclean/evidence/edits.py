@@ -10,7 +10,7 @@ errors the read holds and whichever strand it came from.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numba
 import numpy as np
@@ -107,6 +107,16 @@ class Edits(Rows):
         return replace(self, qualities=np.zeros((0, WINDOW), np.uint8))
 
 
+class _Windows(NamedTuple):
+    """Columns of `Edits` that tell an edit from the path and the read around it."""
+
+    key: np.ndarray
+    to: np.ndarray
+    strand: np.ndarray
+    co_edits: np.ndarray
+    qualities: np.ndarray
+
+
 def kind_of(keys: np.ndarray) -> np.ndarray:
     """SUBSTITUTION, INSERTION or DELETION of each key (uint64 (n,)): uint8 (n,)."""
     return (keys >> np.uint64(62)).astype(np.uint8)
@@ -166,7 +176,7 @@ def collect_edits(
     out.disputed[:] = threads.place[where] != ON_PATH
     _describe(
         where, reads, codes, quals, batch.offsets, threads.path, threads.place, graph.nodes,
-        np.int64(graph.k), out.key, out.to, out.strand, out.co_edits, out.qualities,
+        np.int64(graph.k), _Windows(out.key, out.to, out.strand, out.co_edits, out.qualities),
     )  # fmt: skip
     if batch.paired:
         mate_starts(codes, batch.offsets, reads, out.other_end)
@@ -266,12 +276,9 @@ def _describe(
     place: np.ndarray,
     nodes: Nodes,
     k: np.int64,
-    key: np.ndarray,
-    to: np.ndarray,
-    strand: np.ndarray,
-    co_edits: np.ndarray,
-    qualities: np.ndarray,
+    out: _Windows,
 ) -> None:
+    """Fill ``out`` for the edits of bases ``where``, in ``reads``."""
     window = np.zeros(WINDOW, np.uint8)
     onward = np.zeros(FLANK, np.uint8)
     for n in range(len(where)):
@@ -288,13 +295,13 @@ def _describe(
         kmer = pack(window, np.int64(0), np.int64(WINDOW))
         other = revcomp(kmer, np.int64(WINDOW))
         against = other < kmer
-        key[n] = other if against else kmer
-        strand[n] = against
-        to[n] = 3 - path[at] if against else path[at]
+        out.key[n] = other if against else kmer
+        out.strand[n] = against
+        out.to[n] = 3 - path[at] if against else path[at]
         for i in range(max(start, at - FLANK), min(stop - 1, at + FLANK) + 1):
             slot = i - at + FLANK
             if against:
                 slot = WINDOW - 1 - slot
-            qualities[n, slot] = quals[i]
+            out.qualities[n, slot] = quals[i]
             if _continues(place[i], path[i]) and path[i] != codes[i] and i != at:
-                co_edits[n] |= np.uint32(1) << np.uint32(slot)
+                out.co_edits[n] |= np.uint32(1) << np.uint32(slot)

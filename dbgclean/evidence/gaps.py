@@ -12,7 +12,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from dbgclean.evidence.beam import Beam, extend
+from dbgclean.evidence.beam import Search, extend
 from dbgclean.evidence.copying import copy_to
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, payload_of, successors, walk_deepest
 from dbgclean.spectrum.kmers import pack, revcomp, roll
@@ -73,10 +73,7 @@ def jump(
     reached: np.int64,
     end: np.int64,
     level: np.int64,
-    nodes: Nodes,
-    k: np.int64,
-    costs: np.ndarray,
-    beam: Beam,
+    search: Search,
     path: np.ndarray,
     ambiguous: np.ndarray,
     trial: np.ndarray,
@@ -96,14 +93,11 @@ def jump(
         gap helps, ``reached`` is returned as it came.
     """
     at = _break_point(observed, path, start, reached)
-    zero = np.int64(0)
-    best_cost = np.inf
-    best_size = 0
-    walked = np.zeros(MAX_GAP, np.uint8)
-    work = np.zeros(k + MAX_GAP, np.uint8)
+    nodes, k, zero = search.nodes, search.k, np.int64(0)
+    best_cost, best_size = np.inf, 0
+    walked, work = np.zeros(MAX_GAP, np.uint8), np.zeros(k + MAX_GAP, np.uint8)
     for size in range(-MAX_GAP, MAX_GAP + 1):
-        gap = abs(size)
-        resume = at + size if size > 0 else at
+        gap, resume = abs(size), at + max(size, 0)
         if size == 0 or end - resume < _MIN_RESUME:
             continue
         copy_to(work, zero, path, at - k, at)
@@ -114,13 +108,13 @@ def jump(
             copy_to(work, k, walked, zero, np.int64(gap))
         forward = pack(work, np.int64(gap if size < 0 else 0), k)
         got, foreign = extend(
-            observed, qualities, resume, end, forward, revcomp(forward, k), level, nodes, k,
-            costs, beam, trial, trial_ambiguous,
+            observed, qualities, resume, end, forward, revcomp(forward, k), level, search,
+            trial, trial_ambiguous,
         )  # fmt: skip
         if got < end or foreign:
             continue
-        cost = _GAP_OPEN + _GAP_BASE * gap
-        cost += _edit_total(observed, qualities, trial, resume, end, costs)
+        edits = _edit_total(observed, qualities, trial, resume, end, search.costs)
+        cost = _GAP_OPEN + _GAP_BASE * gap + edits
         if cost < best_cost and cost < (end - resume) * 0.8:
             best_cost, best_size = cost, size
             copy_to(path, resume, trial, resume, end)
@@ -131,8 +125,7 @@ def jump(
         return reached, at, 0
     if best_size > 0:
         path[at : at + best_size] = GAP
-        return end, at, 0
-    return end, at, -best_size
+    return end, at, max(0, -best_size)
 
 
 @numba.njit(cache=True, nogil=True)

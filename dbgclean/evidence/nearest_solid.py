@@ -8,6 +8,7 @@ overlaps one with fewer: what that was corrected to, moved on by a base, correct
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -57,6 +58,16 @@ class Goals:
 
     state: np.ndarray
     goal: np.ndarray
+
+
+class _Lookup(NamedTuple):
+    """A table's k-mers and abundances, and the index to find their rows by."""
+
+    keys: np.ndarray
+    counts: np.ndarray
+    slots: np.ndarray
+    rows: np.ndarray
+    mask: np.uint64
 
 
 def find_goals(
@@ -171,8 +182,8 @@ def _one_round(
     goal = table.keys[left]
     in_spans(
         lambda start, stop: _from_overlaps(
-            left, start, stop, table.keys, table.counts, k, upper, index.slots, index.rows,
-            index.mask, graph.nodes, goals.state, goals.goal, state, goal,
+            _Lookup(table.keys, table.counts, index.slots, index.rows, index.mask), left, start,
+            stop, k, upper, graph.nodes, goals.state, goals.goal, state, goal,
         ),
         len(left),
         threads,
@@ -302,16 +313,12 @@ def _moved_on(
 
 @numba.njit(cache=True, nogil=True)
 def _from_overlaps(
+    table: _Lookup,
     left: np.ndarray,
     start: np.int64,
     stop: np.int64,
-    keys: np.ndarray,
-    counts: np.ndarray,
     k: np.int64,
     upper: np.int64,
-    index_slots: np.ndarray,
-    index_rows: np.ndarray,
-    index_mask: np.uint64,
     nodes: Nodes,
     state: np.ndarray,
     goal: np.ndarray,
@@ -319,20 +326,20 @@ def _from_overlaps(
     new_goal: np.ndarray,
 ) -> None:
     for i in range(start, stop):
-        key = keys[left[i]]
+        key, own = table.keys[left[i]], table.counts[left[i]]
         other = revcomp(key, k)
         fewest, best, best_goal, rival = np.int64(99), np.int64(0), key, np.int64(0)
         for side in range(2):
             kmer, back = (key, other) if side == 0 else (other, key)
             for base in range(4):
                 mirror, before = roll(back, kmer, 3 - base, k)
-                row = find_row(index_slots, index_rows, index_mask, min(before, mirror))
+                row = find_row(table.slots, table.rows, table.mask, min(before, mirror))
                 if row < 0 or state[row] != FOUND:
                     continue
                 its = goal[row] if before < mirror else revcomp(goal[row], k)
                 count, found = _moved_on(its, kmer, k, upper, nodes)
                 far = substitutions(found, kmer)
-                if count <= counts[left[i]] or far > min(fewest, MOST_SUBSTITUTIONS):
+                if count <= own or far > min(fewest, MOST_SUBSTITUTIONS):
                     continue
                 found = found if side == 0 else revcomp(found, k)
                 if far < fewest:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numba
 import numpy as np
@@ -31,10 +31,9 @@ from dbgclean.evidence.anchors import (
     other_strand,
     thread_read,
 )
-from dbgclean.evidence.beam import Beam, new_beam, unowned_beam
+from dbgclean.evidence.beam import Search, new_beam, unowned_search
 from dbgclean.evidence.copying import copy_to
 from dbgclean.evidence.gaps import ON_PATH
-from dbgclean.evidence.lookup import Nodes, unowned_nodes
 from dbgclean.evidence.runs import is_clean, look_up, turn_payloads
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.unowned import unowned
@@ -92,6 +91,15 @@ class Threads:
     tails: np.ndarray | None = None
 
 
+class _Room(NamedTuple):
+    """Scratch of one worker: the rows of `dbgclean.evidence.anchors`, the payloads of a
+    read's k-mers, and its deletions."""
+
+    rows: np.ndarray
+    payloads: np.ndarray
+    missing: np.ndarray
+
+
 def qualities_of(batch: ReadBatch) -> np.ndarray:
     """Phred value of each base of a batch, uint8 (n_bases,), whether or not it has any."""
     if batch.quals is None:
@@ -118,11 +126,16 @@ def thread_batch(batch: ReadBatch, graph: SolidGraph, threads: int = 1) -> Threa
 
     def work(start: np.int64, stop: np.int64) -> np.ndarray:
         missing = np.zeros((2 * (stop - start), 3), np.int64)
+        k, upper = np.int64(graph.k), np.int64(graph.upper)
+        room = _Room(
+            np.zeros((ROWS, max(1, longest)), np.uint8),
+            np.zeros(max(1, longest), np.uint64),
+            np.zeros((2, 3), np.int64),
+        )
         n = _thread_reads(
-            codes, quals, offsets, start, stop, graph.nodes, np.int64(graph.k),
-            np.int64(graph.upper), costs, new_beam(longest),
-            np.zeros((ROWS, max(1, longest)), np.uint8), np.zeros(max(1, longest), np.uint64),
-            np.zeros((2, 3), np.int64), path, place, states, missing,
+            codes, quals, offsets, start, stop,
+            Search(graph.nodes, k, upper, costs, new_beam(longest)), room,
+            path, place, states, missing,
         )  # fmt: skip
         return missing[:n].copy()
 
@@ -175,21 +188,16 @@ def _thread_reads(
     offsets: np.ndarray,
     begin: np.int64,
     end: np.int64,
-    nodes: Nodes,
-    k: np.int64,
-    upper: np.int64,
-    costs: np.ndarray,
-    beam: Beam,
-    rows: np.ndarray,
-    payloads: np.ndarray,
-    gaps: np.ndarray,
+    search: Search,
+    room: _Room,
     path: np.ndarray,
     place: np.ndarray,
     states: np.ndarray,
     missing: np.ndarray,
 ) -> np.int64:
-    graph, scratch, lines = unowned_nodes(nodes), unowned_beam(beam), unowned(rows)
-    prices, starts, found = unowned(costs), unowned(payloads), unowned(gaps)
+    own = unowned_search(search)
+    nodes, k, upper = own.nodes, own.k, own.upper
+    rows, payloads, found = unowned(room.rows), unowned(room.payloads), unowned(room.missing)
     n_missing = 0
     for read in range(begin, end):
         start = offsets[read]
@@ -198,23 +206,23 @@ def _thread_reads(
             states[read] = TOO_SHORT
             continue
         whole = codes[start : start + length]
-        look_up(whole, length, graph, k, starts)
-        if is_clean(whole, starts, length, k, upper):
+        look_up(whole, length, nodes, k, payloads)
+        if is_clean(whole, payloads, length, k, upper):
             states[read] = CLEAN
             place[start : start + length] = ON_PATH
             continue
-        turned = _orient(codes, quals, start, length, lines)
+        turned = _orient(codes, quals, start, length, rows)
         if turned:
-            turn_payloads(starts, length - k + 1)
-        state, n = thread_read(length, starts, graph, k, upper, prices, scratch, lines, found)
+            turn_payloads(payloads, length - k + 1)
+        state, n = thread_read(length, payloads, own, rows, found)
         states[read] = state
         if state == NO_ANCHOR:
             continue
         for i in range(length):
             j = length - 1 - i if turned else i
-            c = lines[8, j]
+            c = rows[8, j]
             path[start + i] = 3 - c if turned and c < 4 else c
-            place[start + i] = lines[9, j]
+            place[start + i] = rows[9, j]
         for m in range(n):
             if turned:
                 other_strand(found[m], length)

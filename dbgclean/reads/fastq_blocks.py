@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 
-from dbgclean.reads.batch import CHECKED_CODES, ReadBatch, RecordStyle, check_batch
+from dbgclean.reads.batch import ReadBatch, RecordStyle, check_batch
 from dbgclean.reads.compression import READ_ERRORS, damaged, open_bytes
 from dbgclean.reads.fastq_kernels import are_mates, check_records, fill_records, find_lines
 from dbgclean.reads.names import Names
@@ -255,8 +255,8 @@ class _Pending:
         for found in self._pieces:
             for mate, records in enumerate(found):
                 fill_records(
-                    records.text, records.starts, records.sizes, *self._files[mate].layout,
-                    row + mate, stride, CHECKED_CODES, offsets, name_offsets, bases, codes,
+                    records.text, records.starts, records.sizes, self._files[mate].layout,
+                    row + mate, stride, offsets, name_offsets, bases, codes,
                     quals, names,
                 )  # fmt: skip
             row += sum(len(records.starts) for records in found)

@@ -3,6 +3,8 @@
 import numba
 import numpy as np
 
+from dbgclean.reads.batch import CHECKED_CODES
+
 __all__ = ["are_mates", "check_records", "fill_records", "find_lines", "format_fastq", "text_size"]
 
 _NEWLINE, _RETURN, _AT, _PLUS = 10, 13, 64, 43
@@ -107,11 +109,9 @@ def fill_records(
     text: np.ndarray,
     starts: np.ndarray,
     sizes: np.ndarray,
-    returns: int,
-    two_headers: bool,
+    layout: tuple[int, bool],
     row: int,
     step: int,
-    table: np.ndarray,
     offsets: np.ndarray,
     name_offsets: np.ndarray,
     bases: np.ndarray,
@@ -121,8 +121,10 @@ def fill_records(
 ) -> None:
     """Copy records to the rows ``row, row + step, ...`` of a batch.
 
-    ``starts`` are where the names begin, ``sizes`` as of `check_records`.
+    ``starts`` are where the names begin, ``sizes`` as of `check_records`; ``layout`` is
+    whether lines end on a carriage return (1 or 0), and whether names are repeated.
     """
+    returns, two_headers = layout
     end = 1 + returns
     for i in range(len(starts)):
         at, name, n = starts[i], sizes[i, 0], sizes[i, 1]
@@ -133,7 +135,7 @@ def fill_records(
         to = offsets[row]
         for j in range(n):
             bases[to + j] = text[at + j]
-            codes[to + j] = table[text[at + j]]
+            codes[to + j] = CHECKED_CODES[text[at + j]]
         at += n + end + 1 + (name if two_headers else 0) + end
         for j in range(n):
             quals[to + j] = text[at + j] - np.uint8(33)

@@ -74,9 +74,7 @@ def emit(
     codes: np.ndarray,
     quals: np.ndarray,
     offsets: np.ndarray,
-    read: int,
-    low: int,
-    high: int,
+    span: tuple[int, int, int],
     k: int,
     min_quality: int,
     shift: int,
@@ -85,13 +83,14 @@ def emit(
     starts: np.ndarray,
     scratch: np.ndarray,
 ) -> int:
-    """Write the k-mers that start at bases `low` to `high` to ``buffer[begin:]`` by partition.
+    """Write the k-mers that start in a span of bases to ``buffer[begin:]`` by partition.
 
-    `read` is the read that holds base `low`, and `shift` what leaves the partition
-    of a tagged k-mer. Each row of `starts`, one per equal part of the bases, receives
-    where its partitions begin and the last one ends; `scratch` holds the k-mers of a
-    part meanwhile. Returns the number of k-mers.
+    `span` is the read that holds the first of them, that base and where the span ends;
+    `shift` leaves the partition of a tagged k-mer. Each row of `starts`, one per equal
+    part of the bases, receives where its partitions begin and the last one ends; `scratch`
+    holds the k-mers of a part meanwhile. Returns the number of k-mers.
     """
+    read, low, high = span
     part = -(-(high - low) // starts.shape[0])
     total = 0
     for row in range(starts.shape[0]):

@@ -1,0 +1,99 @@
+"""The house's own measures: sizes of files, functions and kernels, and no circle of imports."""
+
+import ast
+import graphlib
+from pathlib import Path
+
+import pytest
+
+import dbgclean
+
+PACKAGE = Path(dbgclean.__file__).parent
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+MOST_LINES, MOST_OF_FUNCTION, MOST_ARGUMENTS = 400, 60, 12
+# What is over a measure still, and by how much it may be: take from this, add nothing.
+STILL_OVER = {
+    "evidence/alternatives.py": 435,
+    "evidence/alternatives.py:_pool": 68,
+    "evidence/alternatives.py:_pool()": 20,
+    "evidence/explanations.py:explain": 67,
+    "evidence/gather.py:pool": 67,
+    "graph/compaction_kernels.py:walk": 67,
+    "graph/compaction_kernels.py:spell": 63,
+    "model/autoencoder.py:predict": 68,
+    "model/weights.py:load_model": 61,
+    "pipeline/passes.py:count": 62,
+    "report/summary.py:build_report": 63,
+    "training/optimising.py:train": 62,
+}
+
+
+def _name(path):
+    """Full name of the module in a file."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {_name(path): path for path in SOURCES}
+
+
+def _functions(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def _is_kernel(function):
+    return any("njit" in ast.unparse(decorator) for decorator in function.decorator_list)
+
+
+def _run_on_import(body):
+    """Import statements that run when their module is imported: none for types alone."""
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            yield from _run_on_import(node.orelse)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for part in ("body", "orelse", "handlers", "finalbody"):
+                yield from _run_on_import(getattr(node, part, []))
+
+
+def _imported(module, tree):
+    """The package's modules that importing ``module`` imports, by name."""
+    for node in _run_on_import(tree.body):
+        if isinstance(node, ast.Import):
+            named = [alias.name for alias in node.names]
+        else:
+            assert node.level == 0, f"{module}: imports are by full names"
+            # A name is a module, or is found in the one it is imported from.
+            named = [
+                inner if (inner := f"{node.module}.{alias.name}") in MODULES else node.module
+                for alias in node.names
+            ]
+        yield from (name for name in named if name in MODULES and name != module)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_sizes(path):
+    file = path.relative_to(PACKAGE).as_posix()
+    sizes = [(file, len(path.read_text(encoding="utf-8").splitlines()), MOST_LINES)]
+    for function in _functions(path):
+        name, arguments = f"{file}:{function.name}", function.args
+        sizes.append((name, function.end_lineno - function.lineno + 1, MOST_OF_FUNCTION))
+        if _is_kernel(function):
+            n = len(arguments.posonlyargs) + len(arguments.args) + len(arguments.kwonlyargs)
+            sizes.append((f"{name}()", n, MOST_ARGUMENTS))
+    over = {name: size for name, size, most in sizes if size > most}
+    known = {name: n for name, n in STILL_OVER.items() if name.split(":")[0] == file}
+    assert over == known
+
+
+def test_files_import_in_no_circle():
+    imports = {
+        module: set(_imported(module, ast.parse(path.read_text(encoding="utf-8"))))
+        for module, path in MODULES.items()
+    }
+    assert sum(map(len, imports.values())) > len(MODULES)
+    # Raises CycleError, which names the circle.
+    graphlib.TopologicalSorter(imports).prepare()
