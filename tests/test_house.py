@@ -17,7 +17,6 @@ STILL_OVER = {
     "evidence/alternatives.py:_pool": 68,
     "evidence/alternatives.py:_pool()": 20,
     "evidence/explanations.py:explain": 67,
-    "evidence/gather.py:pool": 67,
     "graph/compaction_kernels.py:walk": 67,
     "graph/compaction_kernels.py:spell": 63,
     "model/autoencoder.py:predict": 68,
