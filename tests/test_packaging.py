@@ -14,8 +14,8 @@ import dbgclean
 
 ROOT = Path(__file__).parents[1]
 _BUILD = (
-    "import sys; from setuptools import build_meta as b; "
-    "b.build_sdist(sys.argv[1]); b.build_wheel(sys.argv[1])"
+    "import sys; from setuptools import build_meta as b; out = sys.argv[1]; "
+    "b.build_sdist(out); b.build_wheel(out)"
 )
 
 
