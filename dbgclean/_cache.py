@@ -46,6 +46,10 @@ def prepare_cache() -> str | None:
     for name, source in compiled.items():
         _link(source, folder / name)
     os.environ[_VARIABLE] = str(folder)
+    settings = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    if not _writable(Path(settings, "matplotlib")):
+        # It would say so in two lines, and look for fonts anew in every run.
+        os.environ.setdefault("MPLCONFIGDIR", str(folder / "matplotlib"))
     return None if known else str(folder)
 
 

@@ -62,6 +62,12 @@ class Temporary:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _OURS.add(self)
 
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
     def remove(self) -> None:
         """Take it away, if it is still there, and forget it."""
         _remove(self.path)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import pytest
 from numba.core.caching import _CacheLocator
 from small_samples import mixture
@@ -92,6 +93,39 @@ def test_without_any_folder_it_is_one_line(tree):
     assert done.stderr.startswith("dbgclean: error: ")
 
 
+def test_a_user_without_name_or_home_uses_what_was_compiled(tree):
+    """As in a container: user 12345, who may write below TMPDIR alone."""
+    if not shutil.which("setpriv"):
+        pytest.skip("needs setpriv")
+    (tree / "theirs").mkdir()
+    base, packages = Path(sys.base_prefix), Path(numba.__file__).parents[1]
+    python = f"python/bin/python3.{sys.version_info.minor}"
+    steps = (
+        "mount -t tmpfs none /mnt",
+        "mkdir /mnt/python /mnt/packages /mnt/top",
+        f"mount --bind {base} /mnt/python",
+        f"mount --bind {packages} /mnt/packages",
+        f"mount --bind {tree} /mnt/top",
+        "chmod 755 /mnt /mnt/top",
+        "chown 12345 /mnt/top/theirs",
+        "mount -o remount,ro,bind /mnt/top",
+        "mount --bind /mnt/top/theirs /mnt/top/theirs",
+        "mount -o remount,rw,bind /mnt/top/theirs",
+        "cd /mnt/top",
+        "exec setpriv --reuid 12345 --regid 12345 --clear-groups env -i HOME=/nonexistent "
+        "TMPDIR=/mnt/top/theirs PYTHONPATH=/mnt/top/lib:/mnt/packages "
+        f"/mnt/{python} -m dbgclean count a.fq -k 21",
+    )
+    done = subprocess.run(unshare(" && ".join(steps)), capture_output=True, text=True, check=False)
+    if "mount:" in done.stderr or f"{python}: " in done.stderr:
+        pytest.skip("no such mounts here")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == count(tree, mounts=False).stdout
+    kernels = list((tree / "theirs").rglob("*.nbc"))
+    assert kernels
+    assert all(path.is_symlink() for path in kernels)
+
+
 @pytest.fixture
 def fresh(monkeypatch, tmp_path):
     """Settings of a process that begins, whose package cannot be written."""
@@ -123,6 +157,16 @@ def test_a_link_in_the_place_of_the_folder_is_not_followed(fresh, tmp_path):
 def test_a_private_folder_is_made_for_this_user_alone(fresh):
     assert _cache.prepare_cache() == str(fresh) == os.environ["NUMBA_CACHE_DIR"]
     assert fresh.stat().st_mode & 0o777 == 0o700
+
+
+def test_matplotlib_keeps_its_fonts_there_too(fresh, monkeypatch):
+    monkeypatch.setenv("MPLCONFIGDIR", "")
+    monkeypatch.delenv("MPLCONFIGDIR")
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/proc/nohome")
+    monkeypatch.setattr(_cache, "_writable", lambda folder: False)
+    _cache.prepare_cache()
+    assert os.environ["MPLCONFIGDIR"] == str(fresh / "matplotlib")
+    monkeypatch.delenv("MPLCONFIGDIR")
 
 
 def test_folders_are_named_as_numba_names_them():

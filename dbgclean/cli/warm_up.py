@@ -13,7 +13,6 @@ import logging
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from dbgclean.cli import add_threads
@@ -58,6 +57,7 @@ def main(args: argparse.Namespace) -> None:
         If one of them does not end well.
     """
     from dbgclean._cache import is_for_all
+    from dbgclean._temporary import temporary_folder
     from dbgclean.errors import DbgcleanError, OutputError
 
     if not is_for_all():
@@ -66,7 +66,7 @@ def main(args: argparse.Namespace) -> None:
             "run it as whoever installed dbgclean, or set NUMBA_CACHE_DIR for all"
         )
         raise OutputError(message)
-    with tempfile.TemporaryDirectory(prefix="dbgclean-") as folder:
+    with temporary_folder() as folder:
         Path(folder, "p.bed").write_text("chr\t100\t200\n", encoding="ascii")
         for number, job in enumerate(_JOBS, 1):
             logger.info("%d of %d: dbgclean %s", number, len(_JOBS), job)

@@ -9,6 +9,8 @@ from dbgclean.reads.spool import Spool
 
 __all__ = ["bad_line", "numbered_lines"]
 
+_LONGEST = 2**28  # bytes: more than human chromosome 1; a compressed file can hold any length
+
 
 def bad_line(path: str | os.PathLike[str], number: int, found: str, remedy: str) -> InputError:
     """The error for line `number` (from 1) of a file."""
@@ -21,12 +23,17 @@ def numbered_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     Raises
     ------
     InputError
-        If the file is missing, a folder, empty, binary, or damaged.
+        If the file is missing, a folder, empty, binary, or damaged, or a line has more than
+        268,435,456 bytes: memory is taken for a whole line.
     """
     number = 0
     try:
         with open_bytes(Spool().readable(os.fspath(path))) as lines:
-            for number, line in enumerate(lines, 1):  # noqa: B007  (named in the errors)
+            while line := lines.readline(_LONGEST + 1):
+                number += 1
+                if len(line) > _LONGEST:
+                    found = f"a line of more than {_LONGEST:,} bytes"
+                    raise bad_line(path, number, found, "cut the sequence, or check the file")
                 yield number, line.rstrip(b"\r\n").decode("utf-8")
     except UnicodeDecodeError:
         raise bad_line(path, number, "not text", "is this the right file?") from None

@@ -12,13 +12,13 @@ import logging
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from threading import Thread
 
 import numpy as np
 
 from dbgclean._memory import allowed_cpus
+from dbgclean._temporary import temporary_folder
 from dbgclean.evidence.alternatives import pool_edits
 from dbgclean.evidence.changes import other_changes
 from dbgclean.evidence.edits import collect_edits, quality_profile
@@ -167,7 +167,7 @@ def compile_graph() -> None:
     classical_clean(*given, 1, compacted=compacted)
     ambiguity(outline(*given, 1))
     graph = compact(*given, 1)
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         write_gfa(Path(folder) / "a.gfa", graph)
         write_unitigs(Path(folder) / "a.fa", graph)
         write_kmer_fasta(Path(folder) / "b.fa.gz", *given)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Self
 
 import pysam
 
+from dbgclean._temporary import temporary_folder
 from dbgclean.errors import InputError
 from dbgclean.reads.bam import quiet_htslib
 from dbgclean.reads.compression import detect_compression, read_head
@@ -88,7 +88,7 @@ class Reference:
         # Worth a word only where it takes a while.
         level = logging.INFO if os.path.getsize(self.path) > _LARGE else logging.DEBUG
         logger.log(level, "%s: has no index; one is made (samtools faidx)", self.path)
-        folder = self._folder.enter_context(tempfile.TemporaryDirectory(prefix="dbgclean-"))
+        folder = self._folder.enter_context(temporary_folder())
         fai = str(Path(folder, "index.fai"))
         gzi = str(Path(folder, "index.gzi")) if detect_compression(self.path) else None
         compressed = ["--gzi-idx", gzi] if gzi else []
