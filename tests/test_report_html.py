@@ -76,7 +76,7 @@ def test_whole_report_parses_and_loads_nothing(page):
         "mix60x",
         "What changed",
         "kmers.fa.gz is usable.",
-        "expected loss at 5 %",
+        "expected loss at 5\u00a0%",
         "What it cost",
         "108,441",
         "Spectrum and its fit",

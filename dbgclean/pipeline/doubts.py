@@ -59,7 +59,9 @@ def _grade(run: Corrected, found: list[Cause], classes: list[dict[str, Any]]) ->
     shown = sum(one["kmers_seen_twice"] for one in classes)
     kept = sum(one["kmers_kept"] for one in classes)
     n, without = _unanchored(run)
-    if without > _MOST * n or (shown >= _FEWEST_KMERS and shown - kept > _MOST * shown):
+    # Where the depth tells nothing, reads without a solid k-mer keep their k-mers.
+    foreign = run.depth_tells and without > _MOST * n
+    if foreign or (shown >= _FEWEST_KMERS and shown - kept > _MOST * shown):
         return "do not use"
     return "with care" if found else "usable"
 
