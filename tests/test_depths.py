@@ -371,8 +371,9 @@ def test_pipelines_can_be_stopped_by_doubt(mix, tmp_path, verb, capsys):
         outputs[name] = capsys.readouterr().err
         assert out.exists(), "outputs are written before"
     assert "oubtful" not in outputs["40.fq"]
+    assert "with care" not in outputs["40.fq"]
     lines = outputs["3.fq"].splitlines()
-    assert "oubtful: " in lines[0]
+    assert ("with care" if verb == "run" else "oubtful: ") in lines[0]
     assert lines[-1].startswith("dbgclean: error: --fail-on doubtful: the result is written, but ")
 
 
