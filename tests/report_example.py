@@ -57,6 +57,13 @@ def parts() -> dict[str, Any]:
     curve = _curve()
     histogram = [[a, round(e + g)] for a, e, g in curve if round(e + g)]
     return {
+        "verdict": {
+            "doubtful": False,
+            "grade": "usable",
+            "reasons": [],
+            "causes": [],
+            "read_depths": [47],
+        },
         "config": {
             "k": 31,
             "corrector": "autoencoder",

@@ -310,5 +310,5 @@ def test_summary_on_stderr_and_silence(sample, tmp_path, capfd):
     run(sample / "r1.fq", "-o", tmp_path / "loud", *FAST[:-1])
     out, err = capfd.readouterr()
     assert out == ""
-    assert "what went" in err
+    assert "what changed" in err
     assert "likelihood" in err

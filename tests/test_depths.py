@@ -301,11 +301,16 @@ def test_a_genome_given_as_a_read_comes_out_whole(tmp_path, capsys):
     assert main(["run", path, "-o", str(out), "-t", "1"]) == 0
     assert in_set(out) == kmers_in(genome)
     assert genome in (out / "reads" / "g.fa").read_text()
-    first = capsys.readouterr().err.splitlines()[0]
-    assert first.startswith("Doubtful: no depth could be fitted")
-    assert report_of(out)["verdict"]["doubtful"]
+    first, second = capsys.readouterr().err.splitlines()[:2]
+    assert first == "Use kmers.fa.gz with care."
+    assert second.startswith("- No depth could be fitted")
+    found = report_of(out)["verdict"]
+    assert found["doubtful"]
+    assert found["grade"] == "with care"
+    assert found["causes"][0] == "no fit"
+    assert len(found["causes"]) == len(found["reasons"])
     page = (out / "report.html").read_text()
-    assert page.index("Doubtful: ") < page.index("<h1>")
+    assert page.index("<h1>") < page.index("with care.</h2>") < page.index("No depth could be fit")
 
 
 def test_an_empty_set_is_an_error(tmp_path, capsys):
@@ -366,8 +371,9 @@ def test_pipelines_can_be_stopped_by_doubt(mix, tmp_path, verb, capsys):
         outputs[name] = capsys.readouterr().err
         assert out.exists(), "outputs are written before"
     assert "oubtful" not in outputs["40.fq"]
+    assert "with care" not in outputs["40.fq"]
     lines = outputs["3.fq"].splitlines()
-    assert "oubtful: " in lines[0]
+    assert ("with care" if verb == "run" else "oubtful: ") in lines[0]
     assert lines[-1].startswith("dbgclean: error: --fail-on doubtful: the result is written, but ")
 
 

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from report_example import bare, example, parts, without_truth
@@ -50,7 +51,11 @@ def _check(text: str) -> _Page:
         assert tag not in {"script", "iframe", "object", "embed", "base"}
         for key, value in attrs.items():
             assert not key.startswith("on")
-            if key in {"href", "src", "xlink:href", "action", "data"}:
+            if tag == "a" and key == "href":
+                # Sections of this page, and files beside it.
+                assert not urlsplit(value).scheme and not urlsplit(value).netloc  # noqa: PT018
+                assert not value.startswith("#") or value[1:] in names
+            elif key in {"href", "src", "xlink:href", "action", "data"}:
                 assert value.startswith(("#", "data:")), (tag, key, value)
             if key == "aria-labelledby":
                 assert value in names
@@ -69,7 +74,9 @@ def page() -> _Page:
 def test_whole_report_parses_and_loads_nothing(page):
     for words in (
         "mix60x",
-        "What went",
+        "What changed",
+        "kmers.fa.gz is usable.",
+        "expected loss at 5\u00a0%",
         "What it cost",
         "108,441",
         "Spectrum and its fit",
@@ -98,6 +105,30 @@ def test_tables_have_captions_scopes_and_pictures_have_words(page):
 @pytest.mark.parametrize("part", ["spectrum", "corrections", "abundance", "alleles", "truth"])
 def test_each_part_may_be_missing(part):
     _check(render_html(example(**{part: None})))
+
+
+def test_outputs_are_linked_whatever_their_names():
+    names = ["kmers.fa.gz", "reads/a b#1%.fq.gz", "reads/x:y?.fq", "report.json"]
+    page = _check(render_html(example(), outputs=names))
+    links = [attrs["href"] for tag, attrs in page.tags if tag == "a" and attrs["href"][0] != "#"]
+    assert [unquote(link) for link in links] == names
+    assert all(name in page.text for name in names)
+
+
+def test_every_cause_links_a_section_that_is_there():
+    verdict = {
+        "doubtful": True,
+        "grade": "do not use",
+        "reasons": ["no depth", "a mix", "no solid k-mer", "a fourth"],
+        "causes": ["no fit", "mixture", "no anchor", "depth class"],
+    }
+    page = _check(render_html(example(verdict=verdict)))
+    assert "Do not use kmers.fa.gz." in page.text
+    assert "A mix." in page.text
+    assert "A fourth" not in page.text
+    assert "1 more" in page.text
+    for part in ("spectrum", "corrections"):
+        _check(render_html(example(verdict=verdict, **{part: None})))
 
 
 def test_least_report_and_no_truth():

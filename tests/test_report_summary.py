@@ -27,7 +27,7 @@ from dbgclean.report import (
     write_outputs,
     write_report,
 )
-from dbgclean.report.words import headlines
+from dbgclean.report.opening import opening, tiles
 
 GOLDEN = Path(__file__).parent / "golden" / "report.json"
 
@@ -196,16 +196,17 @@ def _text(report) -> str:
     return out.getvalue()
 
 
-def test_table_shows_what_went_above_what_it_cost():
+def test_table_shows_what_changed_above_what_it_cost():
     text = _text(example())
     lines = text.splitlines()
-    assert lines[0].split() == list(parts()["ambiguity"])
+    names = next(line.split() for line in lines if line.split()[:1] == ["raw"])
+    assert names == ["raw", "autoencoder", "cutoff", "classical", "nearest", "likelihood"]
     order = [line.strip() for line in lines]
-    assert order.index("what went") < order.index("what it cost")
-    row = next(line for line in lines if "true k-mers lost" in line)
-    assert row.split()[-6:] == ["0", "1,188", "6,240", "310", "0", "0"]
-    row = next(line for line in lines if "junctions" in line)
-    assert row.split()[-6:] == ["108,441", "590", "118", "570", "602", "584"]
+    assert order.index("what changed") < order.index("what it cost")
+    row = next(line for line in lines if line.startswith(" true k-mers lost"))
+    assert row.split()[-6:] == ["0", "0", "1,188", "6,240", "310", "0"]
+    row = next(line for line in lines if line.startswith(" junctions"))
+    assert row.split()[-6:] == ["108,441", "584", "590", "118", "570", "602"]
     assert "\x1b" not in text
     assert text.isascii()
 
@@ -213,8 +214,9 @@ def test_table_shows_what_went_above_what_it_cost():
 def test_table_without_truth_shows_what_the_corrector_itself_says():
     text = _text(without_truth())
     assert "true k-mers lost" not in text
-    assert "alleles kept" in text
-    assert "branches undecided" in text
+    assert "what it cost" not in text
+    assert "what was judged" in text
+    assert "judged real, kept" in text
     assert "No truth was given" in text
 
 
@@ -268,8 +270,10 @@ def _with_costs(**costs: tuple[int, int]) -> dict:
     ("costs", "said"),
     [
         ({"nearest": (5, 9), "likelihood": (5, 9)}, "the network beat nearest and likelihood;"),
-        ({"nearest": (0, 5), "likelihood": (9, 9)}, "beat likelihood, but did not beat nearest ("),
+        ({"nearest": (0, 5), "likelihood": (9, 9)}, "beat likelihood and did as well as nearest ("),
         ({"nearest": (0, 1), "likelihood": (0, 2)}, "the network did not beat nearest or lik"),
+        ({"nearest": (0, 5), "likelihood": (0, 5)}, "did as well as nearest and likelihood ("),
+        ({"nearest": (9, 9), "likelihood": (0, 5)}, "beat nearest and did as well as likelihood"),
         (
             {"nearest": (9, 1), "likelihood": (0, 1)},
             "did not clearly beat nearest (one cost is lower, another higher) and did not beat",
@@ -309,9 +313,9 @@ def test_expected_loss_is_told_and_checked():
         "Of the alleles planted in these reads and shown by three of them it keeps 100 of 100 at "
         "10 %, 194 of 197 at 5 % and 204 of 240 at 2 %."
     ]
-    _, cost = headlines(report)
-    tile = next(one for one in cost if one.label == "expected loss at 5 %")
-    assert (tile.value, tile.note) == ("1.52 %", "194 of 197 planted alleles kept")
+    tile = next(one for one in tiles(report) if one.label == "expected loss at 5 %")
+    assert tile.value == "1.52 %"
+    assert tile.note == "of planted alleles; 0 % at 10 %, 15 % at 2 %"
     assert not [text for text in sentences(example(expected_loss=None)) if "planted" in text]
     with pytest.raises(ValueError, match=r"expected_loss\.0\.05\.kept is None"):
         example(expected_loss={"0.05": {"shown": 3}})
@@ -329,3 +333,68 @@ def test_the_judge_that_was_taken_is_told():
     judge = "likelihood (of 97 planted alleles at 5 % it keeps 96, the network 91)"
     corrections = parts()["corrections"] | {"judge": judge}
     assert f"Judge: {judge}." in sentences(example(corrections=corrections))
+
+
+def test_it_opens_with_the_verdict_its_causes_and_the_figures():
+    text = _text(example())
+    assert text.splitlines()[0] == "kmers.fa.gz is usable."
+    for label, value in (
+        ("reads changed", "61,377 (30.1 % of 204,120)"),
+        ("bases changed", "71,984 (0.235 % of 30,618,000)"),
+        ("unitig N50", "62 to 3,041 (of 163,220 unitigs before, 1,315 after)"),
+        ("bubbles kept", "235 (214 rare alternatives judged real; 137 undecided, left as read)"),
+        ("true k-mers lost", "0 (of 524,231; 141 false ones left)"),
+    ):
+        assert f" {label} {value}" in " ".join(text.split()), label
+    assert [tile.label for tile in tiles(without_truth())] == [
+        "reads changed",
+        "bases changed",
+        "k-mers removed",
+        "unitig N50",
+        "bubbles kept",
+        "expected loss at 5 %",
+    ]
+    assert tiles(bare())
+
+
+def test_at_most_three_causes_and_adapters_and_poly_g_among_them():
+    corrections = parts()["corrections"] | {
+        "poly_g": {"reads_masked": 40, "bases_masked": 900},
+        "reads": {"foreign_part": 9_000},
+    }
+    found = opening(example(corrections=corrections))
+    assert [cause.text.split(" reads ")[0] for cause in found.causes] == ["40", "9,000"]
+    old = {"doubtful": True, "reasons": ["one", "two"]}  # of schema 0.2
+    found = opening(example(corrections=corrections, verdict=old))
+    assert (found.grade, found.sentence) == ("with care", "Use kmers.fa.gz with care.")
+    assert [cause.text for cause in found.causes[:2]] == ["One.", "Two."]
+    assert (len(found.causes), found.more) == (3, 1)
+    assert opening(bare()) is None
+
+
+@pytest.mark.parametrize(
+    ("grade", "colour"), [("usable", "32"), ("with care", "33"), ("do not use", "31")]
+)
+def test_the_verdict_has_a_colour_on_a_terminal(monkeypatch, grade, colour):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    out = _Terminal()
+    print_summary(example(verdict=parts()["verdict"] | {"grade": grade}), out)
+    assert out.getvalue().startswith(f"\x1b[1;{colour}m")
+
+
+def test_nothing_is_called_a_loss_that_was_never_in_question():
+    report = without_truth(
+        alleles={"kept": 0, "undecided": 0}, corrections=parts()["corrections"] | {"real": 0}
+    )
+    tile = next(one for one in tiles(report) if one.label == "bubbles kept")
+    assert tile.note.startswith("solid variants, never in question")
+    assert "never in question, and stay." in " ".join(sentences(report))
+
+
+def test_no_junction_left_by_any_is_no_defeat():
+    columns = parts()["ambiguity"]
+    for name in ("nearest", "likelihood", "autoencoder"):
+        columns[name] = {key: columns[name][key] for key in AMBIGUITY_KEYS} | {"junctions": 0}
+    said = sentences(example(ambiguity=columns, truth=None))[-1]
+    assert said == "The network left as many junctions as nearest and likelihood: 0."

@@ -129,9 +129,12 @@ def reads_into(out: OutputFolder, groups: Sequence[InputGroup], below: str = "")
 
 
 def finish(out: OutputFolder, report: dict[str, Any], progress: Progress) -> None:
-    """Write the report, and let the folder appear."""
+    """Write the report, which links all else that is there, and let the folder appear."""
     progress.start("Writing the report")
-    write_outputs(report, out.path("report.json").parent)
+    folder = out.path("report.json").parent
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    linked = [path.relative_to(folder).as_posix() for path in files]
+    write_outputs(report, folder, linked=linked)
     out.commit()
 
 

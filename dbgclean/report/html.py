@@ -6,7 +6,7 @@ looks the same. Whatever comes from outside (file names, plug-in names) is escap
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 from dbgclean._files import atomic_path
 from dbgclean.report.canvas import inline_svg
 from dbgclean.report.glossary import DEFINITIONS, REFUSALS
+from dbgclean.report.opening import opening, tiles
 from dbgclean.report.plots import draw_plots
 from dbgclean.report.summary import sample_name
 from dbgclean.report.words import (
     chosen_column,
-    doubt_line,
     full,
-    headlines,
     humanise,
     percent_fewer,
     printable,
@@ -130,6 +129,7 @@ def write_html(
     *,
     sample: str | None = None,
     drawn: Mapping[str, str] | None = None,
+    outputs: Sequence[str] = (),
 ) -> None:
     """Write :func:`render_html` to a file, whole or not at all.
 
@@ -138,13 +138,17 @@ def write_html(
     OutputError
         Where the file cannot be written.
     """
-    text = render_html(report, sample=sample, drawn=drawn)
+    text = render_html(report, sample=sample, drawn=drawn, outputs=outputs)
     with atomic_path(path) as tmp:
         Path(tmp).write_bytes(text.encode("utf-8"))
 
 
 def render_html(
-    report: Report, *, sample: str | None = None, drawn: Mapping[str, str] | None = None
+    report: Report,
+    *,
+    sample: str | None = None,
+    drawn: Mapping[str, str] | None = None,
+    outputs: Sequence[str] = (),
 ) -> str:
     """Render the page.
 
@@ -156,6 +160,8 @@ def render_html(
         Name of the sample; by default taken from the first input file.
     drawn
         The pictures, where :func:`dbgclean.report.draw_plots` has made them already.
+    outputs
+        Files beside the page that it links, relative to its folder.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -171,21 +177,20 @@ def render_html(
     if sample is None:
         groups = report.get("inputs") or []
         sample = sample_name(name for group in groups for name in group.get("files") or [])
-    names, went, cost = rows(report)
-    top_went, top_cost = headlines(report)
+    names, blocks = rows(report)
     return environment.get_template("report.html.j2").render(
         sample=printable(sample),
         version=printable(report.get("version") or ""),
         k=(report.get("config") or {}).get("k") or (report.get("spectrum") or {}).get("k"),
         chosen=chosen_column(report),
-        doubt=doubt_line(report),
+        opening=opening(report),
+        tiles=tiles(report),
+        shown=_sections(report),
+        outputs=outputs,
         depths=_depth_facts(report),
-        top_went=top_went,
-        top_cost=top_cost,
         sentences=sentences(report),
         names=names,
-        went=went,
-        cost=cost,
+        blocks=blocks,
         truth=report.get("truth"),
         levels=_truth_levels(report),
         pictures=_pictures(report, drawn),
@@ -199,6 +204,12 @@ def render_html(
         definitions=DEFINITIONS,
         citations=[(what, text.format(version=report.get("version"))) for what, text in CITATIONS],
     )
+
+
+def _sections(report: Report) -> set[str]:
+    """Sections that causes may link: those that the page has."""
+    found = {"spectrum-facts": report.get("spectrum"), "corrections": report.get("corrections")}
+    return {name for name, part in found.items() if part}
 
 
 def _depth_facts(report: Report) -> Facts:

@@ -1,7 +1,7 @@
 """Everything a run says, written into one folder with one call."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,11 @@ __all__ = ["write_outputs"]
 
 
 def write_outputs(
-    report: Mapping[str, Any], folder: str | os.PathLike[str], *, sample: str | None = None
+    report: Mapping[str, Any],
+    folder: str | os.PathLike[str],
+    *,
+    sample: str | None = None,
+    linked: Sequence[str] = (),
 ) -> list[str]:
     """Write ``report.json``, ``report.html``, ``plots/*.svg`` and the MultiQC files.
 
@@ -26,6 +30,8 @@ def write_outputs(
         An existing folder.
     sample
         Name of the sample; by default taken from the first input file.
+    linked
+        Other files in the folder that the page links, relative to it.
 
     Returns
     -------
@@ -42,7 +48,8 @@ def write_outputs(
     folder = Path(folder)
     write_report(report, folder / "report.json")
     drawn = draw_plots(report)
-    write_html(report, folder / "report.html", sample=sample, drawn=drawn)
+    links = [*linked, "report.json"]
+    write_html(report, folder / "report.html", sample=sample, drawn=drawn, outputs=links)
     plots = write_plots(report, folder / "plots", drawn=drawn) if drawn else []
     multiqc = write_multiqc(report, folder, sample=sample)
     return ["report.json", "report.html", *(f"plots/{name}" for name in plots), *multiqc]

@@ -207,9 +207,9 @@ def _x_end(report: Report) -> float:
 
 
 def _ambiguity(report: Report) -> "Figure | None":
-    names, went, _ = rows(report)
+    names, blocks = rows(report)
     wanted = ("unitigs", "junctions", "tips", "simple_bubbles", "superbubbles", "eulerian_deficit")
-    panels = [row for row in went if row.key in wanted]
+    panels = [row for _, block in blocks for row in block if row.key in wanted]
     if not panels:
         return None
     return _dots(report, names, [(row.label, row.values) for row in panels])

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 TAG = "dbgclean report"
-SCHEMA_VERSION = (0, 2)
+SCHEMA_VERSION = (0, 3)
 
 AMBIGUITY_KEYS = (
     "kmers",

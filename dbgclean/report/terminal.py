@@ -1,4 +1,4 @@
-"""The summary on the terminal: a table, and below it a few sentences.
+"""The summary on the terminal: the verdict, figures, a table, and a few sentences.
 
 rich draws it; where the stream is no terminal (a log file, a pipe) the same table is
 written plainly, without colour, at its natural width. Only ASCII is used around the
@@ -11,11 +11,11 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
+from dbgclean.report.opening import opening, tiles
 from dbgclean.report.words import (
     Row,
     chosen_column,
     compact,
-    doubt_line,
     full,
     printable,
     rows,
@@ -30,12 +30,13 @@ __all__ = ["ambiguity_table", "print_summary", "print_table", "summary_table"]
 
 _ANY_WIDTH = 10_000
 _TEXT_WIDTH = 88
+_COLOURS = {"usable": "bold green", "with care": "bold yellow", "do not use": "bold red"}
 # Rules below the head and between sections, nothing upright (rich's eight box lines).
 _RULES = "    \n    \n -- \n    \n -- \n    \n    \n    \n"
 
 
 def summary_table(report: Mapping[str, Any], *, short: bool = False) -> "Table":
-    """Table of a report: a column per corrector, what went above what it cost.
+    """Table of a report: a column per corrector, what changed above what it cost.
 
     Parameters
     ----------
@@ -44,24 +45,61 @@ def summary_table(report: Mapping[str, Any], *, short: bool = False) -> "Table":
     short
         Abbreviate numbers of 100,000 and more (``7.63M``), for narrow terminals.
     """
-    names, went, cost = rows(report)
-    return _table(names, went, cost, chosen=chosen_column(report), short=short)
+    return _table(*rows(report), chosen=chosen_column(report), short=short)
 
 
 def ambiguity_table(columns: Mapping[str, Mapping[str, Any]], *, short: bool = False) -> "Table":
     """Table of any graphs side by side (``dbgclean compare``): name to its counts."""
-    names, went, cost = rows({"ambiguity": columns})
-    return _table(names, went, cost, chosen="", short=short)
+    # The files stand in the order in which they were given.
+    names, blocks = rows({"ambiguity": columns, "corrections": {"corrector": "none"}})
+    return _table(names, blocks, chosen="", short=short)
 
 
 def print_summary(report: Mapping[str, Any], file: TextIO | None = None) -> None:
-    """Print a report to ``file`` (standard error): doubts, the table and sentences."""
+    """Print a report to ``file`` (standard error): verdict, figures, table and sentences."""
     file = sys.stderr if file is None else file
-    if doubt := doubt_line(report):
-        _write(file, doubt + "\n")
+    _write(file, _opening(report, file))
     print_table(lambda short: summary_table(report, short=short), file)
     text = "\n".join(textwrap.fill(line, _TEXT_WIDTH) for line in sentences(report))
     _write(file, text + "\n")
+
+
+def _opening(report: Mapping[str, Any], file: TextIO) -> str:
+    """Verdict in colour where the stream shows colours, its causes, and a line per figure."""
+    from rich.console import Console
+
+    lines = []
+    if found := opening(report):
+        shown = io.StringIO()
+        stream = Console(file=file)
+        colors: Any = stream.color_system if stream.is_terminal else None
+        console = Console(
+            file=shown,
+            force_terminal=stream.is_terminal,
+            color_system=colors,
+            highlight=False,
+            markup=False,
+            width=_ANY_WIDTH,
+        )
+        console.print(found.sentence, style=_COLOURS.get(found.grade, "bold"), end="")
+        lines.append(shown.getvalue())
+        texts = [cause.text for cause in found.causes]
+        texts += [f"{found.more} more: report.json, verdict."] if found.more else []
+        lines += [
+            textwrap.fill(text, _TEXT_WIDTH, initial_indent="- ", subsequent_indent="  ")
+            for text in texts
+        ]
+    figures = tiles(report)
+    wide = max((len(tile.label) for tile in figures), default=0)
+    for tile in figures:
+        note = f" ({tile.note})" if tile.note else ""
+        start, after = f"  {tile.label:<{wide}}  ", " " * (wide + 4)
+        lines.append(
+            textwrap.fill(
+                tile.value + note, _TEXT_WIDTH, initial_indent=start, subsequent_indent=after
+            )
+        )
+    return "".join(f"{line}\n" for line in [*lines, *([""] if lines else [])])
 
 
 def print_table(make: "Callable[[bool], Table]", file: TextIO | None = None) -> None:
@@ -102,7 +140,9 @@ def _natural_width(console: "Console", table: "Table") -> int:
     return Measurement.get(console, options, table).maximum
 
 
-def _table(names: list[str], went: list[Row], cost: list[Row], chosen: str, short: bool) -> "Table":
+def _table(
+    names: list[str], blocks: list[tuple[str, list[Row]]], *, chosen: str, short: bool
+) -> "Table":
     from rich.box import Box
     from rich.table import Table
     from rich.text import Text
@@ -118,9 +158,7 @@ def _table(names: list[str], went: list[Row], cost: list[Row], chosen: str, shor
     for name in names:
         style = "bold" if name == chosen else None
         table.add_column(Text(printable(name)), justify="right", no_wrap=True, style=style)
-    for title, block in (("what went", went), ("what it cost", cost)):
-        if not block:
-            continue
+    for title, block in blocks:
         table.add_section()
         table.add_row(Text(title, style="bold"))
         for row in block:

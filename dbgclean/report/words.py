@@ -1,8 +1,8 @@
-"""What the numbers of a report mean, in words: labels, headlines, sentences.
+"""What the numbers of a report mean, in words: labels and sentences.
 
 Shared by the terminal table and the HTML page, so that both say the same thing.
 Ambiguity removed is never shown alone: deleting the whole graph would remove all of
-it. Every headline of what went stands beside one of what it cost.
+it: what changed stands above what it cost.
 """
 
 from collections.abc import Mapping
@@ -10,18 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from dbgclean.errors import printable
-from dbgclean.report.planted import expected_loss_sentence, planted_alleles
+from dbgclean.report.planted import expected_loss_sentence
 
 __all__ = [
     "COST_ROWS",
-    "WENT_ROWS",
-    "Headline",
+    "JUDGED_ROWS",
+    "CHANGED_ROWS",
     "Row",
     "chosen_column",
     "compact",
     "doubt_line",
     "full",
-    "headlines",
     "humanise",
     "percent_fewer",
     "printable",
@@ -34,7 +33,7 @@ Report = Mapping[str, Any]
 NETWORK = "autoencoder"
 RIVALS = ("nearest", "likelihood")
 
-WENT_ROWS = (
+CHANGED_ROWS = (
     ("kmers", "k-mers"),
     ("unitigs", "unitigs"),
     ("junctions", "junctions"),
@@ -48,13 +47,10 @@ COST_ROWS = (
     ("false_kmers_left", "false k-mers left"),
     ("real_bubbles_closed", "real bubbles closed"),
     ("new_junctions", "new junctions made"),
-    ("alleles_kept", "alleles kept"),
-    ("undecided", "branches undecided"),
 )
+JUDGED_ROWS = (("alleles_kept", "judged real, kept"), ("undecided", "undecided, kept"))
 _TRUTH_COSTS = ("true_kmers_lost", "false_kmers_left", "real_bubbles_closed")
-# Allele fraction whose expected loss stands among the headlines.
-_TOLD = 0.05
-_LABELS = dict(WENT_ROWS + COST_ROWS)
+_LABELS = dict(COST_ROWS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +60,6 @@ class Row:
     key: str
     label: str
     values: tuple[float | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """One large figure: ``label``, ``value``, and ``note`` in small print."""
-
-    label: str
-    value: str
-    note: str = ""
 
 
 def humanise(key: str) -> str:
@@ -138,12 +125,13 @@ def chosen_column(report: Report) -> str:
     return "raw" if name == "none" or not columns else str(list(columns)[-1])
 
 
-def rows(report: Report) -> tuple[list[str], list[Row], list[Row]]:
-    """Columns in the report's order, the rows of what went and of what it cost.
+def rows(report: Report) -> tuple[list[str], list[tuple[str, list[Row]]]]:
+    """Columns, and the rows of the table in titled blocks.
 
-    A cost row appears where at least one column knows it. Without truth the alleles
-    kept and the branches undecided stand for it, taken for the chosen column from the
-    report's ``alleles`` where the column itself does not say.
+    The chosen column stands second, where a phone shows it; the others as they were
+    measured. A row appears where at least one column knows it. What was judged is no
+    cost: it has a block of its own, for the chosen column taken from the report's
+    ``alleles`` where the column itself does not say.
     """
     columns = {name: dict(column) for name, column in (report.get("ambiguity") or {}).items()}
     if (chosen := columns.get(chosen_column(report))) is not None:
@@ -151,8 +139,14 @@ def rows(report: Report) -> tuple[list[str], list[Row], list[Row]]:
         for key, source in (("alleles_kept", "kept"), ("undecided", "undecided")):
             if alleles.get(source) is not None:
                 chosen.setdefault(key, alleles[source])
-    names = list(columns)
-    return names, _table(columns, WENT_ROWS), _table(columns, COST_ROWS)
+    names = sorted(columns, key=lambda name: (name != "raw", name != chosen_column(report)))
+    columns = {name: columns[name] for name in names}
+    blocks = [
+        ("what changed", _table(columns, CHANGED_ROWS)),
+        ("what it cost", _table(columns, COST_ROWS)),
+        ("what was judged", _table(columns, JUDGED_ROWS)),
+    ]
+    return names, [(title, block) for title, block in blocks if block]
 
 
 def _table(columns: Mapping[str, Mapping[str, Any]], wanted: tuple[tuple[str, str], ...]) -> list:
@@ -168,64 +162,6 @@ def doubt_line(report: Report) -> str:
     found = report.get("verdict") or {}
     reasons = "; ".join(printable(reason) for reason in found.get("reasons") or ())
     return f"Doubtful: {reasons}." if found.get("doubtful") else ""
-
-
-def headlines(report: Report) -> tuple[list[Headline], list[Headline]]:
-    """The largest figures of the page: what went, and what it cost."""
-    columns = report.get("ambiguity") or {}
-    name = chosen_column(report)
-    raw, clean = columns.get("raw") or {}, columns.get(name) or {}
-    went = [
-        Headline(
-            f"{_LABELS[key]} left",
-            full(clean[key]),
-            f"of {full(raw[key])}; {percent_fewer(raw[key], clean[key])}",
-        )
-        for key in ("junctions", "superbubbles", "tips", "eulerian_deficit")
-        if raw.get(key) is not None and clean.get(key) is not None
-    ]
-    cost = [
-        Headline(_LABELS[key], full(clean[key]), _cost_note(report, key, raw))
-        for key in (*_TRUTH_COSTS, "new_junctions")
-        if clean.get(key) is not None
-    ]
-    if not any(clean.get(key) is not None for key in _TRUTH_COSTS):
-        alleles = report.get("alleles") or {}
-        cost += [
-            Headline(label, full(alleles[key]), note)
-            for key, label, note in (
-                ("kept", "alleles kept as real", "judged real, restored in the reads"),
-                ("undecided", "branches undecided", "left as they were"),
-            )
-            if alleles.get(key) is not None
-        ]
-    return went, cost + _expected_headline(report)
-
-
-def _expected_headline(report: Report) -> list[Headline]:
-    """Expected loss at the fraction that says most: the one nearest to 5 %."""
-    nearest = sorted(
-        planted_alleles(report.get("expected_loss")), key=lambda row: abs(row[0] - _TOLD)
-    )[:1]
-    return [
-        Headline(
-            f"expected loss at {100 * fraction:g} %",
-            f"{100 * (1 - kept / shown):.3g} %",
-            f"{full(kept)} of {full(shown)} planted alleles kept",
-        )
-        for fraction, shown, kept in nearest
-    ]
-
-
-def _cost_note(report: Report, key: str, raw: Mapping[str, Any]) -> str:
-    if key == "true_kmers_lost":
-        total = (report.get("truth") or {}).get("kmers")
-        return f"of {full(total)} in the truth" if total is not None else ""
-    if key == "false_kmers_left" and raw.get(key) is not None:
-        return f"of {full(raw[key])} in the raw reads"
-    return {"real_bubbles_closed": "alleles lost", "new_junctions": "not in the raw graph"}.get(
-        key, ""
-    )
 
 
 def sentences(report: Report) -> list[str]:
@@ -250,9 +186,10 @@ def _went_sentence(report: Report) -> str:
         return f"Nothing was corrected: the graph of the raw reads has {full(before)} {place}."
     if not before:
         return f"The graph of the raw reads had no {place}: there was nothing to remove."
+    change = "more than before" if after > before else percent_fewer(before, after)
     return (
-        f"The graph of the raw reads had {full(before)} {place}; {printable(name)} left "
-        f"{full(after)} ({percent_fewer(before, after)})."
+        f"The graph of the raw reads had {full(before)} {place}; that of {printable(name)} has "
+        f"{full(after)} ({change})."
     )
 
 
@@ -293,14 +230,18 @@ def _judge_sentence(report: Report) -> str:
 def _unknown_cost(report: Report) -> str:
     text = "No truth was given, so what this cost is not known"
     alleles = report.get("alleles") or {}
-    parts = []
-    if alleles.get("kept") is not None:
-        parts.append(f"judged {full(alleles['kept'])} alleles real and kept them")
-    if alleles.get("undecided") is not None:
-        parts.append(f"left {full(alleles['undecided'])} branches undecided, as they were")
-    if not parts:
+    kept, undecided = alleles.get("kept"), alleles.get("undecided")
+    if kept is None:
         return text + "."
-    return f"{text}; the corrector itself {' and '.join(parts)}."
+    said = f"Of the rare alternatives in question it judged {full(kept)} real and kept them"
+    if not kept:
+        said = (
+            "No rare alternative in question was judged real; variants whose k-mers are solid "
+            "are never in question, and stay"
+        )
+    if undecided:
+        said += f", and left {full(undecided)} undecided, as they were read"
+    return f"{text}. {said}."
 
 
 def _network_sentence(report: Report) -> str:
@@ -322,7 +263,7 @@ def _network_sentence(report: Report) -> str:
         verdict = _verdict([network[key] for key in keys], [rival[key] for key in keys])
         verdicts.setdefault(verdict, []).append(name)
     claims = [
-        claim.format((" and " if verdict == "better" else " or ").join(names))
+        claim.format((" or " if claim.startswith("did not") else " and ").join(names))
         for verdict, claim in _CLAIMS.items()
         if (names := verdicts.get(verdict))
     ]
@@ -335,16 +276,16 @@ def _network_sentence(report: Report) -> str:
 
 
 def _but(claims: list[str]) -> str:
-    """Join claims: a victory and its limits with "but", several limits with "and"."""
-    if claims[0].startswith("beat"):
-        return ", but ".join([claims[0], " and ".join(claims[1:])] if claims[1:] else claims)
-    return " and ".join(claims)
+    """Join claims: what was reached and its limits with "but"."""
+    limits = [claim for claim in claims if claim.startswith("did not")]
+    reached = [claim for claim in claims if claim not in limits]
+    return ", but ".join(" and ".join(part) for part in (reached, limits) if part)
 
 
 _CLAIMS = {
     "better": "beat {}",
+    "equal": "did as well as {} (the cost is the same)",
     "mixed": "did not clearly beat {} (one cost is lower, another higher)",
-    "equal": "did not beat {} (the cost is the same)",
     "worse": "did not beat {}",
 }
 
@@ -366,14 +307,17 @@ def _network_without_truth(
     if mine is None or not known:
         return ""
     figures = ", ".join(f"{full(count)} ({name})" for name, count in known.items())
-    ahead = [name for name, count in known.items() if count <= mine]
+    if all(count == mine for count in known.values()):
+        return f"The network left as many junctions as {' and '.join(known)}: {full(mine)}."
+    ahead = [name for name, count in known.items() if count < mine]
     if ahead:
         return (
             f"By junctions left the network did not beat {' or '.join(ahead)}: {full(mine)} "
             f"against {figures}; fewer is not better if real alleles went with them, which "
             "only a truth can tell."
         )
+    behind = " and ".join(name for name, count in known.items() if count > mine)
     return (
-        f"The network left fewer junctions than {' and '.join(known)} ({full(mine)} against "
+        f"The network left fewer junctions than {behind} ({full(mine)} against "
         f"{figures}); whether that is better, only a truth can tell."
     )
