@@ -28,6 +28,7 @@ from dbgclean.report.words import (
 )
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from markupsafe import Markup
 
 __all__ = ["render_html", "write_html"]
@@ -163,22 +164,12 @@ def render_html(
     outputs
         Files beside the page that it links, relative to its folder.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("dbgclean.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(full=full, printable=printable, humanise=humanise)
     drawn = draw_plots(report) if drawn is None else drawn
     if sample is None:
         groups = report.get("inputs") or []
         sample = sample_name(name for group in groups for name in group.get("files") or [])
     names, blocks = rows(report)
-    return environment.get_template("report.html.j2").render(
+    return _template().render(
         sample=printable(sample),
         version=printable(report.get("version") or ""),
         k=(report.get("config") or {}).get("k") or (report.get("spectrum") or {}).get("k"),
@@ -204,6 +195,20 @@ def render_html(
         definitions=DEFINITIONS,
         citations=[(what, text.format(version=report.get("version"))) for what, text in CITATIONS],
     )
+
+
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("dbgclean.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(full=full, printable=printable, humanise=humanise)
+    return environment.get_template("report.html.j2")
 
 
 def _sections(report: Report) -> set[str]:
