@@ -197,7 +197,7 @@ def render_html(
     )
 
 
-def _template() -> Template:
+def _template() -> "Template":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
