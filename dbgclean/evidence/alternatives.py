@@ -13,12 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from dbgclean.evidence.depths import site_depths
 from dbgclean.evidence.edits import FIRST_GAP, FLANK, N_QUALITIES, WINDOW, Edits, kind_of
-from dbgclean.evidence.mates import AGREES, DENIES
+from dbgclean.evidence.pooling_kernels import (
+    COLUMNS,
+    LOW_QUALITY,
+    Seen,
+    Support,
+    likelihoods,
+    pool_support,
+)
 from dbgclean.evidence.rates import (
     error_rates,
     evidence_weights,
@@ -27,7 +33,6 @@ from dbgclean.evidence.rates import (
     substitution_of,
 )
 from dbgclean.evidence.solid import SolidGraph
-from dbgclean.evidence.weigh_kernels import at_best
 from dbgclean.reads.rows import Rows, column, whole
 from dbgclean.spectrum.table import KmerTable
 
@@ -41,33 +46,7 @@ __all__ = [
     "sibling_fragments",
 ]
 
-# Columns of Alternatives.support.
-COLUMNS = (
-    "fragments",
-    "reads",
-    "reverse",
-    "disputed",
-    "high_quality",
-    "high_quality_reverse",
-    "quality",
-    "best_quality",
-    "log_error",
-    "placements",
-    "end_distance",
-    "near_end",
-    "co_edits",
-    "flank_quality",
-    "low_quality",
-    "quality_rank",
-    "agreed",
-    "denied",
-    "second",
-)
 _COLUMN = {name: i for i, name in enumerate(COLUMNS)}
-_NEAR_END = 10
-_HIGH_QUALITY = 20
-# Bases below this Phred value are of low quality.
-LOW_QUALITY = 15
 Depths = Callable[[Edits, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
@@ -248,16 +227,6 @@ class _Groups(NamedTuple):
     keys: np.ndarray
 
 
-class _Support(NamedTuple):
-    """Columns of `Alternatives`, and (in sorted order) the read that speaks for its fragment."""
-
-    to: np.ndarray
-    columns: np.ndarray
-    mean_quality: np.ndarray
-    co_edited: np.ndarray
-    chosen: np.ndarray
-
-
 def _group(edits: Edits) -> _Groups:
     order = np.argsort(edits.key, kind="stable")
     key = edits.key[order]
@@ -270,23 +239,19 @@ def _group(edits: Edits) -> _Groups:
     return _Groups(order, bounds, of_edit, key[starts])
 
 
-def _support(groups: _Groups, edits: Edits, error: np.ndarray, profile: np.ndarray) -> _Support:
+def _support(groups: _Groups, edits: Edits, error: np.ndarray, profile: np.ndarray) -> Support:
     n = len(groups.keys)
-    own = _Support(
+    own = Support(
         np.zeros(n, np.uint8), np.zeros((n, len(COLUMNS))), np.zeros((n, WINDOW), np.uint8),
         np.zeros((n, WINDOW), np.uint8), np.zeros(len(edits), np.uint8),
     )  # fmt: skip
-    _pool(
-        groups.order, groups.bounds, edits.to, edits.strand, edits.read - edits.fragment,
-        edits.fragment, edits.position, edits.quality,
-        edits.end_distance, edits.disputed, edits.co_edits, edits.mate, edits.qualities,
-        np.log(error), quality_ranks(profile), *own,
-    )  # fmt: skip
+    ranks = quality_ranks(profile)
+    pool_support(groups.order, groups.bounds, Seen.of(edits, np.log(error)), ranks, own)
     return own
 
 
 def _alternatives(
-    groups: _Groups, own: _Support, edits: Edits, error: np.ndarray,
+    groups: _Groups, own: Support, edits: Edits, error: np.ndarray,
     depths: tuple[np.ndarray, np.ndarray], rate: np.ndarray, rates: np.ndarray,
 ) -> Alternatives:  # fmt: skip
     """Everything of `Alternatives`; ``rate`` is that of each one's errors."""
@@ -294,8 +259,8 @@ def _alternatives(
     others = depth.sum(1)
     likelihood, fraction = np.zeros(len(others)), np.zeros(len(others))
     weight = evidence_weights(error, edits.mate, edits.mate_quality)
-    _likelihoods(groups.order, groups.bounds, weight, own.chosen, others, likelihood, fraction)
-    fragments = own.columns[:, 0]
+    likelihoods(groups.order, groups.bounds, weight, own.chosen, others, likelihood, fraction)
+    fragments = own.columns[:, _COLUMN["fragments"]]
     return Alternatives(
         groups.keys, own.to, own.columns, depth, to_depth,
         sibling_fragments(groups.keys, fragments), likelihood, fraction,
@@ -315,121 +280,3 @@ def sibling_fragments(keys: np.ndarray, fragments: np.ndarray) -> np.ndarray:
     _, inverse = np.unique(site, return_inverse=True)
     total = np.bincount(inverse, weights=fragments) if len(keys) else np.zeros(0)
     return (total[inverse] - fragments).astype(np.int64) if len(keys) else np.zeros(0, np.int64)
-
-
-@numba.njit(cache=True, nogil=True)
-def _speaker(
-    order: np.ndarray, fragment: np.ndarray, quality: np.ndarray, i: int, end: int
-) -> tuple[int, int]:
-    """Of the edits of one fragment from ``i`` on, the one of highest quality (the first
-    of equals), and where the next fragment begins."""
-    best = i
-    j = i + 1
-    while j < end and fragment[order[j]] == fragment[order[i]]:
-        if quality[order[j]] > quality[order[best]]:
-            best = j
-        j += 1
-    return best, j
-
-
-@numba.njit(cache=True, nogil=True)
-def _add_window(qualities: np.ndarray, co_edits: int, sums: np.ndarray, row: np.ndarray) -> None:
-    """Add one read's window: rows of ``sums`` are quality, reads with one, co-edits."""
-    flank, n = 0.0, 0
-    for w in range(WINDOW):
-        if qualities[w] > 0:
-            sums[0, w] += qualities[w]
-            sums[1, w] += 1
-            if w != FLANK and abs(w - FLANK) <= 5:
-                flank += qualities[w]
-                n += 1
-        if (co_edits >> w) & 1:
-            sums[2, w] += 1
-            row[12] += 1
-    row[13] += flank / max(1, n)
-
-
-@numba.njit(cache=True, nogil=True)
-def _pool(
-    order: np.ndarray,
-    bounds: np.ndarray,
-    to: np.ndarray,
-    strand: np.ndarray,
-    second: np.ndarray,
-    fragment: np.ndarray,
-    position: np.ndarray,
-    quality: np.ndarray,
-    end_distance: np.ndarray,
-    disputed: np.ndarray,
-    co_edits: np.ndarray,
-    mate: np.ndarray,
-    qualities: np.ndarray,
-    log_error: np.ndarray,
-    rank: np.ndarray,
-    out_to: np.ndarray,
-    support: np.ndarray,
-    mean_quality: np.ndarray,
-    co_edited: np.ndarray,
-    chosen: np.ndarray,
-) -> None:
-    """Fill one row per group; ``chosen`` marks (in sorted order) the read that speaks
-    for its fragment."""
-    placed = np.zeros(512, np.uint8)
-    sums = np.zeros((3, WINDOW), np.float64)
-    votes = np.zeros(4, np.int64)
-    for g in range(len(bounds) - 1):
-        placed[:] = 0
-        sums[:] = 0
-        votes[:] = 0
-        row = support[g]
-        row[1] = bounds[g + 1] - bounds[g]
-        i = bounds[g]
-        while i < bounds[g + 1]:
-            best, i = _speaker(order, fragment, quality, i, bounds[g + 1])
-            chosen[best] = 1
-            e = order[best]
-            q = np.int64(quality[e])
-            votes[to[e]] += 1
-            row[0] += 1
-            row[2] += strand[e]
-            row[3] += disputed[e]
-            if q >= _HIGH_QUALITY:
-                row[4] += 1
-                row[5] += strand[e]
-            row[6] += q
-            row[7] = max(row[7], q)
-            row[8] += log_error[e]
-            place = (np.int64(position[e]) * 2 + np.int64(strand[e])) & 511
-            row[9] += placed[place] == 0
-            placed[place] = 1
-            row[10] += end_distance[e]
-            row[11] += end_distance[e] < _NEAR_END
-            row[14] += q < LOW_QUALITY
-            row[15] += rank[q]
-            row[16] += mate[e] == AGREES
-            row[17] += mate[e] == DENIES
-            row[18] += second[e]
-            _add_window(qualities[e], np.int64(co_edits[e]), sums, row)
-        n = row[0]
-        for c in (6, 10, 12, 13, 15):
-            row[c] /= n
-        for w in range(WINDOW):
-            if sums[1, w] > 0:
-                mean_quality[g, w] = np.uint8(sums[0, w] / sums[1, w] + 0.5)
-            co_edited[g, w] = np.uint8(255 * sums[2, w] / n)
-        out_to[g] = np.argmax(votes)
-
-
-@numba.njit(cache=True, nogil=True)
-def _likelihoods(
-    order: np.ndarray, bounds: np.ndarray, weight: np.ndarray, chosen: np.ndarray,
-    depth: np.ndarray, likelihood: np.ndarray, fraction: np.ndarray,
-) -> None:  # fmt: skip
-    """The ratio of each group at its best fraction, see `at_best`."""
-    for g in range(len(bounds) - 1):
-        weights, n = np.empty(bounds[g + 1] - bounds[g]), 0
-        for i in range(bounds[g], bounds[g + 1]):
-            if chosen[i]:
-                weights[n] = weight[order[i]]
-                n += 1
-        likelihood[g], fraction[g] = at_best(weights, n, depth[g])
