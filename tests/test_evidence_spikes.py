@@ -199,7 +199,7 @@ class Stub:
         return Verdicts(np.where(posterior >= 0.5, REAL, ERROR).astype(np.uint8), posterior)
 
 
-def chosen(anchor_keeps, network_keeps, *, own=(0.9, 0.8, 0.1, 0.0), shown=100):
+def chosen(anchor_keeps, network_keeps, *, own=(0.9, 0.8, 0.1, 0.0), shown=100, gaps=0):
     """The choice where each judge keeps so many of the planted alleles."""
     n = 100
     spikes = Spikes(
@@ -207,7 +207,7 @@ def chosen(anchor_keeps, network_keeps, *, own=(0.9, 0.8, 0.1, 0.0), shown=100):
         None, None, None,
     )  # fmt: skip
     # Four, and n planted ones, that no site's depth makes clear.
-    own_ones, planted_ones = (few_fragments(size) for size in (4, n))
+    own_ones, planted_ones = few_fragments(4, gaps), few_fragments(n)
     on_its_own = SimpleNamespace(spikes=None, alternatives=planted_ones)
     evidence = SimpleNamespace(spikes=spikes, planted=lambda: on_its_own, alternatives=own_ones)
     judge = AutoCorrector()
@@ -217,12 +217,13 @@ def chosen(anchor_keeps, network_keeps, *, own=(0.9, 0.8, 0.1, 0.0), shown=100):
     return judge, verdicts, judge.judge(on_its_own, Sample(None, 3))
 
 
-def few_fragments(n):
-    """Alternatives that two fragments of twelve show."""
+def few_fragments(n, gaps=0):
+    """Alternatives that two fragments of twelve show, the last of them gaps."""
     two = np.full(n, 2.0)
     return SimpleNamespace(
-        column=lambda name: two, depth=np.full((n, 2), 5.0), substitutions=slice(0, n)
-    )
+        column=lambda name: two, depth=np.full((n, 2), 5.0),
+        substitutions=slice(0, n - gaps), gaps=slice(n - gaps, n),
+    )  # fmt: skip
 
 
 def test_auto_takes_the_network_where_it_keeps_more():
@@ -230,6 +231,15 @@ def test_auto_takes_the_network_where_it_keeps_more():
     assert judge.choice.judge == "autoencoder"
     assert "of 100 planted alleles at 5 % it keeps 95, the likelihood ratio 80" in str(judge.choice)
     assert planted_.kept.sum() == 95
+
+
+def test_gaps_stay_as_the_network_left_them_wherever_auto_draws_the_line():
+    judge, verdicts, _ = chosen(80, 95, own=(0.9, 0.8, 0.85, 0.2), gaps=2)
+    assert judge.choice.judge == "autoencoder"
+    assert verdicts.kept.tolist() == [True, True, True, False]
+    judge, verdicts, _ = chosen(80, 95, own=(0.9, 0.8, 0.1, 0.55), gaps=1)
+    assert judge.choice.least > 0.55
+    assert verdicts.kept.tolist() == [True, True, False, True]
 
 
 @pytest.mark.parametrize("keeps", [(95, 95), (95, 99), (95, 80)])

@@ -1,5 +1,7 @@
 """Insertions and deletions pooled over reads: one row per gap, one verdict for all its reads."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_samples import (
@@ -13,7 +15,12 @@ from small_samples import (
 
 from benchmarks.simulators import simulate
 from dbgclean.correct.corrections import write_corrections
-from dbgclean.correct.correctors import Corrector, LikelihoodCorrector, Sample
+from dbgclean.correct.correctors import (
+    AutoencoderCorrector,
+    Corrector,
+    LikelihoodCorrector,
+    Sample,
+)
 from dbgclean.correct.policy import Policy
 from dbgclean.correct.protection import protect
 from dbgclean.correct.rewrite import Rewriter
@@ -233,6 +240,20 @@ def test_neither_batches_nor_threads_make_a_difference(
         first, second = (getattr(e.alternatives, name) for e in (one, two))
         np.testing.assert_array_equal(first, second, err_msg=name)
     np.testing.assert_array_equal(one.changes.gap, two.changes.gap)
+
+
+@pytest.mark.parametrize("prior", [-9.0, -17.0])
+def test_the_network_says_of_gaps_what_the_ratio_says(pooled, prior):
+    """In a clone too, whose odds raise what a ratio has to outweigh."""
+    _, _, evidence = pooled
+    evidence = replace(
+        evidence, context=replace(evidence.context, prior=prior),
+        explained=None if prior < -9 else evidence.explained,
+    )  # fmt: skip
+    gaps = evidence.alternatives.gaps
+    plain, network = judged(evidence), judged(evidence, AutoencoderCorrector)
+    np.testing.assert_array_equal(plain.verdict[gaps], network.verdict[gaps])
+    np.testing.assert_array_equal(plain.posterior[gaps], network.posterior[gaps])
 
 
 def test_a_plug_in_judges_indels(mixture_with_indels, pooled):

@@ -94,14 +94,25 @@ class AutoCorrector(Corrector):
         self.choice = _choose(spikes, mine, other, least)
         if self.choice.judge == ANCHOR:
             return anchor
-        return spare_clear(evidence.alternatives, _from(network, least))
+        return self._at_least(evidence, network, least)
 
     def _by_choice(self, evidence: Evidence, sample: Sample) -> Verdicts:
         assert self.choice is not None
         if self.choice.judge == ANCHOR:
             return self.anchor.judge(evidence, sample)
-        judged = _from(self.network.judge(evidence, sample), self.choice.least)
-        return spare_clear(evidence.alternatives, judged)
+        return self._at_least(evidence, self.network.judge(evidence, sample), self.choice.least)
+
+    @staticmethod
+    def _at_least(evidence: Evidence, judged: Verdicts, least: float) -> Verdicts:
+        """The network's verdicts, keeping what has the least posterior or more.
+
+        Of insertions and deletions it says what the ratio does: they stay as they are.
+        """
+        real = np.where(judged.verdict == REAL, REAL, UNDECIDED)
+        verdict = np.where(judged.posterior >= least, real, ERROR).astype(np.uint8)
+        gaps = evidence.alternatives.gaps
+        verdict[gaps] = judged.verdict[gaps]
+        return spare_clear(evidence.alternatives, Verdicts(verdict, judged.posterior))
 
 
 def _threshold(posterior: np.ndarray, most: int) -> float:
@@ -111,13 +122,6 @@ def _threshold(posterior: np.ndarray, most: int) -> float:
         higher = falling[falling > falling[most]]
         return float(higher[-1]) if len(higher) else 2.0
     return 0.0
-
-
-def _from(verdicts: Verdicts, least: float) -> Verdicts:
-    """The same, keeping what has the least posterior or more."""
-    keep = verdicts.posterior >= least
-    real = np.where(verdicts.verdict == REAL, REAL, UNDECIDED)
-    return Verdicts(np.where(keep, real, ERROR).astype(np.uint8), verdicts.posterior)
 
 
 def _choose(spikes: Spikes, mine: np.ndarray, other: np.ndarray, least: float) -> Choice:

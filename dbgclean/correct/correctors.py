@@ -27,6 +27,7 @@ from dbgclean.correct.verdicts import (
     UNDECIDED,
     Verdicts,
     all_errors,
+    explained_verdicts,
     likelihood_verdicts,
     network_verdicts,
     rule_verdicts,
@@ -60,8 +61,6 @@ __all__ = [
 ]
 
 GROUP = "dbgclean.correctors"
-# Of the odds that all alternatives together give, those of errors that pass are a part.
-_CAUTION = 0.4
 PRETRAINED = Path(__file__).parent.parent / "model" / "pretrained"
 
 
@@ -173,12 +172,8 @@ class LikelihoodCorrector(Corrector):
     """Judges each alternative by a likelihood ratio that knows of errors that recur."""
 
     def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
-        """See `dbgclean.evidence.explanations`."""
-        a, prior = evidence.alternatives, evidence.context.prior
-        if evidence.explained is not None:
-            # Of a shallow sample few alleles are beyond doubt, and these are not all.
-            prior = max(prior, evidence.explained.prior - _CAUTION)
-        return spare_clear(a, likelihood_verdicts(a, prior, ratio=a.odds))
+        """See `explained_verdicts`."""
+        return spare_clear(evidence.alternatives, explained_verdicts(evidence))
 
 
 class AutoencoderCorrector(Corrector):

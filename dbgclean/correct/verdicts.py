@@ -27,6 +27,8 @@ __all__ = [
     "UNDECIDED",
     "Verdicts",
     "all_errors",
+    "explained_prior",
+    "explained_verdicts",
     "likelihood_verdicts",
     "network_verdicts",
     "rule_verdicts",
@@ -42,6 +44,8 @@ LIKELIHOOD_REAL, LIKELIHOOD_ERROR = 9.5, 9.0
 # P(real) of the ratio that knows of errors that recur is one half at the threshold; how
 # steep it is, calibrated on families of errors.
 _STEEPNESS = 0.6
+# Of the odds that all alternatives together give, those of errors that pass are a part.
+_CAUTION = 0.4
 # The rule of three: what stands on one strand with a chance below this (-log10), or with
 # more than this share of its support below Q15, is an error whatever its ratio.
 _RULE_STRAND, _RULE_LOW_QUALITY = 2.0, 0.34
@@ -127,6 +131,21 @@ def likelihood_verdicts(
     return Verdicts(between(ratio, error, real), posterior)
 
 
+def explained_verdicts(evidence: Evidence) -> Verdicts:
+    """Judge by the ratio that knows of errors that recur (`dbgclean.evidence.explanations`)."""
+    a = evidence.alternatives
+    return likelihood_verdicts(a, explained_prior(evidence), ratio=a.odds)
+
+
+def explained_prior(evidence: Evidence) -> float:
+    """Log odds of the sample, as those beyond doubt and all alternatives together have it."""
+    prior = evidence.context.prior
+    if evidence.explained is None:
+        return prior
+    # Of a shallow sample few alleles are beyond doubt, and these are not all.
+    return max(prior, evidence.explained.prior - _CAUTION)
+
+
 def rule_verdicts(alternatives: Alternatives, prior: float = -LIKELIHOOD_ERROR) -> Verdicts:
     """Judge by `likelihood_verdicts` and two signs of errors that recur.
 
@@ -184,7 +203,7 @@ def network_verdicts(
     """Judge by what the autoencoder gives back: P(real) is the posterior of the k-mer's own base.
 
     It is asked about what is `dbgclean.evidence.signs.in_question`; of the rest the
-    ratio says how little it is, and of gaps what they are.
+    ratio says how little it is, and of gaps `explained_verdicts` says what they are.
 
     Parameters
     ----------
@@ -200,8 +219,8 @@ def network_verdicts(
     alternatives = evidence.alternatives
     rows = in_question(alternatives)
     posterior = likelihood_verdicts(alternatives).posterior
-    gaps, by_odds = alternatives.gaps, likelihood_verdicts(alternatives, ratio=alternatives.odds)
-    posterior[gaps] = by_odds.posterior[gaps]
+    gaps, explained = alternatives.gaps, explained_verdicts(evidence)
+    posterior[gaps] = explained.posterior[gaps]
     signs = signs_of(evidence) if signs is None else signs
     parts = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
     # The next windows are built while the network looks at these.
@@ -217,5 +236,5 @@ def network_verdicts(
         own = windows.observed[:, FLANK]
         posterior[part] = given_back[np.arange(len(part)), FLANK, own]
     verdict = between(posterior, error, real)
-    verdict[gaps] = by_odds.verdict[gaps]
+    verdict[gaps] = explained.verdict[gaps]
     return Verdicts(verdict, posterior)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dbgclean.correct.correctors import _CAUTION as CAUTION
+from dbgclean.correct.verdicts import explained_prior
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.windows import (
@@ -144,7 +144,7 @@ def examples_of(
     family, number
         Of the kind of errors, and of the sample.
     """
-    a, explained, prior = evidence.alternatives, evidence.explained, evidence.context.prior
+    a = evidence.alternatives
     rows = np.arange(len(a))
     windows = build_windows(evidence, rows)
     target = windows.observed.copy()
@@ -159,8 +159,8 @@ def examples_of(
         real | ~entangled,
         a.likelihood,
         a.odds,
-        np.full(len(a), prior),
-        np.full(len(a), prior if explained is None else max(prior, explained.prior - CAUTION)),
+        np.full(len(a), evidence.context.prior),
+        np.full(len(a), explained_prior(evidence)),
         group,
         np.full(len(a), family),
         np.full(len(a), number),
