@@ -35,6 +35,7 @@ from dbgclean.evidence.gather import gather
 from dbgclean.reads.protected import LONGEST_GAP, read_protected
 from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.histogram import fit_spectrum
+from dbgclean.training.examples import _labelled
 
 K = 21
 
@@ -254,6 +255,16 @@ def test_the_network_says_of_gaps_what_the_ratio_says(pooled, prior):
     plain, network = judged(evidence), judged(evidence, AutoencoderCorrector)
     np.testing.assert_array_equal(plain.verdict[gaps], network.verdict[gaps])
     np.testing.assert_array_equal(plain.posterior[gaps], network.posterior[gaps])
+
+
+def test_the_network_is_not_trained_on_gaps(pooled):
+    _, _, evidence = pooled
+    none, rng = np.zeros(0, np.uint64), np.random.default_rng(1)
+    shown = _labelled(evidence, none, none, None, 1, rng)
+    known = evidence.alternatives.select(evidence.alternatives.substitutions)
+    assert 0 < len(shown.observed) <= len(known)
+    keys = [int("".join(map(str, row)), 4) for row in shown.observed]
+    assert set(keys) <= set(known.key.tolist())
 
 
 def test_a_plug_in_judges_indels(mixture_with_indels, pooled):

@@ -116,7 +116,8 @@ def _look_at(run: Inputs) -> _Sample:
         run.options.threads,
         again=lambda: (batch for _, _, batch in run.batches("Comparing")),
     )
-    places = finder.finish(evidence.alternatives)
+    own = evidence.alternatives.select(evidence.alternatives.substitutions)
+    places = finder.finish(own)
     if len(places) < _FEWEST_PLACES:
         msg = (
             f"{run.files}: {len(places)} places where an allele could be injected, "
@@ -129,16 +130,14 @@ def _look_at(run: Inputs) -> _Sample:
         "bases": bases,
         "correction_k": table.k,
         "depth": round(evidence.context.peak, 1),
-        "own_alternatives": len(evidence.alternatives),
+        "own_alternatives": len(own),
         "places": len(places),
     }
     size = max(evidence.context.genome_size, 1.0)
     nothing = np.zeros(0, np.uint64)
     rng = np.random.default_rng([run.options.seed, 112])
     rows = _labelled(evidence, nothing, nothing, None, run.options.seed, rng)
-    return _Sample(
-        run, table, spectrum, evidence.alternatives, places, finder.qualities, size, rows, facts
-    )
+    return _Sample(run, table, spectrum, own, places, finder.qualities, size, rows, facts)
 
 
 def _rounds(genome_size: float) -> int:
@@ -249,7 +248,8 @@ def _labelled(
     """
     from dbgclean.training.comparison import ERROR, REAL, UNKNOWN, LabelledWindows
 
-    a = evidence.alternatives
+    # Gaps are no k-mers with another base: the network is never asked about them.
+    a = evidence.alternatives.select(evidence.alternatives.substitutions)
     label = np.full(len(a), UNKNOWN, np.uint8)
     lone = (a.fragments == 1) & (a.column("best_quality") <= _LONE_QUALITY)
     lone &= a.likelihood < 0
