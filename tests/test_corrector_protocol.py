@@ -277,6 +277,11 @@ def test_what_cannot_be_loaded_is_told(wrong, words):
     assert "\n" not in message
 
 
+def test_a_plug_in_without_a_judge_of_its_own_judges_nothing(third_party):
+    names = ("nearest", "none", "ratio", "keeps", "thrice")
+    assert [load_corrector(name).judges for name in names] == [False, False, True, False, True]
+
+
 def test_info_lists_it(capfd):
     assert main(["info"]) == 0
     shown = capfd.readouterr().out

@@ -56,7 +56,6 @@ __all__ = [
     "RuleCorrector",
     "Sample",
     "available_correctors",
-    "judges",
     "load_corrector",
 ]
 
@@ -100,6 +99,11 @@ class Corrector:
     """
 
     edits_reads: bool = True
+
+    @property
+    def judges(self) -> bool:
+        """Whether it has a judgement of its own."""
+        return type(self).judge is not Corrector.judge
 
     def check(self, model: str | None) -> None:
         """Refuse what cannot work, before any read is read; may raise DbgcleanError."""
@@ -220,6 +224,11 @@ class _Guarded(Corrector):
         self._who, self._inner = f"--corrector {name}: {target}", inner
         self.edits_reads = inner.edits_reads
 
+    @property
+    def judges(self) -> bool:
+        """Whether the other one has."""
+        return getattr(type(self._inner), "judge", None) is not Corrector.judge
+
     def check(self, model: str | None) -> None:
         """As the other one does, where it does."""
         if hasattr(self._inner, "check"):
@@ -285,11 +294,6 @@ def available_correctors() -> list[CorrectorInfo]:
         version = point.dist.version if point.dist else "unknown"
         infos.append(CorrectorInfo(name, package, version, point.value))
     return infos
-
-
-def judges(corrector: object) -> bool:
-    """Whether a corrector has a judgement of its own."""
-    return getattr(type(corrector), "judge", None) is not Corrector.judge
 
 
 def load_corrector(name: str) -> Corrector:

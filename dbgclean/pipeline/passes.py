@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from dbgclean._memory import give_memory_back
 from dbgclean.correct.corrections import write_corrections
-from dbgclean.correct.correctors import Corrector, Sample, judges, load_corrector
+from dbgclean.correct.correctors import Corrector, Sample, load_corrector
 from dbgclean.correct.linkage import leave_linked
 from dbgclean.correct.policy import Policy
 from dbgclean.correct.rewrite import Rewriter
@@ -235,7 +235,7 @@ def _judge(
 ) -> Column:
     """One corrector's column."""
     policy, judged, doubted = counted.policy, corrector.judge(evidence, sample), None
-    if counted.rarest is not None and judges(corrector):
+    if counted.rarest is not None and corrector.judges:
         judged, doubted = leave_linked(evidence, judged)
     sample.judged[name] = judged
     verdicts = policy.apply(evidence, judged)
