@@ -13,7 +13,6 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 MOST_LINES, MOST_OF_FUNCTION, MOST_ARGUMENTS = 400, 60, 12
 # What is over a measure still, and by how much it may be: take from this, add nothing.
 STILL_OVER = {
-    "evidence/explanations.py:explain": 67,
     "graph/compaction_kernels.py:walk": 67,
     "graph/compaction_kernels.py:spell": 63,
     "model/autoencoder.py:predict": 68,

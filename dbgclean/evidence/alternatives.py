@@ -20,8 +20,8 @@ from dbgclean.evidence.edits import FIRST_GAP, FLANK, N_QUALITIES, WINDOW, Edits
 from dbgclean.evidence.pooling_kernels import (
     COLUMNS,
     LOW_QUALITY,
+    Pooled,
     Seen,
-    Support,
     likelihoods,
     pool_support,
 )
@@ -239,9 +239,9 @@ def _group(edits: Edits) -> _Groups:
     return _Groups(order, bounds, of_edit, key[starts])
 
 
-def _support(groups: _Groups, edits: Edits, error: np.ndarray, profile: np.ndarray) -> Support:
+def _support(groups: _Groups, edits: Edits, error: np.ndarray, profile: np.ndarray) -> Pooled:
     n = len(groups.keys)
-    own = Support(
+    own = Pooled(
         np.zeros(n, np.uint8), np.zeros((n, len(COLUMNS))), np.zeros((n, WINDOW), np.uint8),
         np.zeros((n, WINDOW), np.uint8), np.zeros(len(edits), np.uint8),
     )  # fmt: skip
@@ -251,7 +251,7 @@ def _support(groups: _Groups, edits: Edits, error: np.ndarray, profile: np.ndarr
 
 
 def _alternatives(
-    groups: _Groups, own: Support, edits: Edits, error: np.ndarray,
+    groups: _Groups, own: Pooled, edits: Edits, error: np.ndarray,
     depths: tuple[np.ndarray, np.ndarray], rate: np.ndarray, rates: np.ndarray,
 ) -> Alternatives:  # fmt: skip
     """Everything of `Alternatives`; ``rate`` is that of each one's errors."""

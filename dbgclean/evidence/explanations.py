@@ -22,14 +22,31 @@ from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, SUBSTITUTION, Edits
 from dbgclean.evidence.rates import MOST_WEIGHT, error_weights, evidence_weights, substitution_of
 from dbgclean.evidence.sites import SiteReads, Sites
-from dbgclean.evidence.weigh_kernels import OUT, Support, weigh
+from dbgclean.evidence.weigh_kernels import (
+    AGAINST,
+    ALONG,
+    AVERAGING,
+    BACKWARD,
+    DEPTH_ALONG,
+    DEPTH_FORWARD,
+    FORWARD,
+    MOLECULES,
+    OUT,
+    REAL,
+    SAME_BY_CHANCE,
+    SAME_ENDS,
+    TOLD,
+    Support,
+    weigh,
+)
 
 __all__ = ["Explained", "candidates", "explain", "places_of_starts"]
 
 # Alternatives below this ratio (nats) are errors whatever else is known.
 LEAST_RATIO = 3.0
-_OTHERS, _STRANDS, _ORIENTATION = slice(2, 6), slice(2, 4), slice(4, 6)
-_SHARES = slice(9, 11)
+_OTHERS = slice(ALONG, BACKWARD + 1)
+_STRANDS, _ORIENTATION = slice(ALONG, AGAINST + 1), slice(FORWARD, BACKWARD + 1)
+_SHARES = slice(DEPTH_ALONG, DEPTH_FORWARD + 1)
 # Row of `Explained.frequency` of each of the four explanations.
 _WHICH = np.array([0, 0, 1, 1])
 _ROUNDS = 40
@@ -158,13 +175,7 @@ def explain(
         # Either mate of an amplicon's fragments may be the first.
         figures[:, _ORIENTATION] = _IMPOSSIBLE
     if amplicons:
-        # Where one amplicon alone is read, on one strand, no other one denies anything; but
-        # of the gaps that molecules are amplified with, most are seen in one alone.
-        along = figures[:, OUT.index("depth_along")]
-        alone = np.stack([1 - along, along], axis=1) < _LEAST_SHARE
-        # Nor where both mates of most molecules show it: their two strands are one amplicon.
-        both = np.diff(support.bounds) > _BOTH * figures[:, OUT.index("molecules")]
-        figures[:, _STRANDS][(alone | both[:, None]) & ~gap[:, None]] = _IMPOSSIBLE
+        figures[:, _STRANDS][_untold(figures, support) & ~gap[:, None]] = _IMPOSSIBLE
     kinds = _kinds(a, rows)
     odds = a.odds.copy()
     for which in (gap, ~gap):
@@ -175,11 +186,16 @@ def explain(
             frequency, real = _frequencies(figures[which], kinds[which], genome_size)
         odds[rows[which]] = _odds(figures[which], kinds[which], frequency, real)
     # Linked alternatives stand or fall with the one that most speaks for.
-    haplotype = _together(a, edits)
-    best = np.full(len(odds), -np.inf)
-    np.maximum.at(best, haplotype, odds)
+    odds = _highest_of(_together(a, edits), odds)
     found = Explained(rows[~gap], figures[~gap], frequency, float(real), (by_ends, amplicons))
-    return replace(a, odds=best[haplotype]), found
+    return replace(a, odds=odds), found
+
+
+def _highest_of(group: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The highest value of each one's group."""
+    best = np.full(len(values), -np.inf)
+    np.maximum.at(best, group, values)
+    return np.asarray(best[group])
 
 
 def _not_hidden(support: Support, sites: Sites, reads: SiteReads, gap: np.ndarray) -> np.ndarray:
@@ -207,12 +223,25 @@ def _not_hidden(support: Support, sites: Sites, reads: SiteReads, gap: np.ndarra
 def _odds(figures: np.ndarray, kinds: np.ndarray, frequency: np.ndarray, real: float) -> np.ndarray:
     """What is left of each plain ratio beside other explanations, nats."""
     # Both sides of a comparison are averages; against independent errors it is the ratio.
-    other = figures[:, _OTHERS] + np.log(frequency[_WHICH, kinds]) + figures[:, 1:2]
+    other = figures[:, _OTHERS] + np.log(frequency[_WHICH, kinds]) + figures[:, AVERAGING, None]
     # A ratio has to outweigh the odds of an allele, and is judged as if these were the
     # usual ones: where alleles are more frequent, so much less speaks for an error that recurs.
     other -= np.clip(real + USUAL_ODDS, 0, _MOST_ALLELES) + _IN_DOUBT
     errors = np.logaddexp.reduce(np.column_stack([np.zeros(len(other)), other]), axis=1)
-    return np.asarray(figures[:, 0] - errors)
+    return np.asarray(figures[:, REAL] - errors)
+
+
+def _untold(figures: np.ndarray, support: Support) -> np.ndarray:
+    """Where in amplicons the strand tells nothing: bool (n, 2), errors along and against.
+
+    Where one amplicon alone is read, on one strand, no other one denies anything (but of the
+    gaps that molecules are amplified with, most are seen in one alone). Nor where both mates
+    of most molecules show it: their two strands are one amplicon.
+    """
+    along = figures[:, DEPTH_ALONG]
+    alone = np.stack([1 - along, along], axis=1) < _LEAST_SHARE
+    both = np.diff(support.bounds) > _BOTH * figures[:, MOLECULES]
+    return np.asarray(alone | both[:, None])
 
 
 def _by_strand(depth: np.ndarray, sites: Sites, reads: SiteReads) -> np.ndarray:
@@ -227,10 +256,8 @@ def _told(figures: np.ndarray, paired: bool) -> tuple[bool, bool]:
     """See `Explained.told`; the ends of single reads are one end, and tell too little."""
     if not len(figures):
         return paired, False
-    amplicons = bool((figures[:, OUT.index("told")] < 0).mean() > _AMPLICONS)
-    same, by_chance = (
-        float(figures[:, OUT.index(n)].sum()) for n in ("same_ends", "same_by_chance")
-    )
+    amplicons = bool((figures[:, TOLD] < 0).mean() > _AMPLICONS)
+    same, by_chance = (float(figures[:, n].sum()) for n in (SAME_ENDS, SAME_BY_CHANCE))
     copies = same - by_chance >= _COPIES * same > 0
     return paired and copies and not amplicons, amplicons
 
@@ -309,11 +336,11 @@ def _frequencies(
     places = genome_size / 2
     frequency = np.full((2, 16), _LEAST_PLACES / places)
     real = np.log(0.5 / (3 * genome_size))
-    log = np.column_stack([figures[:, 0] - figures[:, 1], figures[:, _OTHERS]])
+    log = np.column_stack([figures[:, REAL] - figures[:, AVERAGING], figures[:, _OTHERS]])
     # Only where both strands, or orientations, are read is one-sidedness told from chance.
     # And one molecule, copied however often, is on one side whatever it is.
     told = np.abs(figures[:, _SHARES] - 0.5) < 0.5 - _LEAST_SHARE
-    told &= figures[:, OUT.index("molecules")][:, None] > 1
+    told &= figures[:, MOLECULES][:, None] > 1
     for _ in range(_ROUNDS):
         scores = np.zeros((len(log), 6))
         scores[:, 1:5] = log[:, 1:5] + np.log(frequency[_WHICH, kind])

@@ -25,7 +25,7 @@ from dbgclean.evidence.gap_places import (
     homopolymers,
 )
 from dbgclean.evidence.mates import mate_starts
-from dbgclean.evidence.threading import default_quality
+from dbgclean.evidence.threading import qualities_of
 
 if TYPE_CHECKING:
     from dbgclean.evidence.changes import OtherChanges
@@ -133,14 +133,13 @@ def collect_gaps(
     local = read - first_read
     at = batch.offsets[local] + position
     missing[at[size < 0]] = 1
-    quals = batch.quals
-    if quals is None:
-        quals = np.full(len(batch.codes), default_quality, np.uint8)
     signed = np.where(size[heads] > 0, extra[head[heads]], size[heads])
     found = Described.empty(len(heads))
     describe_gaps(
         Where(at[heads], local[heads], signed, changes.value[heads]),
-        Threaded(batch.codes, quals, batch.offsets, threads.path, threads.place, missing),
+        Threaded(
+            batch.codes, qualities_of(batch), batch.offsets, threads.path, threads.place, missing
+        ),
         graph.nodes, np.int64(graph.k), found,
     )  # fmt: skip
     filed = found.key != 0

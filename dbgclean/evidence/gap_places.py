@@ -10,6 +10,7 @@ import numpy as np
 from dbgclean.evidence.copying import copy_to
 from dbgclean.evidence.gaps import MASKED, MAX_GAP, OUTSIDE
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, payload_of
+from dbgclean.spectrum.hashing import GOLDEN
 from dbgclean.spectrum.kmers import revcomp
 
 __all__ = [
@@ -38,7 +39,6 @@ _NEAR = 5
 # the flanks, and what lies between and how much more or less of it there is, hashed.
 KIND_SHIFT = np.uint64(62)
 FLANKS_SHIFT = 30
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 # Path bases on either side of the one that stands for the gap's place.
 _SITE = 15
 
@@ -228,7 +228,7 @@ def _name(
     for i in range(n_middle):
         c = 3 - middle[n_middle - 1 - i] if turned else middle[i]
         name = name * np.uint64(5) + np.uint64(c + 1)
-    name = (name * _MULTIPLIER) >> np.uint64(64 - FLANKS_SHIFT)
+    name = (name * GOLDEN) >> np.uint64(64 - FLANKS_SHIFT)
     kind = np.uint64(1 if size > 0 else 2)
     return (kind << KIND_SHIFT) | (flanks << np.uint64(FLANKS_SHIFT)) | name
 

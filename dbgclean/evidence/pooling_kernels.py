@@ -11,7 +11,7 @@ from dbgclean.evidence.edits import FLANK, WINDOW, Edits
 from dbgclean.evidence.mates import AGREES, DENIES
 from dbgclean.evidence.weigh_kernels import at_best
 
-__all__ = ["COLUMNS", "LOW_QUALITY", "Seen", "Support", "likelihoods", "pool_support"]
+__all__ = ["COLUMNS", "LOW_QUALITY", "Seen", "Pooled", "likelihoods", "pool_support"]
 
 # Columns of `dbgclean.evidence.alternatives.Alternatives.support`.
 COLUMNS = (
@@ -55,7 +55,7 @@ class Seen(NamedTuple):
         return cls(*(known[f] if f in known else getattr(edits, f) for f in cls._fields))
 
 
-class Support(NamedTuple):
+class Pooled(NamedTuple):
     """Columns of `Alternatives`, and (in sorted order) the read that speaks for its fragment."""
 
     to: np.ndarray
@@ -124,7 +124,7 @@ def _add(seen: Seen, e: np.int64, rank: np.ndarray, placed: np.ndarray, row: np.
 
 @numba.njit(cache=True, nogil=True)
 def pool_support(
-    order: np.ndarray, bounds: np.ndarray, seen: Seen, rank: np.ndarray, out: Support
+    order: np.ndarray, bounds: np.ndarray, seen: Seen, rank: np.ndarray, out: Pooled
 ) -> None:
     """Fill one row per alternative.
 

@@ -30,6 +30,11 @@ OUT = (
     "molecules", "denied", "per_fragment", "depth_along", "depth_forward", "told",
     "same_ends", "same_by_chance",
 )  # fmt: skip
+(
+    REAL, AVERAGING, ALONG, AGAINST, FORWARD, BACKWARD,
+    MOLECULES, DENIED, PER_FRAGMENT, DEPTH_ALONG, DEPTH_FORWARD, TOLD,
+    SAME_ENDS, SAME_BY_CHANCE,
+) = range(len(OUT))  # fmt: skip
 _FACTORS = (0.4, 0.6, 0.8, 1.0, 1.25)
 _LEAST_SHARE, _STEP = 0.004, 1.35
 # A place that errs does so in more than this share of its reads ever more rarely.
@@ -149,7 +154,7 @@ def weigh(
         n_site = fragments(c, d, reads, site)
         told, per_fragment = tell(site, n_site, starts, by_ends)
         if told == 1:
-            row[12], row[13] = coincidences(site, n_site)
+            row[SAME_ENDS], row[SAME_BY_CHANCE] = coincidences(site, n_site)
         own = new_fragments(b - a)
         n = fragments(a, b, support, own)
         n_molecules = families(own, n) if told == 1 else n
@@ -171,7 +176,8 @@ def weigh(
             if reads.base[j] != base[g]:
                 others[reads.strand[j], reads.mate[j]] += 1
         _hypotheses(full, by_strand, orientation, n_molecules, depth[g] * per_fragment, others, row)
-        row[6], row[7], row[8], row[11] = n_molecules, denied, per_fragment, told
+        row[MOLECULES], row[DENIED] = n_molecules, denied
+        row[PER_FRAGMENT], row[TOLD] = per_fragment, told
 
 
 @numba.njit(cache=True, nogil=True)
@@ -247,12 +253,12 @@ def _hypotheses(
     second = (others[1, 1] + 2.5) / (others[1].sum() + 5)
     forward = along * first + (1 - along) * second
     weights = np.exp(full[0])
-    row[0] = at_best(weights, n, total)[0]
+    row[REAL] = at_best(weights, n, total)[0]
     # In a tandem repeat it is the other copy that the mates show: seldom, but then always.
     unasked = at_best(np.exp(full[1]), n, total)[0] - _TANDEM
-    if unasked > row[0]:
-        weights, row[0] = np.exp(full[1]), unasked
-    row[1] = at_best(weights, n, total)[0] - _on_average(weights, n, total, False)
+    if unasked > row[REAL]:
+        weights, row[REAL] = np.exp(full[1]), unasked
+    row[AVERAGING] = at_best(weights, n, total)[0] - _on_average(weights, n, total, False)
     chosen = np.zeros(n)
     for s in range(2):
         k = 0
@@ -260,11 +266,13 @@ def _hypotheses(
             if by_strand[s, i] != 0:
                 chosen[k] = np.exp(by_strand[s, i])
                 k += 1
-        row[2 + s] = _on_average(chosen, k, total * (along if s == 0 else 1 - along), True)
+        share = along if s == 0 else 1 - along
+        row[ALONG + s] = _on_average(chosen, k, total * share, True)
         k = 0
         for i in range(n):
             if orientation[i] == s:
                 chosen[k] = weights[i]
                 k += 1
-        row[4 + s] = _on_average(chosen, k, total * (forward if s == 0 else 1 - forward), True)
-    row[9], row[10] = along, forward
+        share = forward if s == 0 else 1 - forward
+        row[FORWARD + s] = _on_average(chosen, k, total * share, True)
+    row[DEPTH_ALONG], row[DEPTH_FORWARD] = along, forward
