@@ -117,13 +117,10 @@ def prepare_libraries(verb: str) -> None:
 def is_memory_error(error: BaseException) -> bool:
     """Tell whether memory was short, whatever a library calls that."""
     words = str(error)
-    return isinstance(error, MemoryError) or (
-        isinstance(error, ImportError | OSError | RuntimeError)
-        and any(
-            sign in words
-            for sign in (
-                "failed to map segment", "cannot allocate memory", "Cannot allocate memory",
-                "can't start new thread", "not enough memory", "out of memory",
-            )
+    return isinstance(error, MemoryError) or any(
+        sign in words
+        for sign in (
+            "failed to map segment", "cannot allocate memory", "Cannot allocate memory",
+            "can't start new thread", "not enough memory", "out of memory",
         )
     )  # fmt: skip
