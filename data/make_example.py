@@ -18,14 +18,10 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
-    # Run as a script, only data/ is on the path; the simulator is its neighbour.
+    # Run as a script, only data/ is on the path; the simulators are its neighbours.
     sys.path.insert(0, str(ROOT))
 
-sys.path.insert(0, str(ROOT / "tests"))
-
-import aligned_samples as aligned  # noqa: E402
-
-from benchmarks.simulators import simulate  # noqa: E402
+from benchmarks.simulators import aligned, simulate  # noqa: E402
 
 SEED = 20
 GENOME_LENGTH = 20_000

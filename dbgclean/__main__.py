@@ -18,6 +18,7 @@ from dbgclean._files import refuse_overwriting
 from dbgclean._folder import refuse_folder
 from dbgclean._process import (
     NO_MEMORY,
+    end,
     is_memory_error,
     open_closed_streams,
     prepare_libraries,
@@ -166,6 +167,8 @@ def main_cli() -> NoReturn:
         except OSError:
             # Or Python complains of it once more on its way out, and ends with 120.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    if code > 128:  # stopped by a signal
+        end(code)
     sys.exit(code)
 
 

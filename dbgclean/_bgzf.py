@@ -9,7 +9,10 @@ from typing import Any, BinaryIO
 
 import deflate
 
-__all__ = ["BgzfWriter"]
+__all__ = ["END", "BgzfWriter"]
+
+END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+"""The empty block that a whole file ends with."""
 
 
 class BgzfWriter(io.RawIOBase):
@@ -32,8 +35,7 @@ class BgzfWriter(io.RawIOBase):
     """
 
     BLOCK = 65_280
-    _HEADER = bytes.fromhex("1f8b08040000000000ff0600424302 00".replace(" ", ""))
-    _END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+    _HEADER = END[:16]  # up to the size of the block
 
     def __init__(self, raw: BinaryIO, level: int = 1) -> None:
         self._raw = raw
@@ -67,7 +69,7 @@ class BgzfWriter(io.RawIOBase):
         try:
             if self._tail:
                 self._raw.write(self._block(memoryview(self._tail)))
-            self._raw.write(self._END)
+            self._raw.write(END)
             self._raw.flush()
         finally:
             self._tail = b""

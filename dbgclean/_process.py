@@ -8,12 +8,14 @@ import signal
 import sys
 import time
 from threading import Thread
+from typing import NoReturn
 
 from dbgclean._temporary import FINISHING, remove_all
 from dbgclean.errors import DbgcleanError
 
 __all__ = [
     "NO_MEMORY",
+    "end",
     "is_memory_error",
     "open_closed_streams",
     "prepare_libraries",
@@ -76,8 +78,18 @@ def _end_soon(told: int) -> None:
         if number == signal.SIGINT:
             with contextlib.suppress(OSError):
                 os.write(2, b"dbgclean: error: interrupted\n")
+        end(128 + number)
+
+
+def end(code: int) -> NoReturn:
+    """Remove what is temporary and end the process, without what the interpreter does at its end.
+
+    That takes seconds where much is loaded and the cores are busy, and `_end_soon` can do
+    nothing meanwhile: Python no longer lets other threads run then.
+    """
+    with FINISHING:
         remove_all()
-        os._exit(128 + number)
+        os._exit(code)
 
 
 def prepare_libraries(verb: str) -> None:
@@ -105,13 +117,10 @@ def prepare_libraries(verb: str) -> None:
 def is_memory_error(error: BaseException) -> bool:
     """Tell whether memory was short, whatever a library calls that."""
     words = str(error)
-    return isinstance(error, MemoryError) or (
-        isinstance(error, ImportError | OSError | RuntimeError)
-        and any(
-            sign in words
-            for sign in (
-                "failed to map segment", "cannot allocate memory", "Cannot allocate memory",
-                "can't start new thread", "not enough memory", "out of memory",
-            )
+    return isinstance(error, MemoryError) or any(
+        sign in words
+        for sign in (
+            "failed to map segment", "cannot allocate memory", "Cannot allocate memory",
+            "can't start new thread", "not enough memory", "out of memory",
         )
     )  # fmt: skip

@@ -33,6 +33,8 @@ import pysam
 from Bio.Seq import Seq
 from Bio.SeqRecord import SeqRecord
 
+from dbgclean.reads.bam import quiet_htslib
+
 LIMIT = 30
 K = 21
 BASES = "ACGT"
@@ -202,15 +204,6 @@ def packed_as_bam(text):
         except pysam.SamtoolsError:
             return None
         return bam.read_bytes()
-
-
-@contextlib.contextmanager
-def quiet_htslib():
-    before = pysam.set_verbosity(0)
-    try:
-        yield
-    finally:
-        pysam.set_verbosity(before)
 
 
 def packed_as_bgzf(data):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.simulators import simulate
+from benchmarks.simulators.aligned import random_sequence as random_sequence
 from dbgclean.reads.batch import ReadBatch, encode_bases
 from dbgclean.spectrum.counting import count_kmers
 
@@ -14,11 +15,6 @@ COMPLEMENT = str.maketrans("ACGTNacgtn", "TGCANtgcan")
 def reverse_complement(text):
     """The other strand of a sequence of letters."""
     return text.translate(COMPLEMENT)[::-1]
-
-
-def random_sequence(length, seed=1):
-    """Letters without low-complexity stretches worth speaking of."""
-    return "".join(np.random.default_rng(seed).choice(list("ACGT"), length))
 
 
 def batch_of(reads, qualities=30, *, paired=False, first_read=0, names=None):

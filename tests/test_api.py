@@ -15,13 +15,13 @@ import networkx as nx
 import numpy as np
 import pysam
 import pytest
-from aligned_samples import reference_sequence, snv, write_bam
 from graph_shapes import SHAPES, graph_of
 from hypothesis import given
 from hypothesis import strategies as st
 from test_graph_topology import bubble_oracle
 
 import dbgclean as dbg
+from benchmarks.simulators.aligned import reference_sequence, snv, write_bam
 from dbgclean.__main__ import main
 from dbgclean.errors import InputError, UsageError
 from dbgclean.graph.ambiguity import ambiguity

@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pysam
 import pytest
-from aligned_samples import (
+
+from benchmarks.simulators.aligned import (
     CONTIG,
     deletion,
     insertion,
@@ -15,7 +16,6 @@ from aligned_samples import (
     write_bam,
     write_fasta,
 )
-
 from dbgclean.__main__ import main
 from dbgclean.pipeline import inspect as pipeline
 from dbgclean.pipeline import inspect_inputs

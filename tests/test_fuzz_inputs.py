@@ -1,4 +1,4 @@
-"""Forty damaged files of every format (`fuzz_inputs.py`), in a process of their own."""
+"""Forty damaged files, of every format in turn (`fuzz_inputs.py`), in a process of their own."""
 
 import subprocess
 import sys

@@ -9,10 +9,10 @@ import sys
 import threading
 
 import pytest
-from aligned_samples import CONTIG, reference_sequence, write_bam, write_fasta
 from small_samples import mixture
 
 from benchmarks.simulators import simulate
+from benchmarks.simulators.aligned import CONTIG, reference_sequence, write_bam, write_fasta
 from dbgclean import _folder
 from dbgclean.__main__ import main
 from dbgclean._files import refuse_overwriting

@@ -140,6 +140,12 @@ def test_a_pipe_named_as_standard_input(tmp_path):
     assert b"5,000 reads" in done.stderr
 
 
+def test_a_reference_whose_first_sequence_has_no_header(put):
+    path = put(b"#c\nAC\n>g\nACGT\n", "g.fa")
+    with pytest.raises(InputError, match="g.fa: line 2: not FASTA: expected '>', but found 'AC'"):
+        read_sequences(path)
+
+
 def test_a_reference_in_a_pipe(tmp_path):
     pipe = fifo(tmp_path / "g.fa")
     feeders = feed([(pipe, gzip.compress(b">g M\xc3\xbcller\nACGTU\n>\xff h\nAC GT\n"))])

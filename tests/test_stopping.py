@@ -57,6 +57,36 @@ def test_a_kernel_that_does_not_come_back_is_ended(which, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+# An interpreter that takes long over its own end, and lets no other thread run meanwhile.
+SLOW_TO_GO = """
+import atexit, ctypes, sys, time
+from dbgclean import __main__
+from dbgclean._temporary import temporary_folder
+
+def run(argv):
+    temporary_folder(sys.argv[1])
+    atexit.register(lambda: ctypes.PyDLL(None).sleep(600))
+    print("ready", flush=True)
+    time.sleep(600)
+
+__main__._run = run
+__main__.main_cli()
+"""
+
+
+@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
+def test_the_interpreter_is_not_waited_for(which, tmp_path):
+    child = started(SLOW_TO_GO, tmp_path)
+    assert list(tmp_path.iterdir())
+    child.send_signal(which)
+    try:
+        child.communicate(timeout=60)
+    finally:
+        child.kill()
+    assert child.returncode == 128 + which
+    assert not list(tmp_path.iterdir())
+
+
 HOLDS = """
 import sys, time
 from pathlib import Path

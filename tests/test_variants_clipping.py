@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pysam
 import pytest
-from aligned_samples import (
+from test_cli_inspect import calls, inspect, rows
+
+from benchmarks.simulators.aligned import (
     CONTIG,
     insertion,
     reference_sequence,
@@ -15,8 +17,6 @@ from aligned_samples import (
     write_bam,
     write_fasta,
 )
-from test_cli_inspect import calls, inspect, rows
-
 from dbgclean.variants.clipping import leave_out_clips
 from dbgclean.variants.region_reads import fetch_reads, open_alignments
 from dbgclean.variants.regions import Region

@@ -5,8 +5,15 @@ import gzip
 import json
 
 import pytest
-from aligned_samples import CONTIG, deletion, reference_sequence, snv, write_bam, write_fasta
 
+from benchmarks.simulators.aligned import (
+    CONTIG,
+    deletion,
+    reference_sequence,
+    snv,
+    write_bam,
+    write_fasta,
+)
 from dbgclean.__main__ import main
 from dbgclean.pipeline.inspect import inspect
 from dbgclean.variants.reference import Reference

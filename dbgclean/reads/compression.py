@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Callable, Generator
 from typing import Any, BinaryIO, cast
 
+from dbgclean._bgzf import END
 from dbgclean.errors import InputError
 from dbgclean.reads.prefetch import prefetch
 
@@ -43,7 +44,6 @@ _MAGIC = (
 _SKIPPABLE_FRAME = b"\x2a\x4d\x18"  # of zstd, behind a first byte of its own
 _BGZF_EXTRA = b"BC\x02\x00"
 _BGZF_HEADER = 18
-_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _READ = 1 << 16
 _INFLATED = 1 << 20
 
@@ -247,8 +247,8 @@ def warn_without_end(path: str) -> None:
     """
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
-        file.seek(max(0, size - len(_BGZF_END)))
-        if file.read() == _BGZF_END:
+        file.seek(max(0, size - len(END)))
+        if file.read() == END:
             return
         place = 0
         while place < size:

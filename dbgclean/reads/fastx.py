@@ -95,10 +95,7 @@ class RecordFile:
     def _explained(self, error: BaseException) -> InputError:
         """Return what goes wrong in this file as one line for the user."""
         if isinstance(error, BadRecord):
-            return InputError(
-                f"{self.path}: line {error.line:,}: not {self._format.upper()}: {error.found}; "
-                "repair the file or get a whole copy"
-            )
+            return error.explained(self.path, self._format)
         return damaged(self.path, self.taken, error)
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from dbgclean.errors import InputError
+
 __all__ = ["BadRecord", "Record", "fasta_records", "fastq_records"]
 
 _SHOWN = 40
@@ -33,6 +35,13 @@ class BadRecord(Exception):
         super().__init__(line, found)
         self.line = line
         self.found = found
+
+    def explained(self, path: str, file_format: str) -> InputError:
+        """The same as one line for the user."""
+        return InputError(
+            f"{path}: line {self.line:,}: not {file_format.upper()}: {self.found}; "
+            "repair the file or get a whole copy"
+        )
 
 
 def fasta_records(lines: Iterable[bytes]) -> Iterator[Record]:

@@ -13,7 +13,7 @@ from dbgclean.errors import InputError
 from dbgclean.reads.batch import encode_bases
 from dbgclean.reads.compression import READ_ERRORS, damaged, open_bytes
 from dbgclean.reads.names import id_of
-from dbgclean.reads.records import fasta_records
+from dbgclean.reads.records import BadRecord, fasta_records
 
 __all__ = ["iter_sequences", "read_sequences"]
 
@@ -54,6 +54,8 @@ def iter_sequences(path: str | os.PathLike[str]) -> Iterator[tuple[str, np.ndarr
                 raise InputError(msg + "give FASTA or GenBank")
     except READ_ERRORS as error:
         raise damaged(path, 0, error) from error
+    except BadRecord as error:
+        raise error.explained(path, "fasta") from error
     except ValueError as error:
         msg = f"{path}: damaged GenBank ({error}); get the file again"
         raise InputError(msg) from error

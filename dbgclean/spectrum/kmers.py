@@ -15,6 +15,7 @@ import numba
 import numpy as np
 
 from dbgclean.errors import UsageError
+from dbgclean.reads.batch import encode_bases
 
 __all__ = [
     "BASE_CODES",
@@ -42,11 +43,8 @@ MAX_K = 31
 LETTERS = np.frombuffer(b"ACGTN", dtype=np.uint8).copy()
 """ASCII letter of each code, uint8 (5,)."""
 
-BASE_CODES = np.full(256, 4, dtype=np.uint8)
+BASE_CODES = encode_bases(np.arange(256, dtype=np.uint8))
 """Code of each byte of a sequence, uint8 (256,)."""
-for _code, _pair in enumerate((b"Aa", b"Cc", b"Gg", b"TtUu")):
-    for _letter in _pair:
-        BASE_CODES[_letter] = _code
 
 _PAIRS = np.uint64(0x3333333333333333)
 _NIBBLES = np.uint64(0x0F0F0F0F0F0F0F0F)

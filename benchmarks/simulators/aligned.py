@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pysam
-from small_samples import random_sequence
 
 CONTIG = "chr"
 
@@ -18,6 +17,11 @@ class Allele:
     ref: str
     alt: str
     fraction: float
+
+
+def random_sequence(length, seed=1):
+    """Letters without low-complexity stretches worth speaking of."""
+    return "".join(np.random.default_rng(seed).choice(list("ACGT"), length))
 
 
 def reference_sequence(length=3000, seed=11):
