@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from dbgclean.variants.path_graph import evidence_graph
 from dbgclean.variants.placement import Placement
 from dbgclean.variants.projection import project, slice_reads
 
-__all__ = ["Judged", "judge_window"]
+__all__ = ["judge_window"]
 
 # Rate of a gap that is too long for the corrector's own classes, or that reads show only
 # at their ends.
@@ -36,14 +36,7 @@ _OPEN, _COUNTED = (LIKELIHOOD_ERROR + LIKELIHOOD_REAL) / 2, np.uint64(2**64 - 1)
 _COMMON = 0.25
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """See `dbgclean.variants.evidence.WindowEvidence`."""
-
-    kmers: tuple[np.ndarray, np.ndarray, np.ndarray]
-    reads: dict[str, int]
-
-
+_Kmers = tuple[np.ndarray, np.ndarray, np.ndarray]
 _Parts = list[tuple[ReadBatch, Threads]]
 
 
@@ -54,11 +47,13 @@ def judge_window(
     *,
     corrector: str,
     model: str | None,
-    threads: int,
     seed: int,
     kmer_k: int,
-) -> Judged:
-    """Fill ``likelihood``, ``posterior``, ``verdict`` and ``expected`` of the table."""
+) -> tuple[_Kmers, dict[str, int]]:
+    """Fill ``likelihood``, ``posterior``, ``verdict`` and ``expected`` of the table.
+
+    Returns ``kmers`` and ``reads`` of `dbgclean.variants.evidence.WindowEvidence`.
+    """
     parts = _parts(window)
     evidence = _gather(window, parts)
     pooled, alternative_of = _alternatives_of(window, evidence, table, alleles)
@@ -71,7 +66,7 @@ def judge_window(
         window.table.total,
         reason="a window of a region is no genome",
     )
-    sample = Sample(spectrum, 2, threads, seed, model)
+    sample = Sample(spectrum, cutoff=2, seed=seed, model=model)
     verdicts = judge.judge(evidence, sample)
     known = np.flatnonzero(alternative_of >= 0)
     rows = alternative_of[known]
@@ -79,8 +74,7 @@ def judge_window(
     table.expected[known] = pooled.expected[rows]
     table.posterior[known] = verdicts.posterior[rows]
     table.verdict[known] = verdicts.verdict[rows]
-    kmers = _kmers(parts, evidence, verdicts, kmer_k, threads)
-    return Judged(kmers, evidence.reads)
+    return _kmers(parts, evidence, verdicts, kmer_k), evidence.reads
 
 
 def _parts(window: AlignedWindow) -> _Parts:
@@ -223,16 +217,10 @@ def _with_counts(pooled: Alternatives, table: AlleleTable, rows: np.ndarray) -> 
     return pooled.with_gaps(added)
 
 
-def _kmers(
-    parts: _Parts,
-    evidence: Evidence,
-    verdicts: Verdicts,
-    k: int,
-    threads: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _kmers(parts: _Parts, evidence: Evidence, verdicts: Verdicts, k: int) -> _Kmers:
     """k-mers of the reads, and which are left in the reads as the verdicts have them."""
     rewriter = Rewriter(evidence, verdicts.kept)
-    raw, left = (KmerCounter(k, threads=threads, memory_bytes=1 << 27) for _ in range(2))
+    raw, left = (KmerCounter(k, memory_bytes=1 << 27) for _ in range(2))
     for first, batch in numbered(batch for batch, _ in parts):
         raw.add(batch)
         left.add(rewriter.rewrite(batch, first))

@@ -22,7 +22,6 @@ from dbgclean.variants.signs import FILTERS, strand_bias
 
 __all__ = [
     "COLUMNS",
-    "LISTED",
     "alleles_to_rows",
     "listed_rows",
     "named_columns",
@@ -31,9 +30,8 @@ __all__ = [
     "write_kmers",
 ]
 
-LISTED = 5000
-"""Most alleles that a page lists; the file has them all."""
-
+# Most alleles that a page lists; the file has them all.
+_LISTED = 5000
 _CHUNK = 50_000
 
 
@@ -142,7 +140,7 @@ def write_kmers(
     write_kmer_fasta(removed_path, keys[~kept], counts[~kept], k)
 
 
-def listed_rows(table: AlleleTable, limit: int = LISTED) -> np.ndarray:
+def listed_rows(table: AlleleTable, limit: int = _LISTED) -> np.ndarray:
     """Numbers of the rows worth a line on a page, rising: int64.
 
     Errors that one fragment shows are left out: every read has some, and they are in
@@ -157,13 +155,13 @@ def listed_rows(table: AlleleTable, limit: int = LISTED) -> np.ndarray:
     return wanted
 
 
-def alleles_to_rows(table: AlleleTable, limit: int = LISTED) -> list[dict[str, Any]]:
+def alleles_to_rows(table: AlleleTable) -> list[dict[str, Any]]:
     """The listed alleles (`listed_rows`) as plain dicts, for ``report.json`` and its page.
 
     Keys are those of `COLUMNS`; ``filters``, ``reasons`` and ``genotype_likelihoods`` are
     lists, and what is not known is None.
     """
-    some = table.select(listed_rows(table, limit))
+    some = table.select(listed_rows(table))
     columns = [map(_value, _column(some, name).tolist()) for name in COLUMNS]
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
     for row in rows:
@@ -180,7 +178,7 @@ def _value(item: Any) -> Any:
     return item
 
 
-def summarise(table: AlleleTable, limit: int = LISTED) -> dict[str, Any]:
+def summarise(table: AlleleTable) -> dict[str, Any]:
     """Totals of a table, in plain numbers.
 
     Returns
@@ -193,7 +191,7 @@ def summarise(table: AlleleTable, limit: int = LISTED) -> dict[str, Any]:
         ``counted_only``, alleles that a page lists and that it only counts.
     """
     variants = table.klass == VARIANT
-    listed = len(listed_rows(table, limit))
+    listed = len(listed_rows(table))
     filters: dict[str, int] = {}
     for names in table.filters:
         for name in names:
