@@ -143,16 +143,10 @@ def count_alleles(
     window = align_window(reads, reference, origin, alleles=tuple(known))
     unique = sorted(set(known))
     found = _count(window, unique, origin)
-    alt, depth = found.alt_fragments, found.depth
     row = {allele: i for i, allele in enumerate(unique)}
+    # The last entry is that of alleles that are not looked for.
     rows = np.array([-1 if a is None else row[a] for a in alleles], np.int64)
-    if not len(unique):
-        return np.full(len(table), -1, np.int64), np.full(len(table), -1, np.int64)
-    missing = rows < 0
-    return (
-        np.where(missing, -1, alt[rows]).astype(np.int64),
-        np.where(missing, -1, depth[rows]).astype(np.int64),
-    )
+    return np.append(found.alt_fragments, -1)[rows], np.append(found.depth, -1)[rows]
 
 
 def _alleles(window: AlignedWindow, start: int, end: int) -> list[Allele]:
