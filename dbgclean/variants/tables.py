@@ -1,4 +1,4 @@
-"""Alleles as files and rows: the full table, what the page shows, totals, and the k-mers."""
+"""Alleles as files and rows: the full table, what the page shows, and totals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from dbgclean._files import open_output
-from dbgclean.spectrum.formats import write_kmer_fasta
 from dbgclean.variants.allele_table import (
     CLASSES,
     ERROR,
@@ -27,7 +26,6 @@ __all__ = [
     "named_columns",
     "summarise",
     "write_alleles",
-    "write_kmers",
 ]
 
 # Most alleles that a page lists; the file has them all.
@@ -106,38 +104,6 @@ def write_alleles(path: str | os.PathLike[str], table: AlleleTable) -> None:
             columns = [_texts(some, name) for name in COLUMNS]
             lines = ("\t".join(row) for row in zip(*columns, strict=True))
             packed.write(("\n".join(lines) + "\n").encode())
-
-
-def write_kmers(
-    kept_path: str | os.PathLike[str],
-    removed_path: str | os.PathLike[str],
-    keys: np.ndarray,
-    counts: np.ndarray,
-    kept: np.ndarray,
-    k: int,
-) -> None:
-    """Write the k-mers that the verdicts keep and those they remove, each sorted, as FASTA.
-
-    Parameters
-    ----------
-    keys
-        uint64 (n,): canonical k-mers of the reads, in any order.
-    counts
-        uint32 (n,): their abundances.
-    kept
-        bool (n,).
-    k
-        Length of the k-mers.
-
-    Raises
-    ------
-    OutputError
-        If a file cannot be written.
-    """
-    order = np.argsort(keys, kind="stable")
-    keys, counts, kept = keys[order], counts[order].astype(np.uint32), kept[order].astype(bool)
-    write_kmer_fasta(kept_path, keys[kept], counts[kept], k)
-    write_kmer_fasta(removed_path, keys[~kept], counts[~kept], k)
 
 
 def listed_rows(table: AlleleTable, limit: int = _LISTED) -> np.ndarray:
