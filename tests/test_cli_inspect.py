@@ -364,6 +364,13 @@ def test_a_region_without_reads_among_others_is_told(files, capfd):
     assert f"open {tmp}/out/report.html" in told
 
 
+def test_what_is_in_the_way_is_said_before_any_work(files, capfd, monkeypatch):
+    monkeypatch.setattr(pipeline, "inspect_regions", None)
+    (files["tmp"] / "full" / "consensus.fa.gz").mkdir()
+    argv = [files["bam"], "-r", "chr:601-700", "-o", files["tmp"] / "full", "--force"]
+    assert "consensus.fa.gz: a folder that is in the way" in error_line(capfd, argv)
+
+
 def test_force_writes_beside_what_is_there(files):
     tmp = files["tmp"]
     argv = [f"{tmp}/patchy.bam", "-r", "chr:601-700", "--reference", files["reference"]]

@@ -21,7 +21,7 @@ from dbgclean.variants.regions import Region
 from dbgclean.variants.tables import alleles_to_rows, summarise, write_alleles
 from dbgclean.variants.vcf import write_vcf
 
-__all__ = ["OUTPUTS", "KmerVerdicts", "build_report", "write_files"]
+__all__ = ["CONSENSUS", "OUTPUTS", "Inspected", "KmerVerdicts", "build_report", "write_files"]
 
 SCHEMA_VERSION = (0, 1)
 # The reads' consensus, where there is no reference.
@@ -167,7 +167,7 @@ OUTPUTS = (
     "report.json",
     "report.html",
 )
-"""Names that `write_files` may write."""
+"""Names that `write_files` may write; without a reference, CONSENSUS as well."""
 
 
 def write_files(
