@@ -19,6 +19,7 @@ from benchmarks.simulators.aligned import (
 from dbgclean.__main__ import main
 from dbgclean.pipeline import inspect as pipeline
 from dbgclean.pipeline import inspect_inputs
+from dbgclean.spectrum.formats import read_kmer_fasta
 
 FILES = {
     "alleles.tsv.gz",
@@ -130,11 +131,15 @@ def test_the_folder_is_whole(inspected):
         f"dbgclean inspect sample.bam -r {CONTIG}:101-2900 --reference ref.fa"
     )
     assert "<html" in (inspected / "report.html").read_text()[:200].lower()
-    kept = gzip.decompress((inspected / "kmers.kept.fa.gz").read_bytes())
-    removed = gzip.decompress((inspected / "kmers.removed.fa.gz").read_bytes())
-    assert kept.count(b">") > 2500
-    assert removed.count(b">") > 2500
-    assert not set(kept.split(b"\n")[1::2]) & set(removed.split(b"\n")[1::2]) - {b""}
+    kept, removed = (
+        read_kmer_fasta(inspected / f"kmers.{name}.fa.gz") for name in ("kept", "removed")
+    )
+    assert kept.k == removed.k == 25
+    assert min(len(kept), len(removed)) > 2500
+    assert not np.isin(kept.keys, removed.keys).any()
+    for name in ("kept", "removed"):
+        text = gzip.decompress((inspected / f"kmers.{name}.fa.gz").read_bytes()).split()
+        assert text[1::2] == sorted(text[1::2])
 
 
 def test_threads_change_no_byte(sample, inspected, tmp_path):
@@ -357,6 +362,13 @@ def test_a_region_without_reads_among_others_is_told(files, capfd):
     assert "no reads in chr:2001-2100" in told
     assert "chr:601-700: " in told
     assert f"open {tmp}/out/report.html" in told
+
+
+def test_what_is_in_the_way_is_said_before_any_work(files, capfd, monkeypatch):
+    monkeypatch.setattr(pipeline, "inspect_regions", None)
+    (files["tmp"] / "full" / "consensus.fa.gz").mkdir()
+    argv = [files["bam"], "-r", "chr:601-700", "-o", files["tmp"] / "full", "--force"]
+    assert "consensus.fa.gz: a folder that is in the way" in error_line(capfd, argv)
 
 
 def test_force_writes_beside_what_is_there(files):

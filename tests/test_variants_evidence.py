@@ -15,7 +15,8 @@ from small_windows import (
 
 from dbgclean.correct.verdicts import REAL
 from dbgclean.variants.allele_table import KINDS
-from dbgclean.variants.evidence import WindowEvidence, consensus, count_alleles, gather_window
+from dbgclean.variants.consensus import consensus
+from dbgclean.variants.evidence import WindowEvidence, count_alleles, gather_window
 from dbgclean.variants.regions import Region
 
 BOTH, FIRST = (0, 1), (0,)
@@ -138,15 +139,6 @@ def test_arms_spell_both_alleles(diploid):
         assert own in reference
         spelled = reference[:place] + table.alt[row] + reference[place + len(table.ref[row]) :]
         assert other in spelled
-
-
-def test_the_result_does_not_depend_on_threads(diploid):
-    reference, _, (reads, _, _) = diploid
-    one, two = gathered(reads, reference), gathered(reads, reference, threads=3)
-    for name in ("position", "alt_forward", "likelihood", "posterior", "verdict"):
-        np.testing.assert_array_equal(getattr(one.alleles, name), getattr(two.alleles, name))
-    for a, b in zip(one.kmers, two.kmers, strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 def test_a_core_holds_the_alleles_that_begin_in_it(diploid):
@@ -302,4 +294,4 @@ def test_rare_errors_are_left_out_on_demand(diploid):
     real = everything.verdict == REAL
     assert (table.verdict == REAL).sum() == real.sum()
     assert len(table) < len(everything)
-    assert (table.fraction[table.verdict != REAL] >= 0.2).all() or len(table) == real.sum()
+    assert (table.fraction[table.verdict != REAL] >= 0.2).all()

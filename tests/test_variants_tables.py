@@ -1,4 +1,4 @@
-"""alleles.tsv.gz, the rows for the page, totals, k-mer files, strand bias."""
+"""alleles.tsv.gz, the rows for the page, totals, strand bias."""
 
 import gzip
 import json
@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inspect_example import example_table
 
-from dbgclean.spectrum.formats import read_kmer_fasta
 from dbgclean.variants import vcf
 from dbgclean.variants.allele_table import CLASSES, ERROR, KINDS, VARIANT, AlleleTable
 from dbgclean.variants.signs import FILTERS, strand_bias
@@ -23,7 +22,6 @@ from dbgclean.variants.tables import (
     listed_rows,
     summarise,
     write_alleles,
-    write_kmers,
 )
 
 
@@ -120,21 +118,6 @@ def test_totals(table):
     nothing = summarise(AlleleTable.empty(0, []))
     assert nothing["alleles"] == nothing["listed"] == 0
     assert nothing["median_depth"] is None
-
-
-def test_kmers_are_parted_and_sorted(tmp_path):
-    rng = np.random.default_rng(1)
-    keys = rng.permutation(np.unique(rng.integers(0, 4**10, 500, dtype=np.uint64)))
-    counts = rng.integers(1, 90, len(keys)).astype(np.int64)
-    kept = rng.random(len(keys)) < 0.5
-    names = [tmp_path / name for name in ("kept.fa.gz", "removed.fa.gz")]
-    # Not canonical at random; reading makes them so, which is not what is asked here.
-    write_kmers(*names, keys, counts, kept, 11)
-    for path, side in zip(names, (kept, ~kept), strict=True):
-        text = gzip.decompress(path.read_bytes()).decode().split()
-        assert text[1::2] == sorted(text[1::2])
-        assert sorted(int(word[1:]) for word in text[::2]) == sorted(counts[side].tolist())
-        assert read_kmer_fasta(path).k == 11
 
 
 def fisher(a, b, c, d):

@@ -22,6 +22,7 @@ from dbgclean.pipeline.inspect_inputs import (
     open_inputs,
 )
 from dbgclean.pipeline.inspect_report import (
+    CONSENSUS,
     OUTPUTS,
     Inspected,
     KmerVerdicts,
@@ -49,7 +50,7 @@ logger = logging.getLogger(__name__)
 # Reads reach over a window's ends; the reference follows them this far at most (a spliced
 # alignment may lead anywhere).
 _REACH = 400
-_CONSENSUS = "bubble-contig"
+_CONTIG = "bubble-contig"
 
 
 @dataclass
@@ -78,7 +79,7 @@ class _Found:
             table = evidence.alleles
             if window.contigs:
                 # Numbered through all windows.
-                name = f"{_CONSENSUS}-{len(self.homes) + 1}"
+                name = f"{_CONTIG}-{len(self.homes) + 1}"
                 table = replace(table, contigs=[name])
                 self.homes[name], self.consensus[name] = window.region, window.contigs[i]
             self.tables.append(table)
@@ -137,7 +138,7 @@ def inspect(
     output
         Folder; appears under its name only when everything in it is whole.
     reference
-        FASTA; without it the consensus of the reads takes its place, and no VCF is written.
+        FASTA; without it the consensus of the reads takes its place, and is written, too.
     normal
         BAM or CRAM of the matched normal.
     force
@@ -160,7 +161,7 @@ def inspect(
         inputs = open_inputs(stack, bam, regions, bed, reference, normal, options, progress)
         read = [bam, bed, reference, normal, options.model]
         out = stack.enter_context(OutputFolder(output, force, read))
-        out.claim(*OUTPUTS)
+        out.claim(*OUTPUTS, *([] if reference else [CONSENSUS]))
         found = inspect_regions(inputs)
         progress.start("Writing the report")
         report = build_report(inputs, found)

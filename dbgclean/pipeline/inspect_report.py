@@ -15,12 +15,13 @@ from dbgclean._files import open_output
 from dbgclean._folder import OutputFolder
 from dbgclean.pipeline.inspect_inputs import InspectInputs, InspectOptions
 from dbgclean.report.inspect_page import write_inspect_page
+from dbgclean.spectrum.formats import write_kmer_fasta
 from dbgclean.variants.allele_table import CLASSES, AlleleTable
 from dbgclean.variants.regions import Region
-from dbgclean.variants.tables import alleles_to_rows, summarise, write_alleles, write_kmers
+from dbgclean.variants.tables import alleles_to_rows, summarise, write_alleles
 from dbgclean.variants.vcf import write_vcf
 
-__all__ = ["OUTPUTS", "KmerVerdicts", "build_report", "write_files"]
+__all__ = ["CONSENSUS", "OUTPUTS", "Inspected", "KmerVerdicts", "build_report", "write_files"]
 
 SCHEMA_VERSION = (0, 1)
 # The reads' consensus, where there is no reference.
@@ -166,7 +167,7 @@ OUTPUTS = (
     "report.json",
     "report.html",
 )
-"""Names that `write_files` may write."""
+"""Names that `write_files` may write; without a reference, CONSENSUS as well."""
 
 
 def write_files(
@@ -200,8 +201,9 @@ def write_files(
         command=report["config"]["command"],
         reference_name=Path(inputs.reference.path).name if inputs.reference else CONSENSUS,
     )
-    kept, removed = out.path("kmers.kept.fa.gz"), out.path("kmers.removed.fa.gz")
-    write_kmers(kept, removed, kmers.keys, kmers.counts, kmers.kept, kmers.k)
+    for name, rows in (("kept", kmers.kept), ("removed", ~kmers.kept)):
+        path = out.path(f"kmers.{name}.fa.gz")
+        write_kmer_fasta(path, kmers.keys[rows], kmers.counts[rows], kmers.k)
     text = json.dumps(report, indent=1, allow_nan=False) + "\n"
     out.path("report.json").write_text(text, encoding="utf-8")
     write_inspect_page(out.path("report.html"), report, sample=inputs.sample.sample)

@@ -106,7 +106,6 @@ def align_window(
     origin: Region,
     *,
     alleles: tuple[Allele, ...] = (),
-    threads: int = 1,
 ) -> AlignedWindow:
     """Thread, place, find what threading cannot hold, and lay the reads along that.
 
@@ -120,8 +119,8 @@ def align_window(
     bases, unknown = fill_unknown(reference, reads, origin.start)
     path = build_path_graph(bases)
     batch = reads.batch
-    table = count_codes(batch.codes, batch.offsets, batch.quals, path.k, threads=threads)
-    threaded = thread_batch(batch, path.graph, threads)
+    table = count_codes(batch.codes, batch.offsets, batch.quals, path.k)
+    threaded = thread_batch(batch, path.graph)
     hint = _hints(reads, origin)
     placement = place_reads(batch, threaded, path, reads.reverse, hint)
     least = least_abundance(_coverage(placement, len(path.codes)).sum((1, 2)))

@@ -214,7 +214,7 @@ def _classes(table: AlleleTable, signs: Signs, genotypes: _Genotypes, rules: Rul
     doubted = one_copy & ((artefacts + places == 1) | one_strand)
     believed = real | (genotypes.of_a_copy & ~doubted)
     klass = np.full(len(table), ERROR, np.uint8)
-    # Of gaps a verdict asks for more than P(real): what only lacks fragments is open.
+    # A judge may ask for more than that an allele is likelier real than not: that is open.
     klass[(table.verdict != verdicts.ERROR) | (table.posterior > _LIKELIER)] = UNDECIDED
     klass[believed] = VARIANT
     few = table.alt_fragments < rules.min_fragments

@@ -45,7 +45,7 @@ def leave_out_clips(
     Returns
     -------
     RegionReads
-        The reads without these ends; `RegionReads.cut` says how much of each is gone.
+        The reads without these ends; ``cut_left`` and ``cut_right`` say how much of each is gone.
     Counter
         Clipped ends ``taken`` and ``left_out``.
     """

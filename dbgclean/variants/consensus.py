@@ -28,13 +28,8 @@ _SHARE, _LEAST = 0.1, 3
 _SHORTEST = 100
 
 
-def consensus(reads: RegionReads, *, k: int = _K, threads: int = 1) -> list[tuple[str, str]]:
+def consensus(reads: RegionReads) -> list[tuple[str, str]]:
     """Contigs of a window's reads, in the order and direction of their alignments.
-
-    Parameters
-    ----------
-    k
-        Of the graph, odd, at most 31.
 
     Returns
     -------
@@ -44,21 +39,21 @@ def consensus(reads: RegionReads, *, k: int = _K, threads: int = 1) -> list[tupl
     """
     codes = reads.along_reference()
     offsets = reads.batch.offsets
-    table = count_codes(codes, offsets, reads.batch.quals, k, threads=threads)
+    table = count_codes(codes, offsets, reads.batch.quals, _K)
     if not len(table):
         return []
     by_depth = np.sort(table.counts)
     weight = np.cumsum(by_depth.astype(np.int64))
     median = int(by_depth[np.searchsorted(weight, weight[-1] / 2)])
     table = table.select(table.counts >= max(_LEAST, _SHARE * median))
-    table = table.select(classical_clean(table.keys, table.counts, k, threads))
-    graph = compact(table.keys, table.counts, k, threads)
+    table = table.select(classical_clean(table.keys, table.counts, _K))
+    graph = compact(table.keys, table.counts, _K)
     found = []
-    place = _Places(codes, reads, k)
+    place = _Places(codes, reads)
     for u in np.flatnonzero(graph.lengths >= _SHORTEST).tolist():
         own = graph.codes[graph.offsets[u] : graph.offsets[u + 1]]
-        kmers, _ = reference_kmers(own, k)
-        canonical = canonical_kmers(kmers, k)
+        kmers, _ = reference_kmers(own, _K)
+        canonical = canonical_kmers(kmers, _K)
         rows = table.find(canonical)
         turned = np.where(kmers == canonical, table.reverse[rows], 0).sum()
         turned += np.where(kmers != canonical, table.counts[rows] - table.reverse[rows], 0).sum()
@@ -69,23 +64,21 @@ def consensus(reads: RegionReads, *, k: int = _K, threads: int = 1) -> list[tupl
     return [(f"bubble-contig-{i}", bases) for i, (_, bases) in enumerate(found, 1)]
 
 
-def nearest_contig(
-    reads: RegionReads, contigs: list[tuple[str, str]], *, k: int = _K
-) -> np.ndarray:
+def nearest_contig(reads: RegionReads, contigs: list[tuple[str, str]]) -> np.ndarray:
     """The contig that most k-mers of each read stand on, int64 (n,).
 
     Copies of a repeat are contigs of their own: laid along another's, their reads would
     show all that the copies differ in. Reads without a k-mer of any go with the first.
     """
-    found = [canonical_kmers(reference_kmers(encode(bases), k)[0], k) for _, bases in contigs]
+    found = [canonical_kmers(reference_kmers(encode(bases), _K)[0], _K) for _, bases in contigs]
     owner = np.repeat(np.arange(len(contigs)), [len(kmers) for kmers in found])
     keys, first, count = np.unique(np.concatenate(found), return_index=True, return_counts=True)
     keys, owner = keys[count == 1], owner[first[count == 1]]
     offsets = reads.batch.offsets
-    kmers, valid = reference_kmers(reads.batch.codes, k)
+    kmers, valid = reference_kmers(reads.batch.codes, _K)
     read = np.repeat(np.arange(len(reads)), np.diff(offsets))[: len(kmers)]
-    valid &= np.arange(len(kmers)) + k <= offsets[read + 1]
-    mine = canonical_kmers(kmers, k)
+    valid &= np.arange(len(kmers)) + _K <= offsets[read + 1]
+    mine = canonical_kmers(kmers, _K)
     row = np.minimum(np.searchsorted(keys, mine), max(0, len(keys) - 1))
     votes = np.zeros((len(reads), len(contigs)), np.int64)
     if len(keys):
@@ -97,10 +90,10 @@ def nearest_contig(
 class _Places:
     """Where the aligner has k-mers, by the reads that hold them."""
 
-    def __init__(self, codes: np.ndarray, reads: RegionReads, k: int) -> None:
-        kmers, valid = reference_kmers(codes, k)
+    def __init__(self, codes: np.ndarray, reads: RegionReads) -> None:
+        kmers, valid = reference_kmers(codes, _K)
         self._order = np.flatnonzero(valid)
-        keys = canonical_kmers(kmers[self._order], k)
+        keys = canonical_kmers(kmers[self._order], _K)
         rank = np.argsort(keys, kind="stable")
         self._keys, self._order = keys[rank], self._order[rank]
         self._offsets = reads.batch.offsets

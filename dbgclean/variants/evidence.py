@@ -16,7 +16,6 @@ from dbgclean.correct.verdicts import ERROR
 from dbgclean.spectrum.kmers import decode, encode
 from dbgclean.variants.aligned_window import AlignedWindow, align_window
 from dbgclean.variants.allele_table import KINDS, AlleleTable
-from dbgclean.variants.consensus import consensus
 from dbgclean.variants.gap_observations import observe_gaps
 from dbgclean.variants.haplotypes import Allele, rightmost
 from dbgclean.variants.judgement import judge_window
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from dbgclean.variants.region_reads import RegionReads
     from dbgclean.variants.regions import Region
 
-__all__ = ["KMER_K", "WindowEvidence", "consensus", "count_alleles", "gather_window"]
+__all__ = ["KMER_K", "WindowEvidence", "count_alleles", "gather_window"]
 
 KMER_K = 25
 """Length of the k-mers in `WindowEvidence.kmers`, whatever the path's."""
@@ -68,8 +67,6 @@ class WindowEvidence:
         ``offsets`` int64 (n + 1,), ``fragment`` int64, ``shows_alt`` bool: per allele the
         fragments (as in `RegionReads.fragment`) that show it, or the reference there;
         none of rare errors.
-    k
-        At which reads were threaded.
     kmers
         k-mers of the reads of length ``KMER_K``: keys uint64, counts uint32, and whether
         one is left when the reads are corrected by the verdicts, bool.
@@ -79,7 +76,6 @@ class WindowEvidence:
 
     alleles: AlleleTable
     reads_of: tuple[np.ndarray, np.ndarray, np.ndarray]
-    k: int
     kmers: tuple[np.ndarray, np.ndarray, np.ndarray]
     reads: dict[str, int]
 
@@ -92,7 +88,6 @@ def gather_window(
     *,
     corrector: str = "likelihood",
     model: str | None = None,
-    threads: int = 1,
     seed: int = 1,
     min_fraction: float = 0.0,
 ) -> WindowEvidence:
@@ -106,29 +101,26 @@ def gather_window(
         Bases around the core, and where they lie on the contig.
     corrector, model, seed
         As for `dbgclean.correct.load_corrector`: who judges, with which weights.
-    threads
-        Workers; the result does not depend on them.
     min_fraction
         Of the depth: errors below it are left out of the table. What is real or undecided
         stays, however rare: see `dbgclean.variants.classify.Rules`.
     """
-    window = align_window(reads, reference, origin, threads=threads)
+    window = align_window(reads, reference, origin)
     alleles = _alleles(window, core.start - origin.start, core.end - origin.start)
     table = _count(window, alleles, origin)
     keep = table.alt_fragments > 0
     table, alleles = table.select(keep), [alleles[i] for i in np.flatnonzero(keep)]
     _describe(window, table, alleles, origin)
-    judged = judge_window(
-        window, table, alleles, corrector=corrector, model=model, threads=threads, seed=seed,
-        kmer_k=KMER_K,
-    )  # fmt: skip
+    kmers, states = judge_window(
+        window, table, alleles, corrector=corrector, model=model, seed=seed, kmer_k=KMER_K
+    )
     keep = (table.verdict != ERROR) | (table.fraction >= min_fraction)
     table, alleles = table.select(keep), [alleles[i] for i in np.flatnonzero(keep)]
     # Of errors nobody asks which reads they are in; in deep windows there are many.
     wanted = (table.verdict != ERROR) | (table.fraction >= _RARE)
     found = _observe(window, alleles, np.flatnonzero(wanted))
     reads_of = showing(found, reads.fragment, wanted)
-    return WindowEvidence(table, reads_of, window.path.k, judged.kmers, judged.reads)
+    return WindowEvidence(table, reads_of, kmers, states)
 
 
 def count_alleles(
@@ -148,19 +140,13 @@ def count_alleles(
     """
     alleles = [_allele_of(table, row, origin.start) for row in range(len(table))]
     known = [allele for allele in alleles if allele is not None]
-    window = align_window(reads, reference, origin, alleles=tuple(known), threads=1)
+    window = align_window(reads, reference, origin, alleles=tuple(known))
     unique = sorted(set(known))
     found = _count(window, unique, origin)
-    alt, depth = found.alt_fragments, found.depth
     row = {allele: i for i, allele in enumerate(unique)}
+    # The last entry is that of alleles that are not looked for.
     rows = np.array([-1 if a is None else row[a] for a in alleles], np.int64)
-    if not len(unique):
-        return np.full(len(table), -1, np.int64), np.full(len(table), -1, np.int64)
-    missing = rows < 0
-    return (
-        np.where(missing, -1, alt[rows]).astype(np.int64),
-        np.where(missing, -1, depth[rows]).astype(np.int64),
-    )
+    return np.append(found.alt_fragments, -1)[rows], np.append(found.depth, -1)[rows]
 
 
 def _alleles(window: AlignedWindow, start: int, end: int) -> list[Allele]:

@@ -39,7 +39,7 @@ def observe_gaps(window: AlignedWindow, alleles: list[Allele], rows: np.ndarray)
     for c in range(len(clusters)):
         for h in clusters.rows(c):
             by_cluster.update(dict.fromkeys(clusters.alleles[h], c))
-    starts = np.searchsorted(choices.cluster, np.arange(len(clusters) + 1), sorter=None)
+    starts = np.searchsorted(choices.cluster, np.arange(len(clusters) + 1))
     parts = []
     for allele, row in zip(alleles, rows, strict=True):
         c = by_cluster.get(allele, -1)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from dbgclean.correct.correctors import Sample, load_corrector
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.correct.verdicts import LIKELIHOOD_ERROR, LIKELIHOOD_REAL, Verdicts
-from dbgclean.evidence.alternatives import COLUMNS, Alternatives
+from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.comparing import numbered
-from dbgclean.evidence.edits import WINDOW, Edits
+from dbgclean.evidence.edits import Edits
 from dbgclean.evidence.gather import Evidence, Gathered, look_at
 from dbgclean.evidence.threading import Threads
 from dbgclean.reads import ReadBatch
@@ -24,7 +24,7 @@ from dbgclean.variants.path_graph import evidence_graph
 from dbgclean.variants.placement import Placement
 from dbgclean.variants.projection import project, slice_reads
 
-__all__ = ["Judged", "judge_window"]
+__all__ = ["judge_window"]
 
 # Rate of a gap that is too long for the corrector's own classes, or that reads show only
 # at their ends.
@@ -36,14 +36,7 @@ _OPEN, _COUNTED = (LIKELIHOOD_ERROR + LIKELIHOOD_REAL) / 2, np.uint64(2**64 - 1)
 _COMMON = 0.25
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """See `dbgclean.variants.evidence.WindowEvidence`."""
-
-    kmers: tuple[np.ndarray, np.ndarray, np.ndarray]
-    reads: dict[str, int]
-
-
+_Kmers = tuple[np.ndarray, np.ndarray, np.ndarray]
 _Parts = list[tuple[ReadBatch, Threads]]
 
 
@@ -54,14 +47,16 @@ def judge_window(
     *,
     corrector: str,
     model: str | None,
-    threads: int,
     seed: int,
     kmer_k: int,
-) -> Judged:
-    """Fill ``likelihood``, ``posterior``, ``verdict`` and ``expected`` of the table."""
+) -> tuple[_Kmers, dict[str, int]]:
+    """Fill ``likelihood``, ``posterior``, ``verdict`` and ``expected`` of the table.
+
+    Returns ``kmers`` and ``reads`` of `dbgclean.variants.evidence.WindowEvidence`.
+    """
     parts = _parts(window)
     evidence = _gather(window, parts)
-    pooled, gap_of = _gaps_of_alleles(window, evidence, table, alleles)
+    pooled, alternative_of = _alternatives_of(window, evidence, table, alleles)
     evidence = replace(evidence, alternatives=pooled)
     judge = load_corrector(corrector)
     spectrum = Spectrum(
@@ -71,17 +66,15 @@ def judge_window(
         window.table.total,
         reason="a window of a region is no genome",
     )
-    sample = Sample(spectrum, 2, threads, seed, model)
+    sample = Sample(spectrum, cutoff=2, seed=seed, model=model)
     verdicts = judge.judge(evidence, sample)
-    _carry_substitutions(window.placement, evidence, verdicts, table, alleles)
-    known = np.flatnonzero(gap_of >= 0)
-    rows = gap_of[known]
+    known = np.flatnonzero(alternative_of >= 0)
+    rows = alternative_of[known]
     table.likelihood[known] = pooled.odds[rows]
     table.expected[known] = pooled.expected[rows]
     table.posterior[known] = verdicts.posterior[rows]
     table.verdict[known] = verdicts.verdict[rows]
-    kmers = _kmers(parts, evidence, verdicts, kmer_k, threads)
-    return Judged(kmers, evidence.reads)
+    return _kmers(parts, evidence, verdicts, kmer_k), evidence.reads
 
 
 def _parts(window: AlignedWindow) -> _Parts:
@@ -132,64 +125,65 @@ def _depths(window: AlignedWindow, edits: Edits, rows: np.ndarray) -> tuple[np.n
     return others, over.sum(1)[np.arange(len(rows)), reference].astype(float)
 
 
-def _carry_substitutions(
-    placement: Placement,
-    evidence: Evidence,
-    verdicts: Verdicts,
-    table: AlleleTable,
-    alleles: list[Allele],
-) -> None:
-    """Each substitution has what was said of the alternative that most of its edits are of."""
-    edits, pooled = evidence.edits.substitutions(), evidence.alternatives
+def _alternatives_of(
+    window: AlignedWindow, evidence: Evidence, table: AlleleTable, alleles: list[Allele]
+) -> tuple[Alternatives, np.ndarray]:
+    """The alternative of each allele: the one that most of its edits, or reads, are filed under.
+
+    int64 (n,), -1 for a substitution without any. To a gap without any, as long ones are, one
+    is added from the counts of the table.
+    """
+    pooled = evidence.alternatives
+    gaps = np.array([r for r, a in enumerate(alleles) if not a.is_substitution], np.int64)
+    alternative_of = np.full(len(alleles), -1, np.int64)
+    shown, filed = (
+        _edits(window.placement, evidence, alleles),
+        _gaps(window, evidence, alleles, gaps),
+    )
+    for allele, alternative in (shown, filed):
+        rows, found = _by_most(allele, alternative)
+        alternative_of[rows] = found
+    lacking = gaps[alternative_of[gaps] < 0]
+    alternative_of[lacking] = len(pooled) + np.arange(len(lacking))
+    return _with_counts(pooled, table, lacking), alternative_of
+
+
+def _edits(
+    placement: Placement, evidence: Evidence, alleles: list[Allele]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Row of the allele and of the alternative, of every edit that shows a substitution."""
+    edits = evidence.edits.substitutions()
     at = _index_of(placement, edits.read, edits.position.astype(np.int64))
     key = 4 * placement.where[at].astype(np.int64) + placement.codes[at]
     wanted = {4 * a.start + a.alt[0]: row for row, a in enumerate(alleles) if a.is_substitution}
     names = np.array(sorted(wanted), np.int64)
-    if not len(names) or not len(key):
-        return
-    place = np.minimum(np.searchsorted(names, key), len(names) - 1)
-    mine = names[place] == key
     row_of = np.array([wanted[name] for name in names.tolist()], np.int64)
-    rows, alternative = _by_most(row_of[place[mine]], pooled.of_edit[: len(edits)][mine])
-    table.likelihood[rows] = pooled.odds[alternative]
-    table.expected[rows] = pooled.expected[alternative]
-    table.posterior[rows] = verdicts.posterior[alternative]
-    table.verdict[rows] = verdicts.verdict[alternative]
+    mine = np.isin(key, names)
+    allele = row_of[np.searchsorted(names, key[mine])]
+    return allele, evidence.alternatives.of_edit[: len(edits)][mine]
 
 
-def _gaps_of_alleles(
-    window: AlignedWindow,
-    evidence: Evidence,
-    table: AlleleTable,
-    alleles: list[Allele],
-) -> tuple[Alternatives, np.ndarray]:
-    """The gap alternative of each allele: the one that most of its reads were filed under.
-
-    Where none was, as for long gaps, one is added from the counts of the table.
-    """
-    placement, changes, pooled = window.placement, evidence.changes, evidence.alternatives
+def _gaps(
+    window: AlignedWindow, evidence: Evidence, alleles: list[Allele], rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of every read with one of the gaps, ``rows`` of the alleles."""
+    placement, changes = window.placement, evidence.changes
     filed = np.flatnonzero(changes.gap >= 0)
     place = changes.read[filed] << 32 | changes.position[filed].astype(np.int64)
     order = np.argsort(place, kind="stable")
     place, filed = place[order], filed[order]
-    gap_of = np.full(len(alleles), -1, np.int64)
-    gap_rows = np.array([r for r, a in enumerate(alleles) if not a.is_substitution], np.int64)
-    own = [window.own(alleles[row]) for row in gap_rows]
-    inserted = np.array([len(alleles[row].alt) for row in gap_rows], np.int64)
-    sizes = np.array([len(rows) for rows in own], np.int64)
-    allele, more = np.repeat(gap_rows, sizes), np.repeat(inserted, sizes)
+    own = [window.own(alleles[row]) for row in rows]
+    inserted = np.array([len(alleles[row].alt) for row in rows], np.int64)
+    sizes = np.array([len(reads) for reads in own], np.int64)
+    allele, more = np.repeat(rows, sizes), np.repeat(inserted, sizes)
     read, behind = np.concatenate([np.zeros((0, 2), np.int64), *own]).T
     # Where the corrector has the gap: before its first base, in the read as it was sequenced.
     start, stop = placement.offsets[read], placement.offsets[read + 1]
     turn = stop - (behind - more) - (more > 0)
     at = read << 32 | np.where(placement.turned[read], turn, behind - more - start)
-    change = np.searchsorted(place, at)
-    known = np.flatnonzero(np.isin(at, place))
-    rows, found = _by_most(allele[known], pooled.of_edit[changes.gap[filed[change[known]]]])
-    gap_of[rows] = found
-    lacking = np.setdiff1d(gap_rows, rows)
-    gap_of[lacking] = len(pooled) + np.arange(len(lacking))
-    return _with_counts(pooled, table, lacking), gap_of
+    known = np.isin(at, place)
+    change = filed[np.searchsorted(place, at[known])]
+    return allele[known], evidence.alternatives.of_edit[changes.gap[change]]
 
 
 def _by_most(allele: np.ndarray, alternative: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -213,30 +207,20 @@ def _with_counts(pooled: Alternatives, table: AlleleTable, rows: np.ndarray) -> 
     # Nothing is known of the strands of the other reads: one alone leaves it open.
     one_strand = (reverse == 0) | (reverse == n)
     odds = np.where(one_strand, np.minimum(ratio, _OPEN), ratio)
-    none = np.zeros(len(rows))
-    support = np.zeros((len(rows), len(COLUMNS)))
+    added = Alternatives.empty(len(rows), np.zeros(0, np.int64), pooled.rates)
+    added.key[:], added.odds[:] = _COUNTED, odds
     columns = {"fragments": n, "reads": table.alt_reads[rows], "reverse": reverse}
     for name, column in columns.items():
-        support[:, COLUMNS.index(name)] = column
-    windows = np.zeros((len(rows), WINDOW), np.uint8)
-    added = Alternatives(
-        np.full(len(rows), _COUNTED), none.astype(np.uint8), support,
-        np.stack([depth, depth], 1) / 2, depth, none.astype(np.int64), ratio, f,
-        rate * (depth + n), windows, windows, odds, np.zeros(0, np.int64), pooled.rates,
-    )  # fmt: skip
+        added.column(name)[:] = column
+    added.depth[:], added.to_depth[:] = depth[:, None] / 2, depth
+    added.likelihood[:], added.fraction[:], added.expected[:] = ratio, f, rate * (depth + n)
     return pooled.with_gaps(added)
 
 
-def _kmers(
-    parts: _Parts,
-    evidence: Evidence,
-    verdicts: Verdicts,
-    k: int,
-    threads: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _kmers(parts: _Parts, evidence: Evidence, verdicts: Verdicts, k: int) -> _Kmers:
     """k-mers of the reads, and which are left in the reads as the verdicts have them."""
     rewriter = Rewriter(evidence, verdicts.kept)
-    raw, left = (KmerCounter(k, threads=threads, memory_bytes=1 << 27) for _ in range(2))
+    raw, left = (KmerCounter(k, memory_bytes=1 << 27) for _ in range(2))
     for first, batch in numbered(batch for batch, _ in parts):
         raw.add(batch)
         left.add(rewriter.rewrite(batch, first))

@@ -28,13 +28,11 @@ __all__ = [
     "OTHER",
     "REF",
     "Observations",
-    "Spans",
     "observe_substitutions",
     "substitutions",
 ]
 
 REF, ALT, OTHER = 0, 1, 2
-Spans = tuple[np.ndarray, np.ndarray, np.ndarray]
 # A base of the reference that the read does not have.
 _GONE = 5
 
@@ -92,7 +90,7 @@ def observe_substitutions(
     sites = np.unique(places)
     number = np.full(len(reference) + 1, -1, np.int32)
     number[sites] = np.arange(len(sites))
-    room = _covering(window.spans, number)
+    room = _covering(window, number)
     site, at = np.zeros(room, np.int32), np.zeros(room, np.int64)
     read, shown = np.zeros(room, np.int32), _Shown(*np.zeros((4, room), np.uint8))
     over = np.zeros((2, len(reference)), np.int64)
@@ -113,11 +111,11 @@ def observe_substitutions(
     )  # fmt: skip
 
 
-def _covering(spans: Spans, number: np.ndarray) -> int:
+def _covering(window: AlignedWindow, number: np.ndarray) -> int:
     """At least as many rows as `_observe` writes."""
     before = np.zeros(len(number) + 1, np.int64)
     np.cumsum(number >= 0, out=before[1:])
-    first, last, _ = spans
+    first, last, _ = window.spans
     return int((before[last + 1] - before[np.maximum(first, 0)])[last >= 0].sum())
 
 

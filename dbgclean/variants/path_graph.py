@@ -10,12 +10,12 @@ from dbgclean.evidence.solid import SolidGraph
 from dbgclean.spectrum.kmers import canonical_kmers, encode
 from dbgclean.spectrum.table import KmerIndex, KmerTable, build_index
 
-__all__ = ["PATH_KS", "PathGraph", "build_path_graph", "evidence_graph", "reference_kmers"]
+__all__ = ["PathGraph", "build_path_graph", "evidence_graph", "reference_kmers"]
 
 # Lengths to choose from: that at which reads are corrected, and the longest that packs.
 # The reference's k-mers have to be unique with so many bases to spare, or a repeat that
 # is a few copies longer in the reads turns the path into a circle.
-PATH_KS = (25, 27, 29, 31)
+_KS = (25, 27, 29, 31)
 _SPARE = 6
 # Every k-mer of the reference is as good as any: one abundance for all, solid, but too
 # shallow for a read that leaves the path to be masked as nobody's.
@@ -67,18 +67,16 @@ def reference_kmers(codes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return kmers, valid
 
 
-def build_path_graph(reference: str, *, ks: tuple[int, ...] = PATH_KS) -> PathGraph:
+def build_path_graph(reference: str) -> PathGraph:
     """Graph of the reference's own k-mers, k raised until its path is acyclic if it can be.
 
     Parameters
     ----------
     reference
         Bases of the window; anything but ACGT breaks the path.
-    ks
-        Lengths to try, rising and odd.
     """
     codes = encode(reference)
-    k = next((k for k in ks if _is_unique(codes, k - _SPARE)), ks[-1])
+    k = next((k for k in _KS if _is_unique(codes, k - _SPARE)), _KS[-1])
     kmers, valid = reference_kmers(codes, k)
     canonical = canonical_kmers(kmers, k)
     keys, inverse, counts = np.unique(canonical, return_inverse=True, return_counts=True)

@@ -44,10 +44,7 @@ def project(
     missing = np.zeros((jumps, 3), np.int64)
     differs = np.zeros(len(batch), np.uint8)
     off = np.zeros(len(batch), np.int64)
-    n = _project(
-        batch.codes, batch.offsets, placement.turned.astype(np.uint8), where,
-        placement.disputed, reference, path, place, missing, differs, off,
-    )  # fmt: skip
+    n = _project(batch.codes, placement, reference, path, place, missing, differs, off)
     length = np.diff(batch.offsets)
     new = np.where(differs > 0, THREADED, CLEAN)
     new = np.where(off > 0, PARTIAL, new)
@@ -59,10 +56,10 @@ def project(
 
 @numba.njit(cache=True, nogil=True)
 def _project(
-    codes: np.ndarray, offsets: np.ndarray, turned: np.ndarray, where: np.ndarray,
-    disputed: np.ndarray, reference: np.ndarray, path: np.ndarray, place: np.ndarray,
-    missing: np.ndarray, differs: np.ndarray, off: np.ndarray,
+    codes: np.ndarray, placed: Placement, reference: np.ndarray, path: np.ndarray,
+    place: np.ndarray, missing: np.ndarray, differs: np.ndarray, off: np.ndarray,
 ) -> int:  # fmt: skip
+    offsets, turned, where = placed.offsets, placed.turned, placed.where
     n = 0
     for r in range(len(offsets) - 1):
         start, stop = offsets[r], offsets[r + 1]
@@ -85,7 +82,7 @@ def _project(
             path[i] = 3 - reference[p] if turned[r] else reference[p]
             if path[i] != codes[i]:
                 differs[r] = 1
-                if disputed[j]:
+                if placed.disputed[j]:
                     place[i] = DISPUTED
             lacking = p - where[last] - 1 if last >= 0 else 0
             if lacking > 0:
@@ -111,7 +108,7 @@ def _run(where: np.ndarray, j: int, start: int, stop: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _packed(reference: np.ndarray, start: int, stop: int, turned: int) -> int:
+def _packed(reference: np.ndarray, start: int, stop: int, turned: bool) -> int:
     """Bases of the reference as the read would have them, 2 bits each, first in the highest."""
     bases = 0
     for x in range(stop - start):

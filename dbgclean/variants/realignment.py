@@ -40,14 +40,13 @@ class Choices:
     cost
         float32 (n, most): nats, by the number of the sequence within its cluster; 1e9
         beyond the last.
-    near, far
-        int64 (n,): index of the first and of the last base of the read that was compared.
+    far
+        int64 (n,): index of the last base of the read that was compared.
     """
 
     read: np.ndarray
     cluster: np.ndarray
     cost: np.ndarray
-    near: np.ndarray
     far: np.ndarray
 
     def __len__(self) -> int:
@@ -58,14 +57,14 @@ def realign(placement: Placement, reference: np.ndarray, clusters: Clusters) -> 
     """Lay the reads along the clusters' sequences; ``placement`` is brought up to date."""
     most = int(np.diff(clusters.texts.first).max(initial=1))
     room = _meetings(placement, clusters.texts)
-    rows = np.zeros((room, 4), np.int64)
+    rows = np.zeros((room, 3), np.int64)
     cost = np.full((room, most), _NEVER, np.float32)
     used = 0
     if room:
         used = _realign(placement, reference, clusters.texts, edit_costs(), rows, cost)
     order = np.argsort(rows[:used, 1], kind="stable")
     rows = rows[order]
-    return Choices(rows[:, 0], rows[:, 1], cost[order], rows[:, 2], rows[:, 3])
+    return Choices(rows[:, 0], rows[:, 1], cost[order], rows[:, 2])
 
 
 def _meetings(placement: Placement, clusters: Texts) -> int:
@@ -259,7 +258,7 @@ def _sweep(
         best = _compare(placed, at, size, along, costs, cost[n])
         before = _as_it_lies(placed, reference, min(at, last), max(at, last), costs)
         if cost[n, best] <= before + 1e-3:
-            rows[n, 0], rows[n, 1], rows[n, 2], rows[n, 3] = r, c, min(at, last), max(at, last)
+            rows[n, 0], rows[n, 1], rows[n, 2] = r, c, max(at, last)
             _dispute(placed, at, size, along, best, cost[n])
             _lay(placed, at, end, along, clusters.where[texts[best] : texts[best + 1]])
             inside = min(texts[best + 1] - texts[best], (end - at) * step)

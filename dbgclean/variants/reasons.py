@@ -23,7 +23,6 @@ __all__ = ["explain"]
 
 _TIP = KINDS.index("tip")
 _LOW_FREQUENCY = ZYGOSITIES.index("low-frequency")
-_GAPS = ("insertion", "deletion")
 _COLUMNS = (
     "kind", "alt_forward", "alt_reverse", "ref_forward", "ref_reverse", "depth", "quality",
     "low_quality", "mapping_quality", "ref_mapping_quality", "mapped_nowhere_else", "near_end",
@@ -81,9 +80,6 @@ def _explain_row(c: _Lists, i: int, rules: Rules) -> Iterator[str]:
     yield from repeats + artefacts if klass == REPEAT else artefacts + repeats
     if c["alt_fragments"][i] < rules.min_fragments:
         yield f"fewer than {rules.min_fragments} fragments"
-    elif KINDS[c["kind"][i]] in _GAPS and c["verdict"][i] == verdicts.ERROR:
-        if c["posterior"][i] > 0.5:
-            yield "too few fragments or too poor bases for an insertion or deletion"
     if klass == ERROR and c["expected"][i] >= 0.5:
         yield f"errors of this kind let expect {c['expected'][i]:.1f} here"
     yield f"P(real) {_probability(c['posterior'][i])}"

@@ -60,7 +60,6 @@ _MOST_BIASED = 999.0
 # A sign that chance gives more often than this is none.
 _CHANCE = 0.01
 _INDELS = (KINDS.index("insertion"), KINDS.index("deletion"))
-_TIP = KINDS.index("tip")
 
 
 @dataclass(frozen=True)

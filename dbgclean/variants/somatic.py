@@ -15,6 +15,7 @@ seen; the normal has to be deep enough to outweigh that, or the allele stays und
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -153,7 +154,6 @@ def with_origins(table: AlleleTable, rules: Rules) -> AlleleTable:
     origins = judge_origins(
         table.alt_fragments, table.depth, table.normal_alt, table.normal_depth, table.expected
     )
-    words = _explain(table, origins)
     origin = np.array(ORIGINS, object)[origins.origin]
     doubted = (table.klass != VARIANT) & (origin != "germline")
     origin[doubted] = np.where(table.klass[doubted] == ERROR, "error", "undecided")
@@ -163,7 +163,7 @@ def with_origins(table: AlleleTable, rules: Rules) -> AlleleTable:
     origin[frequent & (table.klass == VARIANT)] = "undecided"
     recurring = (table.klass == VARIANT) & (origin == "error")
     reasons, filters = table.reasons.copy(), table.filters.copy()
-    for row, word in enumerate(words):
+    for row, word in enumerate(_explain(table, origins)):
         reasons[row] = (*table.reasons[row], word)
     for row in np.flatnonzero(recurring).tolist():
         filters[row] = ("NotReal", "InNormal")
@@ -181,23 +181,20 @@ def with_origins(table: AlleleTable, rules: Rules) -> AlleleTable:
     )
 
 
-def _explain(table: AlleleTable, origins: Origins) -> np.ndarray:
-    """What the matched normal shows: object (n,) of str."""
-    result = np.empty(len(table), object)
+def _explain(table: AlleleTable, origins: Origins) -> Iterator[str]:
+    """What the matched normal shows, of each allele."""
     columns = zip(
         table.normal_alt.tolist(),
         table.normal_depth.tolist(),
         origins.by_contamination.tolist(),
-        (origins.origin == ORIGINS.index("undecided")).tolist(),
+        (origins.origin == OPEN).tolist(),
         strict=True,
     )
-    for row, (n, depth, shown, undecided) in enumerate(columns):
+    for n, depth, shown, undecided in columns:
         if depth < 0:
-            result[row] = "the normal says nothing here"
+            yield "the normal says nothing here"
             continue
-        result[row] = f"{n} of {depth} fragments of the normal"
+        more = ": too few to tell" if undecided else ""
         if shown:
-            result[row] += ": tumour cells in the normal, or errors, or an allele of it"
-        elif undecided:
-            result[row] += ": too few to tell"
-    return result
+            more = ": tumour cells in the normal, or errors, or an allele of it"
+        yield f"{n} of {depth} fragments of the normal{more}"

@@ -1,4 +1,4 @@
-"""Alleles as files and rows: the full table, what the page shows, totals, and the k-mers."""
+"""Alleles as files and rows: the full table, what the page shows, and totals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from dbgclean._files import open_output
-from dbgclean.spectrum.formats import write_kmer_fasta
 from dbgclean.variants.allele_table import (
     CLASSES,
     ERROR,
@@ -22,18 +21,15 @@ from dbgclean.variants.signs import FILTERS, strand_bias
 
 __all__ = [
     "COLUMNS",
-    "LISTED",
     "alleles_to_rows",
     "listed_rows",
     "named_columns",
     "summarise",
     "write_alleles",
-    "write_kmers",
 ]
 
-LISTED = 5000
-"""Most alleles that a page lists; the file has them all."""
-
+# Most alleles that a page lists; the file has them all.
+_LISTED = 5000
 _CHUNK = 50_000
 
 
@@ -110,39 +106,7 @@ def write_alleles(path: str | os.PathLike[str], table: AlleleTable) -> None:
             packed.write(("\n".join(lines) + "\n").encode())
 
 
-def write_kmers(
-    kept_path: str | os.PathLike[str],
-    removed_path: str | os.PathLike[str],
-    keys: np.ndarray,
-    counts: np.ndarray,
-    kept: np.ndarray,
-    k: int,
-) -> None:
-    """Write the k-mers that the verdicts keep and those they remove, each sorted, as FASTA.
-
-    Parameters
-    ----------
-    keys
-        uint64 (n,): canonical k-mers of the reads, in any order.
-    counts
-        uint32 (n,): their abundances.
-    kept
-        bool (n,).
-    k
-        Length of the k-mers.
-
-    Raises
-    ------
-    OutputError
-        If a file cannot be written.
-    """
-    order = np.argsort(keys, kind="stable")
-    keys, counts, kept = keys[order], counts[order].astype(np.uint32), kept[order].astype(bool)
-    write_kmer_fasta(kept_path, keys[kept], counts[kept], k)
-    write_kmer_fasta(removed_path, keys[~kept], counts[~kept], k)
-
-
-def listed_rows(table: AlleleTable, limit: int = LISTED) -> np.ndarray:
+def listed_rows(table: AlleleTable, limit: int = _LISTED) -> np.ndarray:
     """Numbers of the rows worth a line on a page, rising: int64.
 
     Errors that one fragment shows are left out: every read has some, and they are in
@@ -157,13 +121,13 @@ def listed_rows(table: AlleleTable, limit: int = LISTED) -> np.ndarray:
     return wanted
 
 
-def alleles_to_rows(table: AlleleTable, limit: int = LISTED) -> list[dict[str, Any]]:
+def alleles_to_rows(table: AlleleTable) -> list[dict[str, Any]]:
     """The listed alleles (`listed_rows`) as plain dicts, for ``report.json`` and its page.
 
     Keys are those of `COLUMNS`; ``filters``, ``reasons`` and ``genotype_likelihoods`` are
     lists, and what is not known is None.
     """
-    some = table.select(listed_rows(table, limit))
+    some = table.select(listed_rows(table))
     columns = [map(_value, _column(some, name).tolist()) for name in COLUMNS]
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
     for row in rows:
@@ -180,7 +144,7 @@ def _value(item: Any) -> Any:
     return item
 
 
-def summarise(table: AlleleTable, limit: int = LISTED) -> dict[str, Any]:
+def summarise(table: AlleleTable) -> dict[str, Any]:
     """Totals of a table, in plain numbers.
 
     Returns
@@ -193,7 +157,7 @@ def summarise(table: AlleleTable, limit: int = LISTED) -> dict[str, Any]:
         ``counted_only``, alleles that a page lists and that it only counts.
     """
     variants = table.klass == VARIANT
-    listed = len(listed_rows(table, limit))
+    listed = len(listed_rows(table))
     filters: dict[str, int] = {}
     for names in table.filters:
         for name in names:
