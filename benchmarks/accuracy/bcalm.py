@@ -1,6 +1,6 @@
-"""Compare our unitigs of simulated reads with those of BCALM 2, whole genome.
+"""Compare our unitigs of simulated reads with those of BCALM 2, K-12 whole.
 
-    python -m benchmarks.accuracy.bcalm GENOME.fa[.gz] [--depth 20] [--abundance 1 2 3]
+    python -m benchmarks.accuracy.bcalm --depth 20 --abundance 1 2 3
 
 Simulates seeded reads (uniform substitutions, both strands), counts and compacts them
 with dbgclean and with ``bcalm`` at each minimal abundance, and asks that sequences, summed
@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.harness.command import Parser
+from benchmarks.harness.command import Parser, need
 from benchmarks.harness.tools import call
 from benchmarks.simulators import simulate
+from benchmarks.simulators.truth import K12
 from dbgclean.graph.canonical import canonical
 from dbgclean.graph.compaction import compact
 from dbgclean.graph.unitig_fasta import read_unitigs
@@ -39,13 +40,13 @@ def run_bcalm(reads: Path, k: int, abundance: int, threads: int) -> tuple[Unitig
 def main(argv: list[str] | None = None) -> int:
     """Run the comparison; 0 if all is equal."""
     parser = Parser("accuracy.bcalm", __doc__, depth=20.0, error=0.005, threads=2, seed=1)
-    parser.add_argument("genome", type=Path)
     parser.add_argument("--abundance", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("-k", type=int, default=31)
     args = parser.parse_args(argv)
-
+    genome = args.data / "genomes" / K12
+    need(genome)
     reads = simulate.simulate_reads(
-        simulate.load_genome(args.genome),
+        simulate.load_genome(genome),
         depth=args.depth,
         paired=False,
         profile=simulate.UniformProfile(args.error),

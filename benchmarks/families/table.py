@@ -10,7 +10,7 @@ __all__ = ["allele_words", "pooled", "show", "table"]
 def pooled(runs: list[dict], tool: str) -> dict[str, list[int]]:
     """Alleles of each group over several samples: [kept, shown].
 
-    Shown means that three raw reads hold the middle k-mer (`variants_score`); of Zika,
+    Shown means that three raw reads hold the middle k-mer (`variants/score.py`); of Zika,
     whose rows are reads, [reads that show the allele still, reads that showed it].
     """
     found: dict[str, list[int]] = {}

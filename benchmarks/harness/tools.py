@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 LAUNCH = Path(__file__).with_name("launch.py")
-LIBRARIES = ("numpy", "numba", "torch", "dnaio", "pysam")
+LIBRARIES = ("numpy", "numba", "torch", "isal", "pysam")
 _LINE = 300
 
 

@@ -20,13 +20,12 @@ import numpy as np
 from benchmarks.simulators import simulate
 from benchmarks.simulators.family import (
     FAMILIES,
+    MODULES,
     FamilySample,
     amplicons,
     contamination,
     duplicates,
     ffpe,
-    independent,
-    motif,
     no_qualities,
     novaseq,
     oxidation,
@@ -115,10 +114,6 @@ _CONSTANTS: dict[str, Callable[[Draw], dict[Any, dict[str, Any]]]] = {
         }
     },
 }
-_MODULES = (
-    amplicons, contamination, duplicates, ffpe, independent, motif, novaseq, oxidation,
-    slippage, strand,
-)  # fmt: skip
 
 
 def _errors(rng: Draw, plain: bool, bins: bool) -> Errors:
@@ -143,7 +138,7 @@ def _constants(name: str, rng: Draw) -> Iterator[None]:
         for module, values in changed.items():
             for constant, value in values.items():
                 stack.enter_context(patch.object(module, constant, value))
-        for module in _MODULES:
+        for module in (module for module in MODULES if hasattr(module, "Errors")):
             stack.enter_context(patch.object(module, "Errors", lambda **_: errors))
         stack.enter_context(patch.object(no_qualities, "TRIMMED", errors))
         yield

@@ -5,7 +5,7 @@ share of those that three reads show each judge loses, and what share of those p
 same reads (`dbgclean.evidence.spikes`). Alleles are counted by k-mers, as in
 `variants/score.py`. The bar is a difference of at most five points.
 
-    python -m benchmarks.variants.expected_loss -o benchmarks/results/0.4.0/expected_loss.json
+    python -m benchmarks.variants.expected_loss -o expected_loss.json
     python -m benchmarks.variants.expected_loss --families duplicates --seeds 1 2 3
 """
 

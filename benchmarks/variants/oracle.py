@@ -5,7 +5,7 @@ each base's true chance of being misread. This sets our ratio, whose rates are e
 from the sample, and the network beside it: kept alleles of 2 and 1 % at the same number
 of false alternatives kept. What the oracle cannot keep, nobody can.
 
-    python -m benchmarks.variants.oracle --seeds 1 2 3 -o benchmarks/results/0.2.0/oracle.json
+    python -m benchmarks.variants.oracle --seeds 1 2 3 -o oracle.json
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Reads of the Twist synthetic SARS-CoV-2 controls MN908947 and MT007544 (MiSeq, a
 SNVs and a deletion of ten bases, known from their sequences and confirmed in the reads.
 The truth is both genomes.
 
-    python -m benchmarks.variants.twist --seeds 1 2 3 -o benchmarks/results/0.2.0/twist.json
+    python -m benchmarks.variants.twist --seeds 1 2 3 -o twist.json
 """
 
 from __future__ import annotations

@@ -26,9 +26,9 @@ from benchmarks.simulators.family import (
 )
 from benchmarks.simulators.family.sample import Family, FamilySample
 
-__all__ = ["FAMILIES", "Family", "FamilySample"]
+__all__ = ["FAMILIES", "MODULES", "Family", "FamilySample"]
 
-_MODULES = (
+MODULES = (
     independent,
     strand,
     motif,
@@ -42,4 +42,4 @@ _MODULES = (
     amplicons,
     low_depth,
 )
-FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
+FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in MODULES}
