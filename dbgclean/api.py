@@ -19,10 +19,11 @@ from dbgclean.errors import DbgcleanError
 from dbgclean.graph.ambiguity import AmbiguityReport
 from dbgclean.graph.topology import Bubble, Tip, find_bubbles, find_tips
 from dbgclean.log import Progress
+from dbgclean.pipeline.counting import batches_of, count_reads, fit_of, groups_of
 from dbgclean.pipeline.graphs import GraphOptions, compare_graphs, graph_of
 from dbgclean.pipeline.options import Options
 from dbgclean.pipeline.results import Comparison, Correction, Counts, HeldReads, Picture, Spectrum
-from dbgclean.reads import ReadBatch, iter_batches, plan_inputs
+from dbgclean.reads import ReadBatch
 from dbgclean.spectrum.table import KmerTable
 from dbgclean.variants.allele_table import AlleleTable
 
@@ -75,11 +76,16 @@ def read_reads(
     reads
         One path or several; two in a row whose read names are mates are a pair.
     """
-    groups = plan_inputs(
-        _paths(reads), interleaved=interleaved, single=single, paired=paired, reference=reference
+    options = Options(
+        threads=threads or allowed_cpus(),
+        interleaved=interleaved,
+        single=single,
+        paired=paired,
+        reference=reference,
     )
-    for group in groups:
-        yield from iter_batches(group, reference=reference, threads=threads or allowed_cpus())
+    groups = groups_of(_paths(reads), options)
+    for _, _, batch in batches_of(groups, options, Progress(quiet=True), "Reading"):
+        yield batch
 
 
 def count(
@@ -107,8 +113,6 @@ def count(
     memory
         Bytes to aim at while counting.
     """
-    from dbgclean.pipeline.counting import count_reads, fit_of
-
     options = Options(
         k=k,
         min_quality=min_quality,
@@ -122,7 +126,7 @@ def count(
     )
     counter, statistics = count_reads(_paths(reads), options, min_count=min_abundance)
     table = counter.finish()
-    spectrum = Spectrum(**vars(fit_of(counter, statistics)))
+    spectrum = Spectrum(**vars(fit_of(counter, statistics.bases)))
     return Counts(**vars(table), reads=statistics, spectrum=spectrum)
 
 

@@ -393,7 +393,12 @@ def test_compare(tmp_path):
     assert found.reports["reads.fa"] == found.reports["B"] == ambiguity(graph)
     assert list(found.columns()) == ["what", "reads.fa", "B"]
     assert set((found.reports["B"] - found.reports["reads.fa"]).to_dict().values()) == {0}
-    assert "junctions" in found.plot().svg
+    picture = found.plot()
+    assert "junctions" in picture.svg
+    picture.save(tmp_path / "a.svg")
+    assert (tmp_path / "a.svg").read_text(encoding="utf-8") == picture.svg
+    with pytest.raises(dbg.DbgcleanError, match="cannot be written"):
+        picture.save(tmp_path / "none" / "a.svg")
     assert dbg.build_graph(tmp_path / "reads.fa", 11).number_of_nodes() == 2 * len(graph)
 
 

@@ -116,15 +116,24 @@ def test_histogram_and_json(fastq, tmp_path):
     assert facts["spectrum"]["fit"]["reason"]
 
 
-def test_reads_without_a_kmer_are_an_error(tmp_path, capfd):
+@pytest.mark.parametrize(
+    ("reads", "words"),
+    [
+        (">a\nACGT\n>b\nTTT\n", "all 2 reads are shorter than k = 31"),
+        (f">a\n{'N' * 40}\n", "give reads with bases called"),
+        (f">a\nACGT\n>b\n{'N' * 40}\n", "no 31-mer without N in 2 reads"),
+    ],
+)
+def test_reads_without_a_kmer_are_an_error(tmp_path, capfd, reads, words):
     path = tmp_path / "short.fa"
-    path.write_text(">a\nACGT\n>b\nNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN\n")
+    path.write_text(reads)
     out = tmp_path / "kmers.fa"
     assert main(["count", str(path), "-o", str(out)]) == 1
     line = capfd.readouterr().err
     assert line.startswith("dbgclean: error: ")
     assert line.count("\n") == 1
     assert "short.fa" in line
+    assert words in line
     assert not out.exists()
 
 

@@ -149,7 +149,7 @@ def test_sniff(tmp_path, content, kind):
         (["{reads}", "-k", "31", "-o", "x", "--json", "x"], 2, "named for two outputs"),
         (["{folder}/none"], 1, "check the path"),
         (["{folder}"], 1, "a folder"),
-        (["{folder}/short.fa"], 1, "no 31-mer in 1 reads (longest 8 bases)"),
+        (["{folder}/short.fa"], 1, "all 1 reads are shorter than k = 31 (longest 8 bases)"),
         (["{gfa}", "-o", "{folder}/no/where.gfa"], 1, "cannot be written"),
         (["{folder}/cut.gfa"], 1, "line 2"),
         (["{folder}/foreign.gfa", "--unitigs", "{folder}/u.fa"], 2, "leave --unitigs out"),

@@ -22,7 +22,7 @@ from dbgclean.correct.correctors import (
 from dbgclean.correct.verdicts import ERROR, REAL, UNDECIDED
 from dbgclean.errors import UsageError
 from dbgclean.log import Progress
-from dbgclean.pipeline import runs
+from dbgclean.pipeline import counting
 from dbgclean.pipeline.passes import Options, correct, open_run
 from dbgclean.reads import iter_batches
 from dbgclean.spectrum.counting import KmerCounter
@@ -243,7 +243,7 @@ def test_the_other_strand_gives_the_same_kmers(name, plain, sample):
 def test_neither_threads_nor_batches_matter(name, threads, batch_bases, plain, sample, monkeypatch):
     one, batches = plain(name)
     smaller = functools.partial(iter_batches, batch_bases=batch_bases)
-    monkeypatch.setattr(runs, "iter_batches", smaller)
+    monkeypatch.setattr(counting, "iter_batches", smaller)
     two, parts = corrected(sample[0]["forward"], name, threads)
     assert (len(parts) > len(batches)) == (batch_bases < 8_000_000)
     same_kmers(one.chosen, two.chosen)

@@ -10,7 +10,7 @@ from benchmarks.simulators import simulate
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.errors import InputError
 from dbgclean.log import Progress
-from dbgclean.pipeline import full, passes, runs
+from dbgclean.pipeline import counting, full, passes, runs
 from dbgclean.pipeline.doubts import verdict
 from dbgclean.pipeline.passes import (
     CONTROLS,
@@ -52,7 +52,7 @@ def run(files):
     """All controls beside the likelihood, in small batches."""
     small = functools.partial(iter_batches, batch_bases=30_000)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "iter_batches", small)
+        patch.setattr(counting, "iter_batches", small)
         inputs = open_run(files[0], Options(corrector="likelihood"), QUIET, graph=True)
         judged = judge(count(inputs), [*CONTROLS, "none", "cutoff"])
         return rewrite(judged, lambda group, batch: None)

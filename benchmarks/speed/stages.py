@@ -27,6 +27,7 @@ from typing import Any
 __all__ = ["CLOCKS", "Clock", "main", "profile"]
 
 _PASSES, _FULL = "dbgclean.pipeline.passes", "dbgclean.pipeline.full"
+_COUNTING = "dbgclean.pipeline.counting"
 CLOCKS: tuple[tuple[str, str, str], ...] = (
     ("inputs and weights looked at", _PASSES, "open_run"),
     ("inputs and weights looked at", _FULL, "open_run"),
@@ -34,12 +35,13 @@ CLOCKS: tuple[tuple[str, str, str], ...] = (
     ("judge", _PASSES, "judge"),
     ("rewrite", _PASSES, "rewrite"),
     ("graphs", _FULL, "analyse"),
-    ("waiting for reads", "dbgclean.pipeline.runs", "iter_batches"),
+    ("waiting for reads", _COUNTING, "iter_batches"),
     ("k-mers emitted", "dbgclean.spectrum.counting", "KmerCounter.add"),
     ("k-mers emitted", "dbgclean.spectrum.counting", "KmerCounter.add_codes"),
     ("k-mers sorted and merged", "dbgclean.spectrum.counting", "KmerCounter.finish"),
     ("k-mers sorted and merged", "dbgclean.spectrum.counting", "KmerCounter._flush"),
     ("spectrum fitted", _PASSES, "fit_spectrum"),
+    ("spectrum fitted", _COUNTING, "fit_spectrum"),
     ("solid k-mers", "dbgclean.evidence.solid", "SolidGraph.build"),
     ("threading", "dbgclean.evidence.gather", "thread_batch"),
     ("edits collected", "dbgclean.evidence.gather", "Gathered.add"),

@@ -65,7 +65,7 @@ def main(args: argparse.Namespace) -> None:
     # Rendered by the workers and written here, part by part: never all of it in memory.
     with closing(counter.parts(lambda part: kmer_text(part.keys, part.counts, args.k))) as texts:
         write_text(args.output, texts)
-    spectrum = fit_of(counter, reads)
+    spectrum = fit_of(counter, reads.bases)
     if args.histogram:
         write_histogram(args.histogram, spectrum)
     if args.json:

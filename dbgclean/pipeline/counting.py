@@ -1,27 +1,96 @@
-"""Reads in, counted k-mers out: what `count`, and graphs of reads, begin with; and figures."""
+"""Reads in, counted k-mers out: what every verb that takes reads begins with; and figures."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dbgclean import __version__
 from dbgclean._files import open_text
 from dbgclean.errors import InputError
 from dbgclean.log import Progress
 from dbgclean.pipeline.options import Options
-from dbgclean.reads import ReadStatistics, iter_batches, plan_inputs, tell_pairs
+from dbgclean.reads import InputGroup, ReadStatistics, iter_batches, plan_inputs, tell_pairs
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.histogram import Spectrum, fit_spectrum
 from dbgclean.spectrum.spill import temporary_folder
 
-__all__ = ["count_reads", "fit_of", "write_json"]
+if TYPE_CHECKING:
+    from dbgclean.reads import ReadBatch
+
+__all__ = [
+    "batches_of",
+    "check_kmers",
+    "count_reads",
+    "counter_of",
+    "fit_of",
+    "groups_of",
+    "write_json",
+]
 
 _BESIDES = 400 << 20  # interpreter, libraries and the batches of reads under way
+
+
+def groups_of(reads: Sequence[str], options: Options) -> list[InputGroup]:
+    """Look at the input files: which there are, laid out as the options say."""
+    return plan_inputs(
+        reads,
+        interleaved=options.interleaved,
+        single=options.single,
+        paired=options.paired,
+        spool_dir=options.tmp,
+        reference=options.reference,
+    )
+
+
+def batches_of(
+    groups: Sequence[InputGroup],
+    options: Options,
+    progress: Progress,
+    what: str,
+    statistics: list[ReadStatistics] | None = None,
+) -> Iterator[tuple[int, int, ReadBatch]]:
+    """Yield (group, number of the first read in the run, batch) over all inputs.
+
+    ``what`` is said to be done with them; ``statistics`` gets what was read of each.
+    """
+    first = 0
+    for number, group in enumerate(groups):
+        progress.start(f"{what} {', '.join(Path(path).name for path in group.paths)}")
+        tally = ReadStatistics()
+        batches = iter_batches(
+            group, reference=options.reference, threads=options.threads, statistics=tally
+        )
+        for batch in progress.iterate(batches):
+            yield number, first, batch
+            first += len(batch)
+        if statistics is not None:
+            statistics.append(tally)
+            tell_pairs(group, tally)
+
+
+def counter_of(
+    options: Options, k: int, min_count: int = 1, *, besides: int = _BESIDES, sharing: int = 1
+) -> KmerCounter:
+    """A counter at k within the memory that is aimed at.
+
+    Of that, ``besides`` bytes are taken by other things; the rest is for ``sharing`` counters.
+    """
+    memory = options.memory_bytes
+    if memory:
+        memory = max(memory - besides, memory // 4) // sharing
+    return KmerCounter(
+        k,
+        threads=options.threads,
+        min_quality=options.min_quality,
+        memory_bytes=memory or None,
+        tmp=temporary_folder(options.tmp),
+        min_count=min_count,
+    )
 
 
 def count_reads(
@@ -41,52 +110,49 @@ def count_reads(
     InputError
         If a file cannot be read, or none of the reads holds a k-mer.
     """
-    progress = progress or Progress(quiet=True)
-    groups = plan_inputs(
-        reads,
-        interleaved=options.interleaved,
-        single=options.single,
-        paired=options.paired,
-        spool_dir=options.tmp,
-        reference=options.reference,
-    )
-    memory = options.memory_bytes
-    counter = KmerCounter(
-        options.k,
-        threads=options.threads,
-        min_quality=options.min_quality,
-        memory_bytes=max(memory - _BESIDES, memory // 4) if memory else None,
-        tmp=temporary_folder(options.tmp),
-        min_count=min_count,
-    )
-    statistics = ReadStatistics()
+    groups = groups_of(reads, options)
+    counter, statistics = counter_of(options, options.k, min_count), list[ReadStatistics]()
     # What only the fit needs is loaded while the workers count, once they have begun.
     fit = Thread(target=import_module, args=("scipy.optimize",))
-    for group in groups:
-        progress.start(f"Counting {', '.join(Path(path).name for path in group.paths)}")
-        tally = ReadStatistics()
-        batches = iter_batches(
-            group, reference=options.reference, threads=options.threads, statistics=tally
-        )
-        for batch in progress.iterate(batches):
-            counter.add(batch)
-            if fit.ident is None:
-                fit.start()
-        tell_pairs(group, tally)
-        statistics += tally
-    if not counter.statistics.kmers:
-        message = (
-            f"{', '.join(reads)}: no {options.k}-mer in {statistics.reads:,} reads (longest "
-            f"{statistics.longest} bases); give longer reads or a smaller -k"
-        )
-        raise InputError(message)
-    return counter, statistics
+    progress = progress or Progress(quiet=True)
+    for _, _, batch in batches_of(groups, options, progress, "Counting", statistics):
+        counter.add(batch)
+        if fit.ident is None:
+            fit.start()
+    return counter, check_kmers(", ".join(reads), counter, statistics)
 
 
-def fit_of(counter: KmerCounter, reads: ReadStatistics) -> Spectrum:
+def check_kmers(
+    files: str, counter: KmerCounter, statistics: Sequence[ReadStatistics]
+) -> ReadStatistics:
+    """What was read of all files, where there is a k-mer in it.
+
+    Raises
+    ------
+    InputError
+        If there is none, saying why.
+    """
+    read = ReadStatistics()
+    for tally in statistics:
+        read += tally
+    if counter.statistics.kmers:
+        return read
+    k, n, longest = counter.k, f"{read.reads:,}", f"(longest {read.longest} bases)"
+    remedy = "give longer reads or a smaller -k"
+    if read.reads and read.longest < k:
+        what = f"all {n} reads are shorter than k = {k} {longest}"
+    elif read.reads and not read.acgt_bases:
+        what, remedy = f"all {n} reads hold nothing but N", "give reads with bases called"
+    else:
+        what = f"no {k}-mer without N in {n} reads {longest}"
+    msg = f"{files}: {what}; {remedy}"
+    raise InputError(msg)
+
+
+def fit_of(counter: KmerCounter, bases: int) -> Spectrum:
     """Fit of all that was counted, once it has been handed out; the depth is that in reads."""
     tally = counter.tally
-    return fit_spectrum(tally.histogram, counter.k, bases=reads.bases, total=tally.total)
+    return fit_spectrum(tally.histogram, counter.k, bases=bases, total=tally.total)
 
 
 def write_json(path: str, verb: str, content: dict[str, Any]) -> None:

@@ -24,14 +24,14 @@ from dbgclean.evidence.gather import Evidence, build_graph, gather_along
 from dbgclean.evidence.poly_g import TailCounter
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.log import Progress
+from dbgclean.pipeline.counting import check_kmers, counter_of, fit_of
 from dbgclean.pipeline.options import Options
 from dbgclean.pipeline.rewriting import Sink, rewrite
 from dbgclean.pipeline.runs import Column, Corrected, Counted, Inputs, Judged, open_run
 from dbgclean.reads import ReadStatistics, open_writer
 from dbgclean.spectrum.counting import KmerCounter
-from dbgclean.spectrum.histogram import Spectrum, fit_spectrum
+from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.read_depths import ReadSample, depth_modes, read_depths
-from dbgclean.spectrum.spill import temporary_folder
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = [
@@ -86,23 +86,21 @@ def count(inputs: Inputs, *, singles: bool = False) -> Counted:
     inputs.refuse(wait=True)
     tables = {size: counter.finish() for size, counter in counters.items()}
     give_memory_back()
-    bases = sum(tally.bases for tally in statistics)
-    _check_kmers(inputs, counters[sizes[-1]], statistics)
+    read = check_kmers(inputs.files, counters[sizes[-1]], statistics)
     raw, skipped = KmerTable.empty(options.k), 0
     if inputs.graph:
         raw, skipped = tables[options.k], counters[options.k].statistics.skipped_kmers
     table = tables.pop(k)
-    threading = _spectrum_of(counters[k], bases)
-    spectrum = fit_spectrum(raw, bases=bases) if inputs.graph else threading
+    threading = fit_of(counters[k], read.bases)
+    spectrum = fit_spectrum(raw, bases=read.bases) if inputs.graph else threading
     if options.correction_k is None:
-        reads = sum(tally.reads for tally in statistics)
-        chosen = choose_correction_k(threading, bases / max(1, reads), options.k)
+        chosen = choose_correction_k(threading, read.bases / max(1, read.reads), options.k)
         logger.debug("reads are threaded at k = %d", chosen)
         if chosen != k:
             del table, tables, counters
             again, tails = _count_at(inputs, chosen, [chosen], {chosen} if singles else set())
             table = again[chosen].finish()
-            threading = _spectrum_of(again[chosen], bases)
+            threading = fit_of(again[chosen], read.bases)
             spectrum = spectrum if inputs.graph else threading
     if tails is not None and options.poly_g != "on" and not tails.runs.artefact:
         tails = None
@@ -122,12 +120,6 @@ def count(inputs: Inputs, *, singles: bool = False) -> Counted:
     )
 
 
-def _spectrum_of(counter: KmerCounter, bases: int) -> Spectrum:
-    """Fit of everything that was counted, k-mers seen once included."""
-    tally = counter.tally
-    return fit_spectrum(tally.histogram, counter.k, bases=bases, total=tally.total)
-
-
 def _count_at(
     inputs: Inputs,
     tails_k: int,
@@ -141,18 +133,8 @@ def _count_at(
     k-mers seen once are handed out where k is among ``whole``.
     """
     options = inputs.options
-    memory = options.memory_bytes
-    if memory:
-        memory = max(memory - _BESIDES, memory // 4)
     counters = {
-        k: KmerCounter(
-            k,
-            threads=options.threads,
-            min_quality=options.min_quality,
-            memory_bytes=memory // len(sizes) if memory else None,
-            tmp=temporary_folder(options.tmp),
-            min_count=1 if k in whole else 2,
-        )
+        k: counter_of(options, k, 1 if k in whole else 2, besides=_BESIDES, sharing=len(sizes))
         for k in sizes
     }
     tails = TailCounter(tails_k, options.min_quality) if options.poly_g != "off" else None
@@ -165,26 +147,6 @@ def _count_at(
         if tails is not None:
             tails.add(batch)
     return counters, tails
-
-
-def _check_kmers(
-    inputs: Inputs, counter: KmerCounter, statistics: Sequence[ReadStatistics]
-) -> None:
-    if counter.tally.distinct:
-        return
-    k = counter.k
-    reads = sum(tally.reads for tally in statistics)
-    longest = max((tally.longest for tally in statistics), default=0)
-    if reads and longest < k:
-        what = f"all {reads:,} reads are shorter than k = {k} (longest {longest} bases)"
-        remedy = "give longer reads or a smaller -k"
-    elif reads and not sum(tally.acgt_bases for tally in statistics):
-        what, remedy = f"all {reads:,} reads hold nothing but N", "give reads with bases called"
-    else:
-        what = f"no {k}-mer without N in {reads:,} reads (longest {longest} bases)"
-        remedy = "give longer reads or a smaller -k"
-    msg = f"{inputs.files}: {what}; {remedy}"
-    raise InputError(msg)
 
 
 def judge(counted: Counted, names: Sequence[str]) -> Judged:

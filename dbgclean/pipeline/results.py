@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from dbgclean._columns import ALL, Columns, Named
+from dbgclean._files import open_text
 from dbgclean._folder import OutputFolder
 from dbgclean.graph.ambiguity import AmbiguityReport
 from dbgclean.pipeline.runs import Corrected
@@ -36,8 +37,15 @@ class Picture:
         return self.svg
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the file."""
-        Path(path).write_text(self.svg, encoding="utf-8")
+        """Write the file, whole or not at all.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        with open_text(path) as out:
+            out.write(self.svg)
 
 
 class Spectrum(histogram.Spectrum):

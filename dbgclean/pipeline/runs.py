@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,9 +21,10 @@ from dbgclean.evidence.cutoffs import depth_cutoffs
 from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.poly_g import TailCounter
 from dbgclean.log import Progress
+from dbgclean.pipeline.counting import batches_of, groups_of
 from dbgclean.pipeline.first_run import Compiling, start_compiling
 from dbgclean.pipeline.options import Options, policy_of
-from dbgclean.reads import InputGroup, ReadStatistics, iter_batches, plan_inputs, tell_pairs
+from dbgclean.reads import InputGroup, ReadStatistics
 from dbgclean.spectrum.histogram import Spectrum
 from dbgclean.spectrum.read_depths import ReadSample
 from dbgclean.spectrum.table import KmerTable
@@ -71,27 +71,8 @@ class Inputs:
     def batches(
         self, what: str, statistics: list[ReadStatistics] | None = None
     ) -> Iterator[tuple[int, int, ReadBatch]]:
-        """Yield (group, number of the first read in the run, batch) over all inputs.
-
-        ``statistics`` gets what was read of each.
-        """
-        first = 0
-        for number, group in enumerate(self.groups):
-            names = ", ".join(Path(path).name for path in group.paths)
-            self.progress.start(f"{what} {names}")
-            tally = ReadStatistics()
-            for batch in iter_batches(
-                group,
-                reference=self.options.reference,
-                threads=self.options.threads,
-                statistics=tally,
-            ):
-                yield number, first, batch
-                first += len(batch)
-                self.progress.advance()
-            if statistics is not None:
-                statistics.append(tally)
-                tell_pairs(group, tally)
+        """Go over the reads of all inputs: see `dbgclean.pipeline.counting.batches_of`."""
+        return batches_of(self.groups, self.options, self.progress, what, statistics)
 
     def refuse(self, *, wait: bool = False) -> None:
         """Raise what is wrong with the corrector, once that is known."""
@@ -274,14 +255,7 @@ def open_run(
 ) -> Inputs:
     """Look at the inputs and for the corrector before any work is done."""
     corrector = load_corrector(options.corrector)
-    groups = plan_inputs(
-        reads,
-        interleaved=options.interleaved,
-        single=options.single,
-        paired=options.paired,
-        spool_dir=options.tmp,
-        reference=options.reference,
-    )
+    groups = groups_of(reads, options)
     policy = policy_of(options)
     compiling = start_compiling(graph=graph) if corrector.edits_reads else None
     # It takes a second or two until the network's and the fit's libraries are loaded.

@@ -8,13 +8,13 @@ looks the same. Whatever comes from outside (file names, plug-in names) is escap
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbgclean._files import atomic_path
+from dbgclean._files import open_text
 from dbgclean.report.canvas import inline_svg
 from dbgclean.report.glossary import DEFINITIONS, REFUSALS
 from dbgclean.report.opening import opening, tiles
+from dbgclean.report.pages import template
 from dbgclean.report.plots import draw_plots
 from dbgclean.report.summary import sample_name
 from dbgclean.report.words import (
@@ -28,7 +28,6 @@ from dbgclean.report.words import (
 )
 
 if TYPE_CHECKING:
-    from jinja2 import Template
     from markupsafe import Markup
 
 __all__ = ["render_html", "write_html"]
@@ -140,8 +139,8 @@ def write_html(
         Where the file cannot be written.
     """
     text = render_html(report, sample=sample, drawn=drawn, outputs=outputs)
-    with atomic_path(path) as tmp:
-        Path(tmp).write_bytes(text.encode("utf-8"))
+    with open_text(path) as out:
+        out.write(text)
 
 
 def render_html(
@@ -169,7 +168,7 @@ def render_html(
         groups = report.get("inputs") or []
         sample = sample_name(name for group in groups for name in group.get("files") or [])
     names, blocks = rows(report)
-    return _template().render(
+    return template("report.html.j2").render(
         sample=printable(sample),
         version=printable(report.get("version") or ""),
         k=(report.get("config") or {}).get("k") or (report.get("spectrum") or {}).get("k"),
@@ -195,20 +194,6 @@ def render_html(
         definitions=DEFINITIONS,
         citations=[(what, text.format(version=report.get("version"))) for what, text in CITATIONS],
     )
-
-
-def _template() -> "Template":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("dbgclean.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(full=full, printable=printable, humanise=humanise)
-    return environment.get_template("report.html.j2")
 
 
 def _sections(report: Report) -> set[str]:

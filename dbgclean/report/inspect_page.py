@@ -12,11 +12,11 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbgclean._files import atomic_path
+from dbgclean._files import open_text
 from dbgclean.report.bubble_picture import bubble
+from dbgclean.report.pages import template
 from dbgclean.report.summary import sample_name
 from dbgclean.report.words import full, humanise, printable
 
@@ -90,8 +90,8 @@ def write_inspect_page(
         Where the file cannot be written.
     """
     text = render_inspect_page(report, sample=sample)
-    with atomic_path(path) as part:
-        Path(part).write_bytes(text.encode("utf-8"))
+    with open_text(path) as out:
+        out.write(text)
 
 
 def render_inspect_page(report: Report, *, sample: str | None = None) -> str:
@@ -107,16 +107,6 @@ def render_inspect_page(report: Report, *, sample: str | None = None) -> str:
     sample
         Name of the sample; by default taken from the first input file.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("dbgclean.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(full=full, printable=printable, humanise=humanise)
     inputs = report.get("inputs") or []
     if sample is None:
         sample = sample_name(name for group in inputs for name in group.get("files") or [])
@@ -125,7 +115,7 @@ def render_inspect_page(report: Report, *, sample: str | None = None) -> str:
     given = report.get("regions") or []
     regions = [{**region, "contig": printable(region["contig"])} for region in given]
     style, script = _source(_STYLES), _source(_SCRIPTS)
-    return environment.get_template("inspect.html.j2").render(
+    return template("inspect.html.j2").render(
         sample=printable(sample),
         files=[printable(name) for group in inputs for name in group.get("files") or []],
         version=printable(report.get("version") or ""),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbgclean._files import atomic_path
+from dbgclean._files import open_text
 from dbgclean.errors import OutputError
 from dbgclean.report.canvas import (
     CHOSEN,
@@ -96,8 +96,8 @@ def write_plots(
         msg = f"{folder}: cannot be made: {error.strerror}; write to another folder"
         raise OutputError(msg) from error
     for name, svg in (draw_plots(report) if drawn is None else drawn).items():
-        with atomic_path(folder / f"{name}.svg") as tmp:
-            Path(tmp).write_bytes(svg.encode("utf-8"))
+        with open_text(folder / f"{name}.svg") as out:
+            out.write(svg)
         names.append(f"{name}.svg")
     return names
 

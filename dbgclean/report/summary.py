@@ -15,7 +15,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dbgclean import __version__
-from dbgclean._files import atomic_path
+from dbgclean._files import open_text
 from dbgclean.errors import InputError
 
 if TYPE_CHECKING:
@@ -185,9 +185,8 @@ def write_report(report: Mapping[str, Any], path: str | os.PathLike[str]) -> Non
 
 def write_json(value: Any, path: str | os.PathLike[str]) -> None:
     """Write any plain value as deterministic JSON, whole or not at all."""
-    text = _dump(value) + "\n"
-    with atomic_path(path) as tmp:
-        Path(tmp).write_bytes(text.encode("ascii"))
+    with open_text(path) as out:
+        out.write(_dump(value) + "\n")
 
 
 def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
