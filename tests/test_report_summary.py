@@ -269,9 +269,9 @@ def _with_costs(**costs: tuple[int, int]) -> dict:
 @pytest.mark.parametrize(
     ("costs", "said"),
     [
-        ({"nearest": (5, 9), "likelihood": (5, 9)}, "the network beat nearest and likelihood;"),
+        ({"nearest": (5, 9), "likelihood": (5, 9)}, "(autoencoder) beat nearest and likelihood;"),
         ({"nearest": (0, 5), "likelihood": (9, 9)}, "beat likelihood and did as well as nearest ("),
-        ({"nearest": (0, 1), "likelihood": (0, 2)}, "the network did not beat nearest or lik"),
+        ({"nearest": (0, 1), "likelihood": (0, 2)}, "(autoencoder) did not beat nearest or lik"),
         ({"nearest": (0, 5), "likelihood": (0, 5)}, "did as well as nearest and likelihood ("),
         ({"nearest": (9, 9), "likelihood": (0, 5)}, "beat nearest and did as well as likelihood"),
         (
@@ -310,8 +310,8 @@ def test_expected_loss_is_told_and_checked():
     report = example()
     told = [text for text in sentences(report) if "planted" in text]
     assert told == [
-        "Of the alleles planted in these reads and shown by three of them it keeps 100 of 100 at "
-        "10 %, 194 of 197 at 5 % and 204 of 240 at 2 %."
+        "Of alleles planted in copies of these reads, and shown by 3 or more, 100 of 100 at 10 %, "
+        "194 of 197 at 5 % and 204 of 240 at 2 % are kept."
     ]
     tile = next(one for one in tiles(report) if one.label == "expected loss at 5 %")
     assert tile.value == "1.52 %"
@@ -397,4 +397,4 @@ def test_no_junction_left_by_any_is_no_defeat():
     for name in ("nearest", "likelihood", "autoencoder"):
         columns[name] = {key: columns[name][key] for key in AMBIGUITY_KEYS} | {"junctions": 0}
     said = sentences(example(ambiguity=columns, truth=None))[-1]
-    assert said == "The network left as many junctions as nearest and likelihood: 0."
+    assert said == "The network (autoencoder) left as many junctions as nearest and likelihood: 0."

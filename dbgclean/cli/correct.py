@@ -90,8 +90,8 @@ def main(args: argparse.Namespace) -> None:
             "alternatives: %s errors, %s real, %s undecided",
             *(f"{counts[name]:,}" for name in ("error", "real", "undecided")),
         )
-    if run.chosen.took:
-        logger.info("judge: %s", run.chosen.took)
     if sentence := expected_loss_sentence(run.chosen.expected_loss):
         logger.info("%s", sentence)
+    if run.chosen.took:
+        logger.info("judge: %s", run.chosen.took)
     fail_on(args, found)

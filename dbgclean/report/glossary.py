@@ -11,6 +11,7 @@ DEFINITIONS = (
         "peak at its depth, and the valley between them is the natural cutoff",
     ),
     ("unitig", "a stretch of the graph without branches; nothing in it is ambiguous"),
+    ("unitig N50", "half of the bases of all unitigs lie in unitigs of this length or longer"),
     (
         "junction",
         "an end of a unitig from which more than one unitig continues: the reads do not "
@@ -33,6 +34,15 @@ DEFINITIONS = (
         "half the sum of the differences between ways in and ways out over all ends: 0 where "
         "the graph can be walked using each k-mer once, larger the further it is from that",
     ),
+    (
+        "alternative",
+        "what some reads show in place of what the others show: an error, or a real allele",
+    ),
+    (
+        "expected loss",
+        "share that is corrected away of alleles that were planted, at a known fraction, in "
+        "copies of these reads, and that three reads or more show",
+    ),
     ("true k-mer lost", "a k-mer of the truth that the raw reads had and the result has not"),
     ("false k-mer left", "a k-mer of the result that is nowhere in the truth"),
     ("real bubble closed", "a bubble of the truth of which fewer than two arms are left"),
@@ -44,6 +54,7 @@ DEFINITIONS = (
     ("nearest", "reads threaded through the solid graph, with no verdict on alleles"),
     ("likelihood", "the same, each allele judged by a likelihood ratio of its evidence"),
     ("autoencoder", "the same, each allele judged by the network from the pooled evidence"),
+    ("auto", "likelihood, or autoencoder where that keeps clearly more of the planted alleles"),
 )
 
 

@@ -19,7 +19,7 @@ def expected_loss_sentence(expected: Expected | None) -> str:
     Examples
     --------
     >>> expected_loss_sentence({"0.05": {"shown": 97, "kept": 96}})
-    'Of the alleles planted in these reads and shown by three of them it keeps 96 of 97 at 5 %.'
+    'Of alleles planted in copies of these reads, and shown by 3 or more, 96 of 97 at 5 % are kept.'
     """
     parts = [
         f"{kept:,} of {shown:,} at {100 * f:g} %" for f, shown, kept in planted_alleles(expected)
@@ -27,4 +27,4 @@ def expected_loss_sentence(expected: Expected | None) -> str:
     if not parts:
         return ""
     keeps = ", ".join(parts[:-1]) + (" and " if parts[1:] else "") + parts[-1]
-    return f"Of the alleles planted in these reads and shown by three of them it keeps {keeps}."
+    return f"Of alleles planted in copies of these reads, and shown by 3 or more, {keeps} are kept."

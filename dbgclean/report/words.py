@@ -168,7 +168,7 @@ def sentences(report: Report) -> list[str]:
     """A few plain sentences: what went, what it cost, was the network worth it."""
     found = [
         _went_sentence(report), _cost_sentence(report), _poly_g_sentence(report),
-        _judge_sentence(report), expected_loss_sentence(report.get("expected_loss")),
+        expected_loss_sentence(report.get("expected_loss")), _judge_sentence(report),
         _network_sentence(report),
     ]  # fmt: skip
     return [sentence for sentence in found if sentence]
@@ -188,7 +188,7 @@ def _went_sentence(report: Report) -> str:
         return f"The graph of the raw reads had no {place}: there was nothing to remove."
     change = "more than before" if after > before else percent_fewer(before, after)
     return (
-        f"The graph of the raw reads had {full(before)} {place}; that of {printable(name)} has "
+        f"The graph of the raw reads had {full(before)} {place}; after correction it has "
         f"{full(after)} ({change})."
     )
 
@@ -233,14 +233,14 @@ def _unknown_cost(report: Report) -> str:
     kept, undecided = alleles.get("kept"), alleles.get("undecided")
     if kept is None:
         return text + "."
-    said = f"Of the rare alternatives in question it judged {full(kept)} real and kept them"
+    said = f"Of the rare alternatives in question {full(kept)} were judged real and kept"
     if not kept:
         said = (
             "No rare alternative in question was judged real; variants whose k-mers are solid "
             "are never in question, and stay"
         )
     if undecided:
-        said += f", and left {full(undecided)} undecided, as they were read"
+        said += f", and {full(undecided)} were left undecided, as they were read"
     return f"{text}. {said}."
 
 
@@ -272,7 +272,7 @@ def _network_sentence(report: Report) -> str:
         for key in keys
     )
     who = " / ".join(("network", *rivals))
-    return f"On this sample the network {_but(claims)}; {who}: {figures}."
+    return f"On this sample the network ({NETWORK}) {_but(claims)}; {who}: {figures}."
 
 
 def _but(claims: list[str]) -> str:
@@ -307,17 +307,18 @@ def _network_without_truth(
     if mine is None or not known:
         return ""
     figures = ", ".join(f"{full(count)} ({name})" for name, count in known.items())
+    who = f"The network ({NETWORK})"
     if all(count == mine for count in known.values()):
-        return f"The network left as many junctions as {' and '.join(known)}: {full(mine)}."
+        return f"{who} left as many junctions as {' and '.join(known)}: {full(mine)}."
     ahead = [name for name, count in known.items() if count < mine]
     if ahead:
         return (
-            f"By junctions left the network did not beat {' or '.join(ahead)}: {full(mine)} "
-            f"against {figures}; fewer is not better if real alleles went with them, which "
-            "only a truth can tell."
+            f"By junctions left the network ({NETWORK}) did not beat {' or '.join(ahead)}: "
+            f"{full(mine)} against {figures}; fewer is not better if real alleles went with "
+            "them, which only a truth can tell."
         )
     behind = " and ".join(name for name, count in known.items() if count > mine)
     return (
-        f"The network left fewer junctions than {behind} ({full(mine)} against "
+        f"{who} left fewer junctions than {behind} ({full(mine)} against "
         f"{figures}); whether that is better, only a truth can tell."
     )
