@@ -279,7 +279,7 @@ def test_auto_is_the_default_and_says_what_it_took(sample, tmp_path, capfd):
     assert main(["correct", reads, "-o", str(paths["auto"])]) == 0
     told = capfd.readouterr().err
     assert "judge: likelihood (" in told
-    assert "Of the alleles planted in these reads" in told
+    assert "Of alleles planted in copies of these reads" in told
     correct(reads, "-o", paths["likelihood"])
     assert main(["correct", reads, "-o", str(paths["without"]), "--no-spikes"]) == 0
     told = capfd.readouterr().err
