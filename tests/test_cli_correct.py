@@ -284,6 +284,6 @@ def test_auto_is_the_default_and_says_what_it_took(sample, tmp_path, capfd):
     assert main(["correct", reads, "-o", str(paths["without"]), "--no-spikes"]) == 0
     told = capfd.readouterr().err
     assert "judge: likelihood (no alleles were planted)" in told
-    assert "planted in these reads" not in told
+    assert "planted in copies" not in told
     assert paths["auto"].read_bytes() == paths["likelihood"].read_bytes()
     assert paths["auto"].read_bytes() == paths["without"].read_bytes()
