@@ -13,12 +13,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 MOST_LINES, MOST_OF_FUNCTION, MOST_ARGUMENTS = 400, 60, 12
 # What is over a measure still, and by how much it may be: take from this, add nothing.
 STILL_OVER = {
-    "graph/compaction_kernels.py:walk": 67,
-    "graph/compaction_kernels.py:spell": 63,
-    "model/autoencoder.py:predict": 68,
-    "model/weights.py:load_model": 61,
     "report/summary.py:build_report": 63,
-    "training/optimising.py:train": 62,
 }
 
 

@@ -15,6 +15,11 @@ __all__ = ["find_circles", "lead_links", "spell", "turn", "walk"]
 LANES = 24
 """Paths walked in turn: while one waits for memory, the others go on."""
 
+# What a lane holds: where it is, where it began, k-mers behind it or, in `spell`, ahead;
+# there also the unitig, the place of its next base and the sum of its counts.
+_NODE, _HEAD, _SIZE, _UNITIG, _AT, _TOTAL = range(6)
+_FIELDS = 6
+
 _U3 = np.uint64(3)
 
 
@@ -35,57 +40,49 @@ def walk(
     after : ndarray of int32, (2 n,)
         From `meet`.
     seen : ndarray of uint8, (n,)
-        0 where no path has come by; 1 where one begins or ends, so that it is not walked
-        from its other end too; else 2. Threads may both walk one path, which the caller
-        has to see to.
+        0 where no path has come by; 1 where one begins or ends, not to be walked from its
+        other end too; else 2. Threads may both walk one path: the caller sees to that.
     heads, tails, sizes : ndarray of int32, (n,)
-        Filled from `first` on with the first and last oriented k-mer of each path and
-        the number of k-mers; circles are not found.
+        Filled from `first` on: each path's first and last oriented k-mer, and number of
+        k-mers; circles are not found.
     """
-    node = np.empty(LANES, dtype=np.int64)
-    head = np.empty(LANES, dtype=np.int64)
-    size = np.empty(LANES, dtype=np.int64)
-    lanes = 0
-    row = first
-    n = first
+    lanes = np.empty((_FIELDS, LANES), dtype=np.int64)
+    busy, row, n = 0, first, first
     while True:
-        while lanes < LANES and row < last:
+        while busy < LANES and row < last:
             forward = after[2 * row] >= 0
             if forward != (after[2 * row + 1] >= 0):
                 if seen[row] != 1:
-                    head[lanes] = node[lanes] = 2 * row + (0 if forward else 1)
-                    size[lanes] = 1
-                    lanes += 1
+                    lanes[_HEAD, busy] = lanes[_NODE, busy] = 2 * row + (0 if forward else 1)
+                    lanes[_SIZE, busy] = 1
+                    busy += 1
             elif not forward:
                 heads[n] = tails[n] = 2 * row
                 sizes[n] = 1
                 seen[row] = 2
                 n += 1
             row += 1
-        if lanes == 0:
+        if not busy:
             return n - first
         lane = 0
-        while lane < lanes:
-            step = np.int64(after[node[lane]])
+        while lane < busy:
+            node = lanes[_NODE, lane]
+            step = np.int64(after[node])
             if step >= 0:
                 # Not its end yet: that is for the one who has walked it whole to say.
                 if after[step] >= 0:
                     seen[step >> 1] = 2
-                node[lane] = step
-                size[lane] += 1
+                lanes[_NODE, lane] = step
+                lanes[_SIZE, lane] += 1
                 lane += 1
                 continue
-            if seen[head[lane] >> 1] != 1:
-                seen[head[lane] >> 1] = 1
-                seen[node[lane] >> 1] = 1
-                heads[n] = head[lane]
-                tails[n] = node[lane]
-                sizes[n] = size[lane]
+            head = lanes[_HEAD, lane]
+            if seen[head >> 1] != 1:
+                seen[head >> 1] = seen[node >> 1] = 1
+                heads[n], tails[n], sizes[n] = head, node, lanes[_SIZE, lane]
                 n += 1
-            lanes -= 1
-            node[lane] = node[lanes]
-            head[lane] = head[lanes]
-            size[lane] = size[lanes]
+            busy -= 1
+            lanes[:, lane] = lanes[:, busy]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -156,50 +153,42 @@ def spell(
     `unitig_of`, where it is not empty, gets the unitig of each row.
     """
     top = np.uint64(2 * (k - 1))
-    node = np.empty(LANES, dtype=np.int64)
-    unitig = np.empty(LANES, dtype=np.int64)
-    left = np.empty(LANES, dtype=np.int64)
-    at = np.empty(LANES, dtype=np.int64)
-    total = np.empty(LANES, dtype=np.int64)
-    lanes = 0
+    lanes = np.empty((_FIELDS, LANES), dtype=np.int64)
+    busy = 0
     waiting = first
     while True:
-        while lanes < LANES and waiting < last:
-            node[lanes] = heads[waiting]
-            unitig[lanes] = waiting
-            left[lanes] = sizes[waiting]
-            at[lanes] = offsets[waiting] + k - 1
-            total[lanes] = 0
+        while busy < LANES and waiting < last:
+            lanes[_NODE, busy] = heads[waiting]
+            lanes[_SIZE, busy] = sizes[waiting]
+            lanes[_UNITIG, busy] = waiting
+            lanes[_AT, busy] = offsets[waiting] + k - 1
+            lanes[_TOTAL, busy] = 0
             if codes.size:
-                kmer = _oriented_kmer(keys, node[lanes], k)
+                kmer = _oriented_kmer(keys, lanes[_NODE, busy], k)
                 for i in range(k - 1):
                     codes[offsets[waiting] + i] = (kmer >> np.uint64(2 * (k - 1 - i))) & _U3
-            lanes += 1
+            busy += 1
             waiting += 1
-        if lanes == 0:
+        if busy == 0:
             return
         lane = 0
-        while lane < lanes:
-            here = node[lane]
+        while lane < busy:
+            here = lanes[_NODE, lane]
             if codes.size:
                 key = keys[here >> 1]
-                codes[at[lane]] = _U3 - (key >> top) if here & 1 else key & _U3
-                at[lane] += 1
-            total[lane] += np.int64(counts[here >> 1])
+                codes[lanes[_AT, lane]] = _U3 - (key >> top) if here & 1 else key & _U3
+                lanes[_AT, lane] += 1
+            lanes[_TOTAL, lane] += np.int64(counts[here >> 1])
             if unitig_of.size:
-                unitig_of[here >> 1] = unitig[lane]
-            left[lane] -= 1
-            if left[lane] > 0:
-                node[lane] = after[here]
+                unitig_of[here >> 1] = lanes[_UNITIG, lane]
+            lanes[_SIZE, lane] -= 1
+            if lanes[_SIZE, lane] > 0:
+                lanes[_NODE, lane] = after[here]
                 lane += 1
                 continue
-            abundance[unitig[lane]] = total[lane]
-            lanes -= 1
-            node[lane] = node[lanes]
-            unitig[lane] = unitig[lanes]
-            left[lane] = left[lanes]
-            at[lane] = at[lanes]
-            total[lane] = total[lanes]
+            abundance[lanes[_UNITIG, lane]] = lanes[_TOTAL, lane]
+            busy -= 1
+            lanes[:, lane] = lanes[:, busy]
 
 
 @numba.njit(cache=True, nogil=True)

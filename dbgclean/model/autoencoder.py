@@ -285,12 +285,9 @@ def predict(
     ----------
     model : Autoencoder
         Trained model, on the CPU or a GPU.
-    windows : ndarray
-        ``(n, positions, channels)``, uint8 or float32.
-    globals_ : ndarray
-        ``(n, globals_)``, uint8 or float32.
-    observed : ndarray
-        ``(n, positions)`` uint8; 0..3, or 4 for no base.
+    windows, globals_, observed : ndarray
+        As the model's ``forward`` takes them: ``(n, positions, channels)`` and
+        ``(n, globals_)``, uint8 or float32; ``(n, positions)`` uint8, 4 for no base.
     batch_size : int
         Windows handed to a thread at a time; a matter of memory and load balance only.
     threads : int
@@ -308,9 +305,8 @@ def predict(
     """
     check_shapes(model.config, windows, globals_, observed)
     model.eval()
-    n = len(windows)
-    device = model.identity.device
-    rows = _ROWS["cuda" if device.type == "cuda" else "cpu"]
+    n, on_gpu = len(windows), model.identity.device.type == "cuda"
+    rows = _ROWS["cuda" if on_gpu else "cpu"]
     posteriors = np.empty((n, model.config.positions, 4), dtype=np.float32)
     span = max(1, -(-batch_size // rows)) * rows
 
@@ -320,20 +316,20 @@ def predict(
         for begin in range(start, min(start + span, n), rows):
             part = slice(begin, min(begin + rows, n))
             inputs = [_padded(array[part], rows) for array in (windows, globals_, observed)]
-            with torch.inference_mode():
-                logits = model(*(tensor.to(device) for tensor in inputs))
-                chances = torch.softmax(logits / model.config.temperature, dim=2)
-                posteriors[part] = chances.cpu().numpy()[: part.stop - part.start]
+            posteriors[part] = _pass(model, inputs)[: part.stop - part.start]
 
     starts = range(0, n, span)
-    with torch_threads(1):
-        if threads <= 1 or device.type == "cuda" or len(starts) <= 1:
-            for start in starts:
-                run(start)
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(run, starts))
+    with torch_threads(1), ThreadPoolExecutor(1 if on_gpu else max(1, threads)) as pool:
+        list(pool.map(run, starts))
     return posteriors
+
+
+def _pass(model: Autoencoder, inputs: list[Tensor]) -> np.ndarray:
+    """Posteriors of one forward pass."""
+    device = model.identity.device
+    with torch.inference_mode():
+        logits = model(*(tensor.to(device) for tensor in inputs))
+        return torch.softmax(logits / model.config.temperature, dim=2).cpu().numpy()
 
 
 def _padded(array: np.ndarray, rows: int) -> Tensor:

@@ -139,16 +139,10 @@ def load_model(
             )
             raise ModelError(msg)
     path = Path(folder) / "weights.safetensors"
-    try:
-        weights = path.read_bytes()
-    except OSError as error:
-        msg = (
-            f"{path}: cannot read the weights ({error.strerror}); install or train the model again"
-        )
-        raise ModelError(msg) from error
     damaged = (
         f"{path}: the weights are damaged or not those of config.toml; install the model again"
     )
+    weights = _read_weights(path)
     if hashlib.sha256(weights).hexdigest() != sha256:
         raise ModelError(damaged)
     try:
@@ -163,6 +157,16 @@ def load_model(
     except (SafetensorError, RuntimeError) as error:
         raise ModelError(damaged) from error
     return model.eval()
+
+
+def _read_weights(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        msg = (
+            f"{path}: cannot read the weights ({error.strerror}); install or train the model again"
+        )
+        raise ModelError(msg) from error
 
 
 def _toml_table(name: str, values: dict[str, Any]) -> str:

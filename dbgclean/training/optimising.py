@@ -168,11 +168,10 @@ def train(
         ``epoch -> iterable of Batch``; called with 0, 1, ... until ``settings.steps``
         steps are done, one step per batch.
     settings : TrainingSettings
-        Schedule, stopping, threads.
     held_out : sequence of Batch
         Never trained on; decides which weights are best.
     position_weights : ndarray, optional
-        ``(positions,)`` weights of the positions in the loss; default 1 each.
+        ``(positions,)`` in the loss; default 1 each.
     checkpoint : Checkpoint, optional
         Written at each look; where it holds a training already, that one goes on, and
         ends with the same bits as one that was never stopped. ``model`` must then come
@@ -183,7 +182,6 @@ def train(
     Returns
     -------
     History
-        Loss and Hamming over time.
 
     Raises
     ------
