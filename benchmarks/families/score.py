@@ -53,7 +53,9 @@ def overruled(alternatives: Alternatives, verdicts: Verdicts) -> np.ndarray:
 
 
 def judged(alternatives: Alternatives, verdicts: Verdicts, kmers: np.ndarray) -> dict:
-    """Calibration of a judge and what it called errors against arithmetic.
+    """Calibration of a judge and what it called errors against arithmetic, of substitutions.
+
+    What a gap's key stands for is no k-mer, of which the truth could be asked.
 
     Parameters
     ----------
@@ -67,9 +69,10 @@ def judged(alternatives: Alternatives, verdicts: Verdicts, kmers: np.ndarray) ->
         alternatives above P = 0.02; ``max_share_error``: alternatives as `overruled` has
         them, true and false, and the highest share of a true one.
     """
-    true = np.isin(alternatives.key, kmers)
-    chance = verdicts.posterior.astype(float)
-    share = overruled(alternatives, verdicts)
+    here = alternatives.substitutions
+    true = np.isin(alternatives.key[here], kmers)
+    chance = verdicts.posterior[here].astype(float)
+    share = overruled(alternatives, verdicts)[here]
     return {
         "calibration": {
             "error": round(equal_width_error(chance, true), 4),

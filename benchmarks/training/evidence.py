@@ -178,7 +178,7 @@ def _of(case: Case, evidence: Evidence, sample: FamilySample) -> Judged:
     found = middle[order][at] == part.key
     group = np.where(found, sample.truth.group[order][at], "").astype("U8")
     rest = np.ones(len(a), bool)
-    rest[rows] = False
+    rest[rows] = rest[a.gaps] = False
     sizes = int((real & rest).sum()), int((~real & rest).sum())
     return Judged(case, part, explained, evidence.context, fragment, real[rows], group, sizes)
 
