@@ -16,12 +16,13 @@ from benchmarks.simulators.simulate import random_genome
 from dbgclean.correct.verdicts import ERROR, REAL, Verdicts
 
 
-def alternatives(fragments, others):
+def alternatives(fragments, others, gaps=0):
     """Alternatives by their supporting and other fragments; the keys are their numbers."""
     columns = {"fragments": np.array(fragments, float)}
     return SimpleNamespace(
         key=np.arange(len(fragments), dtype=np.uint64),
         depth=np.stack([np.array(others, float), np.zeros(len(others))], 1),
+        substitutions=slice(0, len(fragments) - gaps),
         column=columns.__getitem__,
     )
 
@@ -41,6 +42,14 @@ def test_a_judge_is_held_to_its_chances():
     assert found["calibration"]["above"] == 2
     assert found["calibration"]["error"] == pytest.approx(0.45, abs=1e-4)
     assert found["max_share_error"] == {"true": 1, "false": 1, "highest": 0.5}
+
+
+def test_no_truth_is_asked_of_gaps():
+    rows = alternatives([10, 10, 10], [10, 10, 10], gaps=1)
+    verdicts = Verdicts(np.array([REAL, REAL, ERROR], np.uint8), np.full(3, 0.95, np.float32))
+    found = judged(rows, verdicts, np.array([0, 1], np.uint64))
+    assert found["calibration"]["above"] == 2
+    assert found["max_share_error"] == {"true": 0, "false": 0, "highest": 0.0}
 
 
 def test_a_read_shows_its_allele_still():
