@@ -204,7 +204,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH: page not rendered")
 def test_chromium_renders_without_a_word_on_the_console(tmp_path):
-    write_html(example(), tmp_path / "report.html")
+    write_html(example(picture=picture()), tmp_path / "report.html")
     done = subprocess.run(
         [
             str(CHROMIUM),
