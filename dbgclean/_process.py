@@ -26,7 +26,7 @@ __all__ = [
 # below it LLVM aborts and shared objects are not mapped (830 MB for `count`, 1,536 for `run`).
 _LEAST = 1024 << 20
 _LEAST_WITH_NETWORK = 1792 << 20
-_WITHOUT_NETWORK = ("count", "graph", "compare")
+_WITHOUT_NETWORK = ("count", "graph", "compare", "report")
 
 _GRACE = 2.0  # seconds
 

@@ -197,3 +197,54 @@ def bare(**changed: Any) -> dict[str, Any]:
         "version": "0.1.0",
     }
     return build_report(**(least | changed))
+
+
+def picture() -> dict[str, Any]:
+    """A ring with a bubble that is kept, one that is not in question, and two that were removed."""
+    card = {
+        "kmer": "ACGTTGCAACGTTGCAACGTTGCAACGTTGC",
+        "raw_count": 9,
+        "from": "C",
+        "to": "T",
+        "posterior": 0.98,
+        "verdict": "real",
+        "reason": "real",
+        "fragments": 8,
+        "depth": 40,
+        "reverse": 3,
+        "quality": 33.5,
+        "best_quality": 38.0,
+        "low_quality": 1,
+        "near_end": 0,
+        "agreed": 2,
+        "denied": 1,
+        "other_reverse": 21,
+        "expected": 0.03,
+        "ratio": 22.4,
+    }
+    unknown = ("reverse", "quality", "best_quality", "low_quality", "near_end", "agreed", "denied")
+    error = (
+        card | dict.fromkeys(unknown) | {"verdict": "error", "reason": "changed", "fragments": 2}
+    )
+    doubt = card | {"verdict": "undecided", "reason": "tie", "posterior": 0.0004}
+    after = [
+        ["0", 900, 47.0, "plain", None, "M10 60L60 10 110 60"],
+        ["1", 61, 8.0, "kept", 0, "M110 60L100 80 90 90"],
+        ["2", 61, 40.0, "kept", None, "M110 60L112 80 90 90"],
+        ["3", 61, 3.0, "undecided", 2, "M90 90L60 100 30 90 10 60"],
+    ]
+    removed = [
+        ["7", 45, 1.0, "removed", 1, "M60 10Q70 0 80 5"],
+        ["8", 61, 1.5, "removed", None, "M60 10C70 0 50 0 60 10"],
+    ]
+    return {
+        "whole": True,
+        "box": [120.0, 100.0],
+        "depth": 47.0,
+        "unitigs": {"before": 40, "after": 4},
+        "standing": 12,
+        "removed": 28,
+        "before": [["9 unitigs", *after[0][1:]], *after[1:], *removed],
+        "after": after,
+        "alternatives": [card, error, doubt],
+    }

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ from dbgclean.spectrum.kmers import encode
 GOLDEN = Path(__file__).parent / "golden" / "run_example_report.json"
 EXAMPLE = Path(dbgclean.__file__).parent / "example"
 FILES = {
+    "clean.csv",
     "clean.gfa",
     "clean.graphml",
     "corrections.tsv.gz",
@@ -34,7 +36,10 @@ FILES = {
     "plots/abundance.svg",
     "plots/ambiguity.svg",
     "plots/cost.svg",
+    "plots/graph_after.svg",
+    "plots/graph_before.svg",
     "plots/spectrum.svg",
+    "raw.csv",
     "raw.gfa",
     "reads/example_R1.fastq.gz",
     "reads/example_R2.fastq.gz",
@@ -185,6 +190,38 @@ def test_golden_report(likelihood, tmp_path):
         f"the result of `run --example --corrector likelihood` changed; if that is meant, copy "
         f"{tmp_path / GOLDEN.name} to {GOLDEN}"
     )
+
+
+def test_report_makes_the_same_page_of_the_json_alone(example, tmp_path):
+    page = (example / "report.html").read_bytes()
+    shutil.copy(example / "report.json", tmp_path)
+    assert main(["report", str(tmp_path)]) == 0
+    assert (tmp_path / "report.html").read_bytes() == page
+    assert main(["report", str(example), "-o", str(tmp_path / "page.html")]) == 0
+    assert (tmp_path / "page.html").read_bytes() == page
+
+
+def test_report_refuses_what_is_no_report_and_writes_over_nothing(example, tmp_path, capsys):
+    source = tmp_path / "report.json"
+    shutil.copy(example / "report.json", source)
+    assert main(["report", str(source), "-o", str(source)]) == 2
+    assert source.read_bytes() == (example / "report.json").read_bytes()
+    assert main(["report", str(tmp_path / "none")]) == 1
+    source.write_text("{}")
+    assert main(["report", str(tmp_path)]) == 1
+    assert "no dbgclean report" in capsys.readouterr().err
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_the_page_of_the_example_shows_its_graphs(example):
+    report = report_of(example)
+    kinds = {row[3] for row in report["picture"]["before"]}
+    assert {"plain", "removed", "kept"} <= kinds
+    assert len(json.dumps(report["picture"])) < 200_000
+    assert len((example / "report.html").read_bytes()) < 600_000
+    written = {str(p.relative_to(example)) for p in example.rglob("*") if p.is_file()}
+    assert set(report["outputs"]) == written - {"report.html"}
+    assert (example / "raw.csv").read_text().count("removed") > 1000
 
 
 def test_two_threads_give_the_same_bytes(example, tmp_path):

@@ -20,6 +20,7 @@ from dbgclean.spectrum.formats import read_kmer_fasta, write_kmer_fasta
 from dbgclean.spectrum.kmers import kmers_to_strings
 
 FILES = {
+    "clean.csv",
     "clean.gfa",
     "clean.graphml",
     "corrections.tsv.gz",
@@ -29,7 +30,10 @@ FILES = {
     "plots/abundance.svg",
     "plots/ambiguity.svg",
     "plots/cost.svg",
+    "plots/graph_after.svg",
+    "plots/graph_before.svg",
     "plots/spectrum.svg",
+    "raw.csv",
     "raw.gfa",
     "report.html",
     "report.json",

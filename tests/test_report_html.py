@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from report_example import bare, example, parts, without_truth
+from report_example import bare, example, parts, picture, without_truth
 
 from dbgclean.report import render_html, write_html
 
@@ -109,10 +109,44 @@ def test_each_part_may_be_missing(part):
 
 def test_outputs_are_linked_whatever_their_names():
     names = ["kmers.fa.gz", "reads/a b#1%.fq.gz", "reads/x:y?.fq", "report.json"]
-    page = _check(render_html(example(), outputs=names))
+    page = _check(render_html({**example(), "outputs": names}))
     links = [attrs["href"] for tag, attrs in page.tags if tag == "a" and attrs["href"][0] != "#"]
-    assert [unquote(link) for link in links] == names
+    assert sorted(unquote(link) for link in links) == sorted(names)
     assert all(name in page.text for name in names)
+
+
+def test_the_graph_is_drawn_and_its_rings_link_evidence():
+    page = _check(render_html(example(picture=picture())))
+    names = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
+    rings = [attrs for tag, attrs in page.tags if tag == "a" and "alternative" in attrs["href"]]
+    assert len(rings) == 3 + 2  # two of them stand in both drawings
+    assert {attrs["href"][1:] for attrs in rings} <= names
+    assert {"zoom-graph_before", "zoom-graph_after", "alternative-2"} <= names
+    for words in (
+        "unitig 7 · 45 bp · depth 1 · removed",
+        "9 unitigs · 900 bp",
+        "the deepest 2 of 28 removed ones",
+        "T to C, judged real, and kept: 8 of 48 fragments",
+        "corrected in all reads that show it",
+        "P(real) below 0.001",
+    ):
+        assert words in page.text, words
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["0", 9, 1.0, "plain", None, 'M0 0"/><script>'],
+        ["0", 9, 1.0, "unheard of", None, "M0 0L1 1"],
+        ["0", 9, 1.0, "plain", 7, "M0 0L1 1"],
+        ["0", 9],
+    ],
+)
+def test_a_picture_that_is_none_is_refused(row):
+    with pytest.raises(ValueError, match="picture has the row"):
+        example(picture=picture() | {"after": [row]})
+    with pytest.raises(ValueError, match="picture.box"):
+        example(picture=picture() | {"box": None})
 
 
 def test_every_cause_links_a_section_that_is_there():
@@ -170,7 +204,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH: page not rendered")
 def test_chromium_renders_without_a_word_on_the_console(tmp_path):
-    write_html(example(), tmp_path / "report.html")
+    write_html(example(picture=picture()), tmp_path / "report.html")
     done = subprocess.run(
         [
             str(CHROMIUM),

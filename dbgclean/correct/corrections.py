@@ -124,12 +124,13 @@ def write_corrections(
 
 
 def alternative_columns(
-    evidence: Evidence, verdicts: Verdicts, why: np.ndarray, part: slice
+    evidence: Evidence, verdicts: Verdicts, why: np.ndarray, part: slice | np.ndarray
 ) -> dict[str, Any]:
     """What rows of alternatives say, by the names of ``COLUMNS``: arrays (n,).
 
-    ``why`` is `reasons` of all; ``part`` some of the rows. An insertion or deletion has its
-    flanks for a k-mer, with a dot at its place, and dots for bases.
+    ``why`` is `reasons` of all; ``part`` some of the rows, substitutions first.
+    An insertion or deletion has its flanks for a k-mer, with a dot at its place, and dots for
+    bases.
     """
     a = evidence.alternatives
     key, gap = a.key[part], a.kind[part] != SUBSTITUTION

@@ -24,6 +24,7 @@ from dbgclean.log import Progress
 from dbgclean.pipeline.aside import Aside
 from dbgclean.pipeline.doubts import verdict
 from dbgclean.pipeline.passes import CONTROLS, Corrected, Options, correct, open_run
+from dbgclean.pipeline.picture import Graphs, picture, write_bandage
 from dbgclean.pipeline.rewriting import Sink
 from dbgclean.reads import InputGroup, open_writer, output_names
 from dbgclean.reads.reference import read_sequences
@@ -51,6 +52,8 @@ OUTPUTS = (
     "raw.gfa",
     "clean.gfa",
     "clean.graphml",
+    "raw.csv",
+    "clean.csv",
     "unitigs.fa",
     "report.html",
     "report.json",
@@ -230,6 +233,7 @@ def analyse(run: Corrected, out: OutputFolder, truth: Truth | None) -> dict[str,
                 graphs.column(name, Kmers.where(column.table, column.kept))
         stands = _stands(run)
     return build_report(
+        picture=graphs.picture.result(),
         verdict=verdict(run),
         config=run.config(),
         inputs=_inputs(run),
@@ -255,13 +259,15 @@ class _Graphs:
         self._aside = aside
         self._measured: dict[str, Future[AmbiguityReport]] = {}
         self._costs: dict[str, dict[str, int]] = {}
+        self._compacted: tuple[UnitigGraph, np.ndarray] | None = None
+        self.picture: Future[dict[str, Any] | None]
 
     def raw(self) -> np.ndarray:
         """The raw graph; which of its k-mers the classical cleaner keeps."""
         run, out = self._run, self._out
         raw, threads = run.raw, run.options.threads
         run.progress.start("Graph of raw")
-        compacted = compact_rows(raw.keys, raw.counts, raw.k, threads)
+        self._compacted = compacted = compact_rows(raw.keys, raw.counts, raw.k, threads)
         self._measured["raw"] = self._aside.do(ambiguity, compacted[0])
         self._aside.do(write_gfa, out.path("raw.gfa"), compacted[0])
         if self._truth:
@@ -284,8 +290,21 @@ class _Graphs:
                 aside.do(write_networkx, out.path("clean.graphml"), graph)
             aside.do(write_unitigs, out.path("unitigs.fa"), graph)
             aside.do(write_kmer_fasta, out.path("kmers.fa.gz"), kmers.keys, kmers.counts, k)
+            self._draw(graph, kmers)
         if self._truth:
             self._costs[name] = self._truth.cost(run.raw, kmers)
+
+    def _draw(self, graph: UnitigGraph, kmers: Kmers) -> None:
+        """The picture of both graphs, and their classes for Bandage."""
+        assert self._compacted is not None, "the raw graph goes first"
+        run = self._run
+        raw, unitig_of = self._compacted
+        both = Graphs(
+            raw, graph, run.raw.keys, unitig_of, kmers.keys, run.evidence, run.chosen.verdicts
+        )
+        self.picture = self._aside.do(picture, both)
+        self._aside.do(write_bandage, both, self._out.path("raw.csv"), self._out.path("clean.csv"))
+        self._compacted = None
 
     def figures(self, name: str) -> dict[str, Any]:
         """What the report says of a column."""

@@ -6,13 +6,14 @@ looks the same. Whatever comes from outside (file names, plug-in names) is escap
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dbgclean._files import open_text
 from dbgclean.report.canvas import inline_svg
 from dbgclean.report.glossary import DEFINITIONS, REFUSALS
+from dbgclean.report.graph_section import graph_section
 from dbgclean.report.opening import opening, tiles
 from dbgclean.report.pages import template
 from dbgclean.report.plots import draw_plots
@@ -87,6 +88,7 @@ _CORRECTION_LABELS = (
 )
 
 
+_FIRST = ("kmers.fa.gz", "clean.gfa", "corrections.tsv.gz", "report.json")
 _READ = {
     "acgt_bases": "bases that are A, C, G or T",
     "longest": "longest read",
@@ -129,7 +131,6 @@ def write_html(
     *,
     sample: str | None = None,
     drawn: Mapping[str, str] | None = None,
-    outputs: Sequence[str] = (),
 ) -> None:
     """Write :func:`render_html` to a file, whole or not at all.
 
@@ -138,7 +139,7 @@ def write_html(
     OutputError
         Where the file cannot be written.
     """
-    text = render_html(report, sample=sample, drawn=drawn, outputs=outputs)
+    text = render_html(report, sample=sample, drawn=drawn)
     with open_text(path) as out:
         out.write(text)
 
@@ -148,7 +149,6 @@ def render_html(
     *,
     sample: str | None = None,
     drawn: Mapping[str, str] | None = None,
-    outputs: Sequence[str] = (),
 ) -> str:
     """Render the page.
 
@@ -160,8 +160,6 @@ def render_html(
         Name of the sample; by default taken from the first input file.
     drawn
         The pictures, where :func:`dbgclean.report.draw_plots` has made them already.
-    outputs
-        Files beside the page that it links, relative to its folder.
     """
     drawn = draw_plots(report) if drawn is None else drawn
     if sample is None:
@@ -176,7 +174,8 @@ def render_html(
         opening=opening(report),
         tiles=tiles(report),
         shown=_sections(report),
-        outputs=outputs,
+        outputs=_outputs(report),
+        graph=graph_section(report, drawn),
         depths=_depth_facts(report),
         sentences=sentences(report),
         names=names,
@@ -194,6 +193,16 @@ def render_html(
         definitions=DEFINITIONS,
         citations=[(what, text.format(version=report.get("version"))) for what, text in CITATIONS],
     )
+
+
+def _outputs(report: Report) -> dict[str, list[str]]:
+    """Files that most look for first, and all others, each in the order of the report."""
+    names = report.get("outputs") or []
+    first = [name for name in names if name in _FIRST or name.startswith("reads/")]
+    first.sort(key=lambda name: name not in _FIRST[:1])
+    if not first:
+        return {"first": names, "more": []}
+    return {"first": first, "more": [name for name in names if name not in first]}
 
 
 def _sections(report: Report) -> set[str]:

@@ -76,7 +76,7 @@ _STOPS = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 _MOST_REGIONS = 200
 _MARGIN = 30  # bases that the track shows on either side where it knows no region
 _SCRIPTS = ("inspect_pictures.js", "inspect_track.js", "inspect.js")
-_STYLES = ("report.css", "inspect.css")
+_STYLES = ("report.css", "evidence.css", "inspect.css")
 
 
 def write_inspect_page(

@@ -22,6 +22,8 @@ def write_outputs(
 ) -> list[str]:
     """Write ``report.json``, ``report.html``, ``plots/*.svg`` and the MultiQC files.
 
+    The page is made of what is in ``report.json`` alone: `write_html` makes it again.
+
     Parameters
     ----------
     report
@@ -46,10 +48,11 @@ def write_outputs(
         Where a file cannot be written.
     """
     folder = Path(folder)
-    write_report(report, folder / "report.json")
     drawn = draw_plots(report)
-    links = [*linked, "report.json"]
-    write_html(report, folder / "report.html", sample=sample, drawn=drawn, outputs=links)
     plots = write_plots(report, folder / "plots", drawn=drawn) if drawn else []
     multiqc = write_multiqc(report, folder, sample=sample)
-    return ["report.json", "report.html", *(f"plots/{name}" for name in plots), *multiqc]
+    beside = [*(f"plots/{name}" for name in plots), *multiqc]
+    report = {**report, "outputs": sorted({*linked, *beside, "report.json"})}
+    write_report(report, folder / "report.json")
+    write_html(report, folder / "report.html", sample=sample, drawn=drawn)
+    return ["report.json", "report.html", *beside]

@@ -20,6 +20,7 @@ from dbgclean.report.canvas import (
     new_figure,
     to_svg,
 )
+from dbgclean.report.graph_picture import draw_graphs
 from dbgclean.report.words import chosen_column, compact, printable, rows
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def draw_plots(report: Report) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        ``spectrum``, ``ambiguity``, ``abundance`` and ``cost`` (those that can be
-        drawn, in this order) to the text of an SVG file.
+        ``graph_before``, ``graph_after``, ``spectrum``, ``ambiguity``, ``abundance`` and
+        ``cost`` (those that can be drawn, in this order) to the text of an SVG file.
     """
     import matplotlib as mpl
 
@@ -52,7 +53,7 @@ def draw_plots(report: Report) -> dict[str, str]:
         "abundance": _abundance,
         "cost": _cost,
     }
-    drawn = {}
+    drawn = draw_graphs(report)
     with mpl.rc_context(SETTINGS), warnings.catch_warnings():
         # A plug-in's name in a script that the font lacks: the reader's font will do.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from dbgclean import __version__
 from dbgclean._files import open_text
 from dbgclean.errors import InputError
+from dbgclean.report.graph_picture import check_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 TAG = "dbgclean report"
-SCHEMA_VERSION = (0, 3)
+SCHEMA_VERSION = (0, 4)
 
 AMBIGUITY_KEYS = (
     "kmers",
@@ -66,9 +67,11 @@ _TOP = (
     "alleles",
     "expected_loss",
     "truth",
+    "picture",
+    "outputs",
 )
 # Parts that came with a minor step of the schema: older reports do not have them.
-_LATER = ("expected_loss", "verdict")
+_LATER = ("expected_loss", "verdict", "picture", "outputs")
 _SPECTRUM = ("k", "distinct", "total", "fit", "histogram", "curve")
 _INPUT = ("files", "layout", "format", "reads", "bases")
 
@@ -85,6 +88,7 @@ def build_report(
     verdict: Mapping[str, Any] | None = None,
     expected_loss: Mapping[str, Any] | None = None,
     truth: Mapping[str, Any] | None = None,
+    picture: Mapping[str, Any] | None = None,
     version: str = __version__,
 ) -> dict[str, Any]:
     """Put the parts of a run together into a checked report.
@@ -100,7 +104,7 @@ def build_report(
     ambiguity
         Column name (``raw`` first, then controls and correctors) to the counts of
         :data:`AMBIGUITY_KEYS`, and where truth is known to the cost.
-    spectrum, corrections, abundance, alleles, verdict, expected_loss, truth
+    spectrum, corrections, abundance, alleles, verdict, expected_loss, truth, picture
         Further parts; ``None`` where a run has none. ``docs/report.md`` says what
         each holds.
 
@@ -124,16 +128,15 @@ def build_report(
         "config": config,
         "inputs": [_ordered(group, _INPUT) for group in inputs],
         "spectrum": None if spectrum is None else _ordered(spectrum, _SPECTRUM),
-        "corrections": corrections,
+        "corrections": _refusals_by_name(corrections),
         "ambiguity": {name: _ordered(column, AMBIGUITY_KEYS) for name, column in ambiguity.items()},
         "abundance": abundance,
         "alleles": alleles,
         "expected_loss": expected_loss,
         "truth": truth,
+        "picture": picture,
     }
-    report = {key: _plain(parts[key]) for key in _TOP}
-    if report["corrections"] and isinstance(report["corrections"].get("refused"), dict):
-        report["corrections"]["refused"] = dict(sorted(report["corrections"]["refused"].items()))
+    report = {key: _plain(parts[key]) for key in _TOP if key in parts}
     validate_report(report)
     return report
 
@@ -157,9 +160,11 @@ def validate_report(report: Mapping[str, Any]) -> None:
     _check_spectrum(report["spectrum"])
     for side, pairs in (report["abundance"] or {}).items():
         _check_rows(f"abundance.{side}", pairs, width=2)
-    for key in ("verdict", "corrections", "alleles", "expected_loss", "truth"):
+    for key in ("verdict", "corrections", "alleles", "expected_loss", "truth", "picture"):
         if report.get(key) is not None and not isinstance(report[key], dict):
             _fail(key, report[key], "a mapping or None")
+    if report.get("picture"):
+        check_picture(report["picture"])
     for fraction, found in (report.get("expected_loss") or {}).items():
         for key in ("shown", "kept"):
             value = found.get(key) if isinstance(found, dict) else None
@@ -261,6 +266,13 @@ def sample_name(files: Iterable[str]) -> str:
     name = _MATE.sub("", _SUFFIXES.sub("", PurePath(first).name))
     name = "".join(c if c.isprintable() and c not in '/\\<>:"|?*' else "_" for c in name)
     return name.strip(" .") or "sample"
+
+
+def _refusals_by_name(corrections: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    refused = (corrections or {}).get("refused")
+    if corrections is None or not isinstance(refused, Mapping):
+        return corrections
+    return {**corrections, "refused": dict(sorted(refused.items()))}
 
 
 def _ordered(mapping: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
