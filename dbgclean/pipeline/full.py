@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -25,8 +25,7 @@ from dbgclean.pipeline.aside import Aside
 from dbgclean.pipeline.doubts import verdict
 from dbgclean.pipeline.passes import CONTROLS, Corrected, Options, correct, open_run
 from dbgclean.pipeline.picture import Graphs, picture, write_bandage
-from dbgclean.pipeline.rewriting import Sink
-from dbgclean.reads import InputGroup, open_writer, output_names
+from dbgclean.reads import InputGroup, ReadBatch, open_writer, output_names
 from dbgclean.reads.reference import read_sequences
 from dbgclean.report import (
     build_report,
@@ -106,8 +105,9 @@ def full_run(
         out = stack.enter_context(OutputFolder(folder, force, [*reads, truth, *options.paths]))
         names = (f"reads/{name}" for group in output_names(inputs.groups) for name in group)
         out.claim(*OUTPUTS, *names)
-        with reads_into(out, inputs.groups, "reads/") as sink:
-            run = correct(inputs, sink, CONTROLS if controls else ())
+        with reads_into(out, inputs.groups, "reads/") as write:
+            others = CONTROLS if controls else ()
+            run = correct(inputs, lambda done: write(done.group, done.after), others)
         _check_left(run)
         if run.compiling is not None:
             run.compiling.finish()
@@ -121,8 +121,10 @@ def full_run(
 
 
 @contextmanager
-def reads_into(out: OutputFolder, groups: Sequence[InputGroup], below: str = "") -> Iterator[Sink]:
-    """A sink that writes corrected reads into a folder, under the input files' names."""
+def reads_into(
+    out: OutputFolder, groups: Sequence[InputGroup], below: str = ""
+) -> Iterator[Callable[[int, ReadBatch], None]]:
+    """A function that writes a batch of a group, by its number, under the input files' names."""
     with ExitStack() as stack:
         writers = [
             stack.enter_context(open_writer(group, [str(out.path(below + n)) for n in files]))

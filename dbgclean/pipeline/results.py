@@ -16,6 +16,7 @@ from dbgclean._columns import ALL, Columns, Named
 from dbgclean._files import open_text
 from dbgclean._folder import OutputFolder
 from dbgclean.graph.ambiguity import AmbiguityReport
+from dbgclean.pipeline.rewriting import Written
 from dbgclean.pipeline.runs import Corrected
 from dbgclean.reads import ReadBatch, ReadStatistics, output_names
 from dbgclean.spectrum import histogram
@@ -163,9 +164,9 @@ class Correction:
         groups = self._run.groups
         inputs = [path for group in groups for path in group.paths]
         with OutputFolder(folder, force, inputs) as out:
-            with reads_into(out, groups) as sink:
+            with reads_into(out, groups) as write:
                 for group, batch in self._corrected():
-                    sink(group, batch)
+                    write(group, batch)
             final = out.commit()
         return [final / name for names in output_names(groups) for name in names]
 
@@ -208,13 +209,14 @@ class HeldReads:
         self.batches: list[tuple[int, ReadBatch]] | None = []
         self._bases = 0
 
-    def take(self, group: int, batch: ReadBatch) -> None:
+    def take(self, written: Written) -> None:
         """Take a batch of a group."""
+        batch = written.after
         self._bases += len(batch.bases)
         if self._bases > _IN_MEMORY:
             self.batches = None
         elif self.batches is not None:
-            self.batches.append((group, batch))
+            self.batches.append((written.group, batch))
 
 
 def _picture(name: str, report: dict[str, Any]) -> Picture:
