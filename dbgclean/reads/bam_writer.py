@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, Literal, Self, cast
 import pysam
 
 from dbgclean import __version__
+from dbgclean._bgzf import END
 from dbgclean._files import open_output
 from dbgclean.errors import InputError, UsageError, printable
 from dbgclean.reads.bam import COMPLEMENT, quiet_htslib
@@ -202,11 +203,14 @@ def _opened(raw: BinaryIO, header: pysam.AlignmentHeader) -> Iterator[pysam.Alig
     file = pysam.AlignmentFile(raw, "wb", header=header, format_options=[_LEVEL])
     try:
         yield file
-    except BaseException:
+        file.close()
+    except BaseException as error:
         with suppress(OSError):
             file.close()
+        if isinstance(error, OSError) and not error.errno:
+            # Of a failed write, htslib does not say why; the next one does.
+            os.write(raw.fileno(), END)
         raise
-    file.close()
 
 
 def _header(group: InputGroup, description: str) -> str:
@@ -214,7 +218,7 @@ def _header(group: InputGroup, description: str) -> str:
     lines: list[str] = []
     if group.format in ("bam", "cram"):
         with pysam.AlignmentFile(group.paths[0], "r", check_sq=False) as file:
-            lines = str(file.header).splitlines()
+            lines = str(file.header).split("\n")
     head = next((_fields(line) for line in lines if line.startswith("@HD")), {})
     order = "" if group.layout == "single" else "\tGO:query"
     programs = [_fields(line).get("ID", "") for line in lines if line.startswith("@PG")]
@@ -223,7 +227,7 @@ def _header(group: InputGroup, description: str) -> str:
     ours = [f"@PG\tID:{name}\tPN:dbgclean\tVN:{__version__}"]
     ours += [f"PP:{programs[-1]}"] if programs else []
     ours += [f"DS:{printable(description)}"] if description else []
-    kept = [line for line in lines if not line.startswith(("@HD", "@SQ"))]
+    kept = [line for line in lines if line and not line.startswith(("@HD", "@SQ"))]
     first = f"@HD\tVN:{head.get('VN', '1.6')}\tSO:unsorted{order}"
     return "\n".join([first, *kept, "\t".join(ours), ""])
 
