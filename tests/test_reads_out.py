@@ -202,6 +202,29 @@ def test_tags_and_comments_in_headers():
     assert tag_names(Names.of([]), counts[:0]) == []
 
 
+def test_a_run_has_the_table_and_the_tags(sample, tmp_path):
+    """Over several inputs: their reads are numbered on."""
+    given = [str(sample / name) for name in ("both.fq", "plain.fq")]
+    out = tmp_path / "out"
+    argv = ["run", *given, "--single", "--no-controls", "--corrector", "likelihood", "-q"]
+    assert main([*argv, "--no-spikes", "--changes", "--tag-reads", "-o", str(out)]) == 0
+    rows = by_read(table(out / "changes.tsv.gz"))
+    before = [read for name in given for read in records(sample / name)]
+    after = [read for name in ("both.fq", "plain.fq") for read in records(out / "reads" / name)]
+    assert max(rows) > len(before) // 2
+    for number, (old, new) in enumerate(zip(before, after, strict=True), 1):
+        mine = rows.get(number, [])
+        assert applied(old[1], mine).upper() == new[1].upper()
+        assert new[0] == f"{old[0]}\tnc:i:{sum(map(size_of, mine))}"
+    assert "changes.tsv.gz" in (out / "report.html").read_text()
+
+
+def test_a_kmer_set_has_no_reads_to_tell_of(tmp_path, capfd):
+    for option in ("--changes", "--tag-reads"):
+        assert main(["run", "--kmers", "k.fa", "-o", str(tmp_path / "o"), option]) == 2
+        assert f"{option} is for reads; leave it out" in capfd.readouterr().err
+
+
 @pytest.mark.skipif(not shutil.which("bwa"), reason="needs bwa")
 def test_bwa_carries_the_tags_over(sample, tmp_path):
     """`bwa mem -C` copies comments as they are: every line of the SAM has to be valid."""

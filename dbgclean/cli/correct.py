@@ -10,6 +10,7 @@ import logging
 from dbgclean.cli import add_kmer_size, add_memory, add_reads, add_seed, add_threads
 from dbgclean.cli._correction import (
     add_correction,
+    add_tag_reads,
     fail_on,
     paths_read,
     say_doubt,
@@ -51,12 +52,7 @@ def _add_read_outputs(parser: argparse.ArgumentParser) -> None:
         help="write which reads changed here: one row per changed base, insertion, deletion and "
         "masked stretch, in the order of the reads",
     )
-    parser.add_argument(
-        "--tag-reads",
-        action="store_true",
-        help="say in each header line how many bases changed (SAM tag nc:i:N, for bwa mem -C, "
-        "samtools import -T); a comment that is no tag becomes CO:Z:",
-    )
+    add_tag_reads(parser)
     parser.add_argument(
         "--unplaced",
         nargs="+",
@@ -97,7 +93,11 @@ def main(args: argparse.Namespace) -> None:
 
     with Progress(quiet=args.quiet) as progress:
         outputs = ReadOutputs(
-            args.output, args.unplaced, args.changes, tag=args.tag_reads, bam=args.bam
+            [args.output],
+            [args.unplaced] if args.unplaced else (),
+            args.changes,
+            tag=args.tag_reads,
+            bam=args.bam,
         )
         run, out = correct_reads(args.reads, outputs, options_of(args), progress, args.corrections)
     found = verdict(run)

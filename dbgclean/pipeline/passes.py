@@ -271,7 +271,7 @@ def correct_reads(
         )
         raise UsageError(msg)
     # Opened first: an output that cannot be written is told of before the work.
-    with ReadsOut(inputs.groups[0], outputs, _in_words(options)) as out:
+    with ReadsOut(inputs.groups, outputs, _in_words(options)) as out:
         done = correct(inputs, out, records=out.records)
         if corrections:
             write_corrections(corrections, done.evidence, done.chosen.verdicts)

@@ -1,4 +1,4 @@
-"""What becomes of the corrected reads of one input: written, tagged, told of, set apart."""
+"""What becomes of the corrected reads: written, tagged, told of, set apart."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ class ReadOutputs:
     Attributes
     ----------
     reads
-        One file for each input file, or one for a pair (interleaved); '-' is standard output.
+        For each input one file, or two with the mates apart; '-' is standard output.
     unplaced
         The same for reads that have no place in the graph, which are then not in ``reads``.
+        Empty where they are not set apart.
     changes
         Table of the reads that changed.
     tag
@@ -47,15 +48,15 @@ class ReadOutputs:
         Write BAM, whatever the files are called.
     """
 
-    reads: Sequence[str]
-    unplaced: Sequence[str] = ()
+    reads: Sequence[Sequence[str]]
+    unplaced: Sequence[Sequence[str]] = ()
     changes: str | None = None
     tag: bool = False
     bam: bool = False
 
 
 class ReadsOut:
-    """Takes the batches of one input in their order; a context manager, and a sink.
+    """Takes the batches of a run in their order; a context manager, and a sink.
 
     All files appear under their names when the context ends without an error.
 
@@ -65,21 +66,25 @@ class ReadsOut:
         Reads that were set apart.
     """
 
-    def __init__(self, group: InputGroup, outputs: ReadOutputs, description: str = "") -> None:
+    def __init__(
+        self, groups: Sequence[InputGroup], outputs: ReadOutputs, description: str = ""
+    ) -> None:
         self.unplaced = 0
-        self._outputs, self._group = outputs, group
+        self._outputs, self._groups = outputs, groups
         self._stack = ExitStack()
-        self._writers = [
-            open_writer(group, files, bam=outputs.bam, description=description)
+        self._writers, self._apart = (
+            [
+                open_writer(group, names, bam=outputs.bam, description=description)
+                for group, names in zip(groups, files, strict=bool(files))
+            ]
             for files in (outputs.reads, outputs.unplaced)
-            if files
-        ]
+        )
         self._table: BinaryIO | None = None
         self._changes: ReadChanges | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            for writer in self._writers:
+            for writer in (*self._writers, *self._apart):
                 stack.enter_context(writer)
             if self._outputs.changes:
                 self._table = stack.enter_context(open_output(self._outputs.changes))
@@ -97,15 +102,16 @@ class ReadsOut:
     def sentences(self, read: ReadStatistics) -> list[str]:
         """What was set apart, and what is not in the files; ``read`` is what came in."""
         said = []
-        if self._outputs.unplaced:
-            files = " and ".join(self._outputs.unplaced)
+        if self._apart:
+            files = " and ".join(name for names in self._outputs.unplaced for name in names)
             n, every = f"{self.unplaced:,}", f"{read.reads:,}"
             said.append(f"{n} of {every} reads have no place in the graph and are in {files}")
         if read.skipped:
             found = {name: f"{getattr(read, name):,} {words}" for name, words in _SKIPPED.items()}
             parts = ", ".join(text for name, text in found.items() if getattr(read, name))
             said.append(f"records that are no reads of their own, left out: {parts}")
-        return said + [sentence for writer in self._writers for sentence in writer.sentences()]
+        writers = (*self._writers, *self._apart)
+        return said + [sentence for writer in writers for sentence in writer.sentences()]
 
     @property
     def records(self) -> bool:
@@ -115,7 +121,7 @@ class ReadsOut:
     def __call__(self, written: Written) -> None:
         """Write a batch."""
         batch, first, n = written.after, written.first_read, len(written.after)
-        rewriter = written.run.chosen.rewriter
+        rewriter, group = written.run.chosen.rewriter, written.group
         if self._table is not None:
             self._tell(self._table, written)
         if self._outputs.tag:
@@ -124,15 +130,15 @@ class ReadsOut:
 
             counts = rewriter.changed(first, n)
             batch = replace(batch, names=tag_names(as_names(batch.names), counts))
-        if len(self._writers) == 1:
-            self._writers[0].write(batch)
+        if not self._apart:
+            self._writers[group].write(batch)
             return
         apart = rewriter.unplaced(first, n)
-        if self._group.layout != "single":
+        if self._groups[group].layout != "single":
             apart = _with_mates(batch, apart)
         self.unplaced += int(apart.sum())
-        for writer, reads in zip(self._writers, (~apart, apart), strict=True):
-            writer.write(batch.take(reads))
+        self._writers[group].write(batch.take(~apart))
+        self._apart[group].write(batch.take(apart))
 
     def _tell(self, table: BinaryIO, written: Written) -> None:
         """Write the rows of a batch."""
