@@ -305,6 +305,23 @@ def test_mates_lost_in_the_middle_keep_the_others_together(sample, tmp_path):
         assert names[::2] == names[1::2]
 
 
+def test_reads_without_a_place_keep_their_tags(sample, tmp_path):
+    """FASTQ beside BAM, and comments of a header that are no UTF-8."""
+    source = tmp_path / "in.bam"
+    with pysam.BGZFile(str(sample / "u.bam")) as file:
+        raw = file.read().replace(b"@CO\tmine", b"@CO\tm\xe9n\xff")
+    with pysam.BGZFile(str(source), "w") as file:
+        file.write(raw)
+    apart = tmp_path / "apart.bam"
+    correct(source, "-o", tmp_path / "rest.fq", "--unplaced", apart)
+    before = {record.to_string() for record in read_bam(source)[1]}
+    found = [record.to_string() for record in read_bam(apart)[1]]
+    assert len(found) > 10
+    assert set(found) <= before
+    with pysam.BGZFile(str(apart)) as file:
+        assert b"@CO\tm\xe9n\xff\n" in file.read()
+
+
 def test_cram_becomes_bam(sample, tmp_path):
     with pysam.AlignmentFile(sample / "u.bam", check_sq=False) as file:
         mode = {"mode": "wc", "header": file.header}

@@ -116,7 +116,7 @@ class ReadsOut:
     @property
     def records(self) -> bool:
         """Whether the writers need the records of a BAM or CRAM file."""
-        return any(writer.needs_records for writer in self._writers)
+        return any(writer.needs_records for writer in (*self._writers, *self._apart))
 
     def __call__(self, written: Written) -> None:
         """Write a batch."""

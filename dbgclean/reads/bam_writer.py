@@ -67,7 +67,6 @@ class BamWriter(ReadWriter):
         '-' is standard output.
     description : str
         Of what was done, for ``@PG``.
-
     """
 
     def __init__(
