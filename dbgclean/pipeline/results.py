@@ -17,7 +17,6 @@ from dbgclean._columns import ALL, Columns, Named
 from dbgclean._files import open_text
 from dbgclean._folder import OutputFolder
 from dbgclean.graph.ambiguity import AmbiguityReport
-from dbgclean.pipeline.rewriting import Written
 from dbgclean.pipeline.runs import Corrected
 from dbgclean.reads import ReadBatch, ReadStatistics, open_writer, output_names
 from dbgclean.spectrum import histogram
@@ -212,14 +211,13 @@ class HeldReads:
         self.batches: list[tuple[int, ReadBatch]] | None = []
         self._bases = 0
 
-    def take(self, written: Written) -> None:
+    def take(self, group: int, batch: ReadBatch) -> None:
         """Take a batch of a group."""
-        batch = written.after
         self._bases += len(batch.bases)
         if self._bases > _IN_MEMORY:
             self.batches = None
         elif self.batches is not None:
-            self.batches.append((written.group, batch))
+            self.batches.append((group, batch))
 
 
 def _picture(name: str, report: dict[str, Any]) -> Picture:
