@@ -1,4 +1,4 @@
-"""SAM tags in the header lines of reads, as `samtools fastq -T`, `bwa mem -C` and fgbio have them.
+"""SAM tags in the header lines of reads, as `samtools fastq -T` and `bwa mem -C` have them.
 
 After the name stand, each behind a tab, ``TG:T:value``. What stands there and is no tag (the
 comment of Illumina's own software, say) becomes a tag, too, ``CO:Z:``: as it is, `bwa mem -C`
