@@ -118,8 +118,11 @@ class BamWriter(ReadWriter):
         # One by one, as pysam has it; of BAM that was unaligned, what did not change stays.
         headers = tag_names(as_names(batch.names))
         for header, end, record in zip(headers, ends, records, strict=True):
-            scores = None if quals is None else quals[low:end]
-            self._spell(record, bases[low:end], scores)
+            sequence, scores = bases[low:end], None if quals is None else quals[low:end]
+            if batch.records is None:
+                record.query_sequence, record.query_qualities = sequence, scores
+            else:
+                self._respell(record, sequence, scores)
             for tag in header.split("\t")[1:]:
                 self._put(record, tag)
             self._file.write(record)
@@ -140,10 +143,10 @@ class BamWriter(ReadWriter):
             record.flag = _MATES[row % 2] if batch.paired else _ALONE
             yield record
 
-    def _spell(
+    def _respell(
         self, record: pysam.AlignedSegment, sequence: str, scores: array.array[int] | None
     ) -> None:
-        """Unmap a record, and give it its bases."""
+        """Unmap a record, and give it the bases that its read has now."""
         flag = record.flag
         own = flag & _PAIR | (_NO_MATE if flag & pysam.FPAIRED else _ALONE)
         placed = record.reference_id >= 0 or record.next_reference_id >= 0
@@ -153,7 +156,7 @@ class BamWriter(ReadWriter):
         self._aligned += not flag & pysam.FUNMAP
         self._choose_tags(record, before, sequence)
         if before != sequence or flag & pysam.FREVERSE:
-            known = record.query_qualities is not None or not before
+            known = record.query_qualities is not None
             record.query_sequence = sequence
             record.query_qualities = scores if known else None
         record.flag, record.cigartuples, record.mapping_quality = own, None, 0
