@@ -181,7 +181,8 @@ def correct(
     )
     held = HeldReads()
     inputs = open_run(_paths(reads), options, Progress(quiet=True), graph=True)
-    return Correction(all_passes(inputs, held.take), held.batches)
+    run = all_passes(inputs, lambda done: held.take(done.group, done.after))
+    return Correction(run, held.batches)
 
 
 def build_graph(

@@ -350,7 +350,8 @@ SINGLE = InputGroup(("a.fq",), "single", "fastq")
         (PAIRED, [], "cannot be written to 0 files"),
         (PAIRED, ["x.fq", "x.fq"], "named for two outputs"),
         (SINGLE, ["a.fq"], "an input too"),
-        (SINGLE, ["x.bam"], "name the output .fastq.gz"),
+        (SINGLE, ["x.cram"], "name the output .fastq.gz"),
+        (PAIRED, ["x.bam", "y.bam"], "BAM holds both mates; name one"),
         (SINGLE, ["x.fq.bz2"], "name the output .fastq.gz"),
     ],
 )

@@ -81,6 +81,16 @@ def add_policy(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_tag_reads(parser: argparse.ArgumentParser) -> None:
+    """Add ``--tag-reads``."""
+    parser.add_argument(
+        "--tag-reads",
+        action="store_true",
+        help="say in each header line how many bases changed (SAM tag nc:i:N, for bwa mem -C, "
+        "samtools import -T); a comment that is no tag becomes CO:Z:",
+    )
+
+
 def validate_correction(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Refuse values that no run can use."""
     if args.protect and not args.reference:

@@ -10,6 +10,7 @@ import logging
 from dbgclean.cli import add_kmer_size, add_memory, add_reads, add_seed, add_threads
 from dbgclean.cli._correction import (
     add_correction,
+    add_tag_reads,
     fail_on,
     paths_read,
     say_doubt,
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corrections", metavar="TSV.GZ", help="write every change and every refusal here"
     )
+    _add_read_outputs(parser)
     add_kmer_size(parser)
     add_correction(parser)
     add_seed(parser)
@@ -42,29 +44,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_threads(parser)
 
 
+def _add_read_outputs(parser: argparse.ArgumentParser) -> None:
+    """Add what may be written of the reads besides themselves."""
+    parser.add_argument(
+        "--changes",
+        metavar="TSV[.GZ]",
+        help="write which reads changed here: one row per changed base, insertion, deletion and "
+        "masked stretch, in the order of the reads",
+    )
+    add_tag_reads(parser)
+    parser.add_argument(
+        "--unplaced",
+        nargs="+",
+        default=[],
+        metavar="OUT",
+        help="write reads that find no solid k-mer to start from here and not into -o; pairs only "
+        "where neither mate does. One file, or two for a pair",
+    )
+    parser.add_argument(
+        "--bam",
+        action="store_true",
+        help="write unaligned BAM, whatever OUT is called (a name in .bam asks for it, too): "
+        "tags and read groups of BAM input stay, its alignments do not",
+    )
+
+
 def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Refuse what argparse cannot see."""
     if len(args.reads) > 2:
         parser.error(f"{len(args.reads)} files given; `correct` takes one file or one pair")
-    if len(args.output) > max(len(args.reads), 2):
+    if max(len(args.output), len(args.unplaced)) > max(len(args.reads), 2):
         parser.error("more outputs than inputs")
     validate_correction(args, parser)
 
 
 def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:
     """All that is written, and all that is read."""
-    return [*args.output, args.corrections], [*args.reads, *paths_read(args)]
+    written = [*args.output, *args.unplaced, args.changes, args.corrections]
+    return written, [*args.reads, *paths_read(args)]
 
 
 def main(args: argparse.Namespace) -> None:
     """Correct and say what was done."""
     from dbgclean.log import Progress
     from dbgclean.pipeline.doubts import verdict
-    from dbgclean.pipeline.passes import correct_reads
+    from dbgclean.pipeline.passes import ReadOutputs, correct_reads
     from dbgclean.report.planted import expected_loss_sentence
 
     with Progress(quiet=args.quiet) as progress:
-        run = correct_reads(args.reads, args.output, options_of(args), progress, args.corrections)
+        outputs = ReadOutputs(
+            [args.output],
+            [args.unplaced] if args.unplaced else (),
+            args.changes,
+            tag=args.tag_reads,
+            bam=args.bam,
+        )
+        run, out = correct_reads(args.reads, outputs, options_of(args), progress, args.corrections)
     found = verdict(run)
     say_doubt(found)
     done = run.chosen.rewriter.statistics
@@ -84,6 +119,8 @@ def main(args: argparse.Namespace) -> None:
             f"{tails['reads_masked']:,}",
             f"{tails['bases_masked']:,}",
         )
+    for sentence in out.sentences(run.statistics[0]):
+        logger.info("%s", sentence)
     if run.chosen.verdicts is not None:
         counts = run.chosen.verdicts.count()
         logger.info(

@@ -20,6 +20,7 @@ from dbgclean.cli import (
 )
 from dbgclean.cli._correction import (
     add_correction,
+    add_tag_reads,
     fail_on,
     say_doubt,
     validate_correction,
@@ -52,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave the other correctors' columns out of the report; faster",
     )
+    parser.add_argument(
+        "--changes",
+        action="store_true",
+        help="write which reads changed into changes.tsv.gz: one row per changed base, insertion, "
+        "deletion and masked stretch, in the order of the reads",
+    )
+    add_tag_reads(parser)
     parser.add_argument(
         "--force",
         action="store_true",
@@ -90,7 +98,7 @@ def _validate_kmers(args: argparse.Namespace, parser: argparse.ArgumentParser) -
     if args.reads or args.example:
         other = "--example" if args.example else "READS"
         parser.error(f"argument --kmers: not together with {other}; give one or the other")
-    for name in ("interleaved", "single", "paired", "correction_k"):
+    for name in ("interleaved", "single", "paired", "correction_k", "changes", "tag_reads"):
         if getattr(args, name):
             option = "--" + name.replace("_", "-")
             parser.error(f"argument --kmers: {option} is for reads; leave it out")
@@ -125,6 +133,7 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
             "force": args.force,
             "progress": progress,
         }
+        told = {"changes": args.changes, "tag_reads": args.tag_reads}
         if args.kmers:
             return kmer_set_run(args.kmers, args.output, options_of(args), k=wanted, **given)
-        return full_run(reads, args.output, options_of(args), **given)
+        return full_run(reads, args.output, options_of(args), **told, **given)

@@ -27,6 +27,7 @@ _JOBS = (
     "correct R1 R2 -o 1.fq 2.fq --corrections c.tsv.gz --poly-g on --ploidy 2 --protect p.bed "
     "--reference region.fa",
     "correct region.fa -o c.fa --corrector likelihood",
+    "correct R1 -o c.bam --corrector likelihood --changes changes.tsv --unplaced u.bam --tag-reads",
     "count R1 -o k.fa --histogram h.tsv --memory 20M",
     "graph R1 R2 -k 21 --min-abundance auto -o g.gfa --unitigs u.fa --bubbles b.tsv",
     "compare g.gfa u.fa",

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLUMNS",
+    "KINDS",
+    "NO_SIGNAL_WHY",
+    "WHY",
     "alternative_columns",
     "alternative_rows",
     "reasons",
@@ -50,14 +53,14 @@ COLUMNS = (
 )
 _BASES = np.array(list("ACGTN"))
 _CHUNK = 100_000
-_KIND = {DELETE: "deletion", INSERT: "insertion", MASK: "mask", FILL: "fill"}
-_WHY = {
+KINDS = {DELETE: "deletion", INSERT: "insertion", MASK: "mask", FILL: "fill"}
+WHY = {
     DELETE: "inserted base: the path goes on behind it",
     INSERT: "missing base: the path holds it",
     MASK: "no other fragment has what follows the seam",
     FILL: "unknown base read off the path",
 }
-_NO_SIGNAL = "G to the read's end that the graph does not hold: no signal"
+NO_SIGNAL_WHY = "G to the read's end that the graph does not hold: no signal"
 
 
 def reasons(evidence: Evidence, verdicts: Verdicts) -> np.ndarray:
@@ -181,10 +184,10 @@ def _change_rows(evidence: Evidence, verdicts: Verdicts) -> str:
     sizes = np.diff(np.append(heads, len(changes)))
     for i, n in zip(heads, sizes, strict=True):
         what = int(kind[i])
-        before, after, why = ".", ".", _WHY[what]
+        before, after, why = ".", ".", WHY[what]
         if what == MASK:
             after = f"N*{n}"
-            why = _NO_SIGNAL if changes.value[i] == NO_SIGNAL else why
+            why = NO_SIGNAL_WHY if changes.value[i] == NO_SIGNAL else why
         elif what == FILL:
             before, after = "N", str(_BASES[changes.value[i]])
         elif what == INSERT:
@@ -193,7 +196,7 @@ def _change_rows(evidence: Evidence, verdicts: Verdicts) -> str:
             after = "".join(_BASES[bases])
         count, p, verdict, reason, fragments, depth = _pooled(evidence, verdicts, int(i))
         out.write(
-            f"{_KIND[what]}\t.\t{count}\t{position[i] + 1}\t{before}\t{after}\t{p}\t{verdict}\t"
+            f"{KINDS[what]}\t.\t{count}\t{position[i] + 1}\t{before}\t{after}\t{p}\t{verdict}\t"
             f"{reason or why}\t{fragments}\t{depth}\t{read[i] + 1}\n"
         )
     return out.getvalue()

@@ -10,13 +10,13 @@ import numba
 import numpy as np
 
 from dbgclean.correct.off_path import off_path_pieces
-from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK
+from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK, OtherChanges
 
 if TYPE_CHECKING:
     from dbgclean.evidence.gather import Evidence
     from dbgclean.reads import ReadBatch
 
-__all__ = ["Bases", "RewriteStatistics", "Rewriter", "bases_of"]
+__all__ = ["Bases", "RewriteStatistics", "Rewriter", "applied", "bases_of"]
 
 _LETTERS = np.frombuffer(b"ACGTN", np.uint8)
 _LOWER_CASE = np.uint8(0x20)
@@ -49,6 +49,13 @@ class Bases:
 def bases_of(batch: ReadBatch) -> Bases:
     """A batch without its names."""
     return Bases(batch.codes, batch.quals, batch.offsets)
+
+
+def applied(evidence: Evidence, kept: np.ndarray) -> np.ndarray:
+    """Which of the substitutions are made: bool, one per edit; ``kept`` as of `Rewriter`."""
+    edits = evidence.edits.substitutions()
+    made: np.ndarray = ~kept[evidence.alternatives.of_edit[: len(edits)]] & (edits.disputed == 0)
+    return made
 
 
 @dataclass
@@ -94,13 +101,14 @@ class Rewriter:
         empty = np.zeros(0, np.int64)
         self._read, self._position, self._to = empty, empty, empty.astype(np.uint8)
         self._kept_read, self._kept_position = empty, empty
+        self._changes = OtherChanges.concatenate([])
         if evidence is None or kept is None:
             self._evidence = None
             return
         edits, all_edits = evidence.edits.substitutions(), evidence.alternatives.of_edit
         of_edit = all_edits[: len(edits)]
         stands = kept[of_edit]
-        use = ~stands & (edits.disputed == 0)
+        use = applied(evidence, kept)
         self._substituted = edits.read
         self._read, self._position = edits.read[use], edits.position[use]
         turned = edits.strand[use] == 1
@@ -115,6 +123,33 @@ class Rewriter:
         self._kept_position = np.concatenate([edits.position[stands], changes.position[stays]])
         order = np.argsort(self._kept_read, kind="stable")
         self._kept_read, self._kept_position = self._kept_read[order], self._kept_position[order]
+
+    @property
+    def substitutions(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Read, int64, position in it, and the base it gets: of those that are made."""
+        return self._read, self._position, self._to
+
+    @property
+    def others(self) -> OtherChanges:
+        """The other changes that are made."""
+        return self._changes
+
+    def changed(self, first_read: int, n_reads: int) -> np.ndarray:
+        """Bases of each read that are changed, put in, dropped or masked: int64 (n_reads,)."""
+        counts = np.zeros(n_reads, np.int64)
+        for read, size in ((self._read, None), (self._changes.read, self._changes.size)):
+            low, high = np.searchsorted(read, [first_read, first_read + n_reads])
+            np.add.at(counts, read[low:high] - first_read, 1 if size is None else size[low:high])
+        return counts
+
+    def unplaced(self, first_read: int, n_reads: int) -> np.ndarray:
+        """Reads that have no place in the solid graph, bool (n_reads,)."""
+        mask = np.zeros(n_reads, bool)
+        if self._evidence is not None:
+            reads = self._evidence.unplaced
+            low, high = np.searchsorted(reads, [first_read, first_read + n_reads])
+            mask[reads[low:high] - first_read] = True
+        return mask
 
     def touched(self, first_read: int, n_reads: int) -> np.ndarray:
         """Reads of a batch that any verdict could touch, bool (n_reads,)."""

@@ -75,6 +75,8 @@ class Evidence:
         could not be looked at again.
     off_path
         What of the reads lies on no path; None where there are no reads.
+    unplaced
+        int64, numbers of the reads that have no place in the graph: no anchor, or too short.
     spikes
         Alleles planted in these reads; None where none were.
     """
@@ -86,6 +88,7 @@ class Evidence:
     context: SampleContext
     explained: Explained | None = field(default=None, kw_only=True)
     off_path: Stretches | None = field(default=None, kw_only=True)
+    unplaced: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64), kw_only=True)
     spikes: Spikes | None = field(default=None, kw_only=True)
 
     def planted(self) -> Evidence:
@@ -106,6 +109,7 @@ class Part:
     changes: OtherChanges
     gaps: GapEdits
     off_path: Stretches
+    unplaced: np.ndarray
     states: np.ndarray
     profile: np.ndarray
     n_reads: int
@@ -123,6 +127,7 @@ def look_at(batch: ReadBatch, threads: Threads, graph: SolidGraph, first_read: i
         changes,
         gaps,
         off_path(batch, threads, first_read),
+        np.flatnonzero(np.isin(threads.states, (NO_ANCHOR, TOO_SHORT))) + first_read,
         np.bincount(threads.states, minlength=16),
         quality_profile(batch, threads),
         len(batch),
@@ -151,6 +156,7 @@ class Gathered:
     changes: list[OtherChanges] = field(default_factory=list)
     gaps: list[GapEdits] = field(default_factory=list)
     off_path: list[Stretches] = field(default_factory=list)
+    unplaced: list[np.ndarray] = field(default_factory=list)
     states: np.ndarray = field(default_factory=lambda: np.zeros(16, np.int64))
     profile: np.ndarray = field(default_factory=lambda: np.zeros((4, N_QUALITIES), np.int64))
     n_reads: int = 0
@@ -166,6 +172,7 @@ class Gathered:
         self.gaps.append(part.gaps)
         self.n_gaps += len(part.gaps)
         self.off_path.append(part.off_path)
+        self.unplaced.append(part.unplaced)
         self.states += part.states
         self.profile += part.profile
         self.n_reads += part.n_reads
@@ -239,6 +246,7 @@ class Gathered:
             context,
             explained=explained,
             off_path=Stretches.concatenate(self.off_path),
+            unplaced=np.concatenate([*self.unplaced, np.zeros(0, np.int64)]),
             spikes=None if planter is None else planter.spikes,
         )
 

@@ -8,6 +8,9 @@ import math
 import numba
 import numpy as np
 
+from dbgclean.reads.text_kernels import number as _number
+from dbgclean.reads.text_kernels import word as _word
+
 __all__ = [
     "LINK_ROOM",
     "RECORD_ROOM",
@@ -24,26 +27,6 @@ LINK_ROOM = 64
 """Bytes that a link takes at most, but for its overlap."""
 
 _TAB, _LINE, _BLANK, _COLON, _POINT = 9, 10, 32, 58, 46
-
-
-@numba.njit(cache=True, nogil=True)
-def _word(out: np.ndarray, n: int, word: np.ndarray) -> int:
-    for i in range(word.size):
-        out[n + i] = word[i]
-    return n + word.size
-
-
-@numba.njit(cache=True, nogil=True)
-def _number(out: np.ndarray, n: int, value: int) -> int:
-    digits = 1
-    rest = value // 10
-    while rest:
-        rest //= 10
-        digits += 1
-    for i in range(n + digits - 1, n - 1, -1):
-        out[i] = 48 + value % 10
-        value //= 10
-    return n + digits
 
 
 @numba.njit(cache=True, nogil=True)

@@ -53,18 +53,21 @@ def batches_of(
     progress: Progress,
     what: str,
     statistics: list[ReadStatistics] | None = None,
+    records: bool = False,
 ) -> Iterator[tuple[int, int, ReadBatch]]:
     """Yield (group, number of the first read in the run, batch) over all inputs.
 
-    ``what`` is said to be done with them; ``statistics`` gets what was read of each.
+    ``what`` is said to be done with them; ``statistics`` gets what was read of each;
+    ``records`` as of `dbgclean.reads.iter_batches`.
     """
     first = 0
     for number, group in enumerate(groups):
         progress.start(f"{what} {', '.join(Path(path).name for path in group.paths)}")
         tally = ReadStatistics()
         batches = iter_batches(
-            group, reference=options.reference, threads=options.threads, statistics=tally
-        )
+            group, reference=options.reference, threads=options.threads, statistics=tally,
+            records=records,
+        )  # fmt: skip
         for batch in progress.iterate(batches):
             yield number, first, batch
             first += len(batch)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,8 +26,8 @@ from dbgclean.pipeline.aside import Aside
 from dbgclean.pipeline.doubts import verdict
 from dbgclean.pipeline.passes import CONTROLS, Corrected, Options, correct, open_run
 from dbgclean.pipeline.picture import Graphs, picture, write_bandage
-from dbgclean.pipeline.rewriting import Sink
-from dbgclean.reads import InputGroup, open_writer, output_names
+from dbgclean.pipeline.reads_out import ReadOutputs, ReadsOut
+from dbgclean.reads import InputGroup, output_names
 from dbgclean.reads.reference import read_sequences
 from dbgclean.report import (
     build_report,
@@ -43,7 +44,7 @@ from dbgclean.spectrum.kmers import canonical_kmers
 from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.table import KmerTable
 
-__all__ = ["EXAMPLE", "OUTPUTS", "Truth", "analyse", "finish", "full_run", "reads_into"]
+__all__ = ["EXAMPLE", "OUTPUTS", "Truth", "analyse", "finish", "full_run"]
 
 EXAMPLE = Path(__file__).parent.parent / "example"
 OUTPUTS = (
@@ -59,6 +60,7 @@ OUTPUTS = (
     "report.json",
 )
 """Names of the files of every run; `report.write_outputs` has more."""
+CHANGES = "changes.tsv.gz"
 GRAPHML_UNITIGS = 5000
 """Most unitigs of a graph that is written as ``clean.graphml``: some megabytes, a second."""
 
@@ -71,6 +73,8 @@ def full_run(
     truth: str | None = None,
     controls: bool = True,
     force: bool = False,
+    changes: bool = False,
+    tag_reads: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Run everything and write it into ``folder``.
@@ -88,6 +92,8 @@ def full_run(
         Judge by the other correctors too, for the report's columns.
     force
         Write into a folder that holds something.
+    changes, tag_reads
+        See `dbgclean.pipeline.reads_out.ReadOutputs`; the table is ``changes.tsv.gz``.
 
     Returns
     -------
@@ -104,9 +110,8 @@ def full_run(
         inputs = open_run(reads, options, progress, graph=True)
         true = Truth(truth, options.k) if truth else None
         out = stack.enter_context(OutputFolder(folder, force, [*reads, truth, *options.paths]))
-        names = (f"reads/{name}" for group in output_names(inputs.groups) for name in group)
-        out.claim(*OUTPUTS, *names)
-        with reads_into(out, inputs.groups, "reads/") as sink:
+        outputs = _claimed(out, inputs.groups, changes, tag_reads)
+        with ReadsOut(inputs.groups, outputs) as sink:
             run = correct(inputs, sink, CONTROLS if controls else ())
         _check_left(run)
         if run.compiling is not None:
@@ -120,15 +125,14 @@ def full_run(
     return report
 
 
-@contextmanager
-def reads_into(out: OutputFolder, groups: Sequence[InputGroup], below: str = "") -> Iterator[Sink]:
-    """A sink that writes corrected reads into a folder, under the input files' names."""
-    with ExitStack() as stack:
-        writers = [
-            stack.enter_context(open_writer(group, [str(out.path(below + n)) for n in files]))
-            for group, files in zip(groups, output_names(groups), strict=True)
-        ]
-        yield lambda group, batch: writers[group].write(batch)
+def _claimed(
+    out: OutputFolder, groups: Sequence[InputGroup], changes: bool, tag: bool
+) -> ReadOutputs:
+    """Names taken for all files; those of the reads are the input files'."""
+    names = [[f"reads/{name}" for name in group] for group in output_names(groups)]
+    out.claim(*OUTPUTS, *([CHANGES] if changes else []), *chain(*names))
+    files = [[str(out.path(name)) for name in group] for group in names]
+    return ReadOutputs(files, changes=str(out.path(CHANGES)) if changes else None, tag=tag)
 
 
 def finish(out: OutputFolder, report: dict[str, Any], progress: Progress) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 
 from dbgclean._memory import give_memory_back
@@ -18,7 +17,7 @@ from dbgclean.correct.correctors import Corrector, Sample, load_corrector
 from dbgclean.correct.linkage import leave_linked
 from dbgclean.correct.policy import Policy
 from dbgclean.correct.rewrite import Rewriter
-from dbgclean.errors import InputError
+from dbgclean.errors import InputError, UsageError
 from dbgclean.evidence.cutoffs import CORRECTION_K, choose_correction_k, choose_cutoffs
 from dbgclean.evidence.gather import Evidence, build_graph, gather_along
 from dbgclean.evidence.poly_g import TailCounter
@@ -26,9 +25,10 @@ from dbgclean.evidence.solid import SolidGraph
 from dbgclean.log import Progress
 from dbgclean.pipeline.counting import check_kmers, counter_of, fit_of
 from dbgclean.pipeline.options import Options
+from dbgclean.pipeline.reads_out import ReadOutputs, ReadsOut
 from dbgclean.pipeline.rewriting import Sink, rewrite
 from dbgclean.pipeline.runs import Column, Corrected, Counted, Inputs, Judged, open_run
-from dbgclean.reads import ReadStatistics, open_writer
+from dbgclean.reads import ReadStatistics
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.read_depths import ReadSample, depth_modes, read_depths
@@ -42,6 +42,8 @@ __all__ = [
     "Inputs",
     "Judged",
     "Options",
+    "ReadOutputs",
+    "ReadsOut",
     "correct",
     "correct_reads",
     "count",
@@ -217,35 +219,42 @@ def _expected_loss(
     return evidence.spikes.by_fraction(policy.apply(planted, judged).kept)
 
 
-def correct(inputs: Inputs, sink: Sink, names: Sequence[str] = ()) -> Corrected:
+def correct(
+    inputs: Inputs, sink: Sink, names: Sequence[str] = (), *, records: bool = False
+) -> Corrected:
     """All three passes: the column that the options ask for, behind those of ``names``.
 
     Parameters
     ----------
     sink
-        Takes (number of the group, batch) of corrected reads.
+        Takes the batches of corrected reads in their order.
+    records
+        Of BAM and CRAM, have them bring their records (`dbgclean.reads.ReadBatch.records`).
     """
     # No stage holds what the one before it had beyond what it returns.
     columns = dict.fromkeys([*names, inputs.options.corrector])
-    return rewrite(judge(count(inputs), list(columns)), sink)
+    return rewrite(judge(count(inputs), list(columns)), sink, records=records)
 
 
 def correct_reads(
     reads: Sequence[str],
-    outputs: Sequence[str],
+    outputs: ReadOutputs,
     options: Options,
     progress: Progress,
     corrections: str | None = None,
-) -> Corrected:
+) -> tuple[Corrected, ReadsOut]:
     """Corrected reads only: no graph, no controls.
 
     Parameters
     ----------
-    outputs
-        One for each input file, or one for a pair (interleaved).
     corrections
-        Where to write the table of corrections. Neither it nor the reads appear
-        unless both can be written.
+        Where to write the table of corrections. Nothing appears unless everything
+        can be written.
+
+    Returns
+    -------
+    Corrected, ReadsOut
+        What was found, and what was written.
     """
     inputs = open_run(reads, options, progress)
     if len(inputs.groups) != 1:
@@ -255,10 +264,21 @@ def correct_reads(
             "they are mates)"
         )
         raise InputError(msg)
-    with ExitStack() as stack:
-        # Opened first: an output that cannot be written is told of before the work.
-        writer = stack.enter_context(open_writer(inputs.groups[0], outputs))
-        done = correct(inputs, lambda _, batch: writer.write(batch))
+    if outputs.unplaced and not load_corrector(options.corrector).edits_reads:
+        msg = (
+            f"--unplaced: {options.corrector} looks for no read's place in the graph; leave it "
+            "out, or choose another --corrector"
+        )
+        raise UsageError(msg)
+    # Opened first: an output that cannot be written is told of before the work.
+    with ReadsOut(inputs.groups, outputs, _in_words(options)) as out:
+        done = correct(inputs, out, records=out.records)
         if corrections:
             write_corrections(corrections, done.evidence, done.chosen.verdicts)
-    return done
+    return done, out
+
+
+def _in_words(options: Options) -> str:
+    """What decides the result, in one line; no file names but a list's, and no threads."""
+    given = options.to_dict().items()
+    return " ".join(f"{name}={value}" for name, value in given if value is not None)

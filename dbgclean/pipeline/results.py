@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
@@ -17,7 +18,7 @@ from dbgclean._files import open_text
 from dbgclean._folder import OutputFolder
 from dbgclean.graph.ambiguity import AmbiguityReport
 from dbgclean.pipeline.runs import Corrected
-from dbgclean.reads import ReadBatch, ReadStatistics, output_names
+from dbgclean.reads import ReadBatch, ReadStatistics, open_writer, output_names
 from dbgclean.spectrum import histogram
 from dbgclean.spectrum.table import KmerTable
 
@@ -158,14 +159,16 @@ class Correction:
 
         The folder appears only when all of them are whole; ``force`` as on the command line.
         """
-        from dbgclean.pipeline.full import reads_into
-
         groups = self._run.groups
         inputs = [path for group in groups for path in group.paths]
         with OutputFolder(folder, force, inputs) as out:
-            with reads_into(out, groups) as sink:
-                for group, batch in self._corrected():
-                    sink(group, batch)
+            with ExitStack() as stack:
+                writers = [
+                    stack.enter_context(open_writer(group, [str(out.path(n)) for n in names]))
+                    for group, names in zip(groups, output_names(groups), strict=True)
+                ]
+                for number, batch in self._corrected():
+                    writers[number].write(batch)
             final = out.commit()
         return [final / name for names in output_names(groups) for name in names]
 

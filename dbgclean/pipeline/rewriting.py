@@ -19,7 +19,7 @@ from dbgclean.spectrum.table import KmerTable
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
 
-__all__ = ["Sink", "rewrite"]
+__all__ = ["Sink", "Written", "rewrite"]
 
 _DELTA_MEMORY = 1 << 26
 _TWO_MOLECULES = 2
@@ -29,7 +29,29 @@ _NOT_BAD = 10
 # where it is not.
 _DEEPER, _MUCH_DEEPER = 2, 4
 
-Sink = Callable[[int, "ReadBatch"], None]
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One batch of the chosen column, to be written.
+
+    Attributes
+    ----------
+    group, first_read
+        Number of its input, and of its first read in the run.
+    before, after
+        The reads as they came, and as the verdicts have them.
+    run
+        Whose verdicts they are.
+    """
+
+    run: Judged
+    group: int
+    first_read: int
+    before: ReadBatch
+    after: ReadBatch
+
+
+Sink = Callable[[Written], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +63,17 @@ class _Rewritten:
     off path: everything, and what only shows a molecule again.
     """
 
-    group: int
-    chosen: ReadBatch
+    written: Written
     before: Bases | None = None
     columns: dict[str, tuple[Bases, Bases, Bases, Bases]] = field(default_factory=dict)
 
 
-def rewrite(run: Judged, sink: Sink) -> Corrected:
+def rewrite(run: Judged, sink: Sink, *, records: bool = False) -> Corrected:
     """Third pass: corrected reads of the chosen column to ``sink``, k-mers of all columns.
 
     Only reads that some verdict could touch are counted again: the table of a column
     is the raw one, less those reads as they were, plus those reads as they are now.
+    ``records`` as of `dbgclean.reads.iter_batches`.
     """
     edited = [c for c in run.columns.values() if c.corrector.edits_reads] if run.graph else []
     before = _Delta(run)
@@ -60,8 +82,9 @@ def rewrite(run: Judged, sink: Sink) -> Corrected:
     def rewritten(item: tuple[int, int, ReadBatch]) -> _Rewritten:
         group, first, batch = item
         chosen = run.chosen.rewriter.rewrite(batch, first)
+        written = Written(run, group, first, batch, chosen)
         if not edited:
-            return _Rewritten(group, chosen)
+            return _Rewritten(written)
         touched = edited[0].rewriter.touched(first, len(batch))
         parts = {}
         for column in edited:
@@ -69,11 +92,11 @@ def rewrite(run: Judged, sink: Sink) -> Corrected:
             stretches = column.rewriter.kept_stretches(batch, first, run.options.k)
             off = column.rewriter.off_path(batch, result, first, run.options.k)
             parts[column.name] = bases_of(result).take(touched), stretches, *off
-        return _Rewritten(group, chosen, bases_of(batch).take(touched), parts)
+        return _Rewritten(written, bases_of(batch).take(touched), parts)
 
-    batches = run.batches("Writing")
+    batches = run.batches("Writing", records=records)
     for done in map_in_order(rewritten, batches, run.options.threads):
-        sink(done.group, done.chosen)
+        sink(done.written)
         if done.before is None:
             continue
         before.add(done.before)

@@ -69,10 +69,14 @@ class Inputs:
     compiling: Compiling | None = None
 
     def batches(
-        self, what: str, statistics: list[ReadStatistics] | None = None
+        self,
+        what: str,
+        statistics: list[ReadStatistics] | None = None,
+        *,
+        records: bool = False,
     ) -> Iterator[tuple[int, int, ReadBatch]]:
         """Go over the reads of all inputs: see `dbgclean.pipeline.counting.batches_of`."""
-        return batches_of(self.groups, self.options, self.progress, what, statistics)
+        return batches_of(self.groups, self.options, self.progress, what, statistics, records)
 
     def refuse(self, *, wait: bool = False) -> None:
         """Raise what is wrong with the corrector, once that is known."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -29,6 +30,7 @@ from dbgclean.reads.reference import iter_sequences
 from dbgclean.reads.statistics import ReadStatistics
 
 __all__ = [
+    "COMPLEMENT",
     "RecordGatherer",
     "alignment_batches",
     "explain_failure",
@@ -47,7 +49,7 @@ _SKIP_ORDER = (
     (pysam.FQCFAIL, "qc_fail"),
     (pysam.FDUP, "duplicate"),
 )
-_COMPLEMENT = bytes.maketrans(b"ACGTRYSWKMBDHVNacgtryswkmbdhvn", b"TGCAYRSWMKVHDBNtgcayrswmkvhdbn")
+COMPLEMENT = bytes.maketrans(b"ACGTRYSWKMBDHVNacgtryswkmbdhvn", b"TGCAYRSWMKVHDBNtgcayrswmkvhdbn")
 _LETTERS = np.frombuffer(b"ACGTN", np.uint8)
 _NO_QUALITY = b"B"
 _TO_FASTQ = bytes(min(score, MAX_QUALITY) + 33 for score in range(256))
@@ -56,10 +58,13 @@ _SUFFIXES = {pysam.FREAD1: b"/1", pysam.FREAD2: b"/2"}
 
 
 class RecordGatherer:
-    """Turns records into reads and gathers them for the next batch."""
+    """Turns records into reads and gathers them for the next batch.
 
-    def __init__(self, path: str, reference: str | None = None) -> None:
-        self._path, self._reference = path, reference
+    With ``keep`` the batch holds the records too.
+    """
+
+    def __init__(self, path: str, reference: str | None = None, *, keep: bool = False) -> None:
+        self._path, self._reference, self._keep = path, reference, keep
         self._contigs: dict[str, np.ndarray] = {}
         self._builder = BatchBuilder((path,))
         self._clear()
@@ -67,6 +72,7 @@ class RecordGatherer:
     def _clear(self) -> None:
         self.statistics = ReadStatistics()
         self._ends: list[tuple[bytes, int]] = []  # name and READ1, READ2 flags of each read
+        self._records: list[pysam.AlignedSegment] = []
 
     def __len__(self) -> int:
         return len(self._builder)
@@ -104,13 +110,15 @@ class RecordGatherer:
                 qualities.append(scores.tobytes().translate(_TO_FASTQ))
         for row, flag in enumerate(flags):
             if flag & pysam.FREVERSE:
-                sequences[row] = sequences[row].translate(_COMPLEMENT)[::-1]
+                sequences[row] = sequences[row].translate(COMPLEMENT)[::-1]
                 qualities[row] = qualities[row][::-1]
         self._ends += [(name, flag & _ENDS) for name, flag in zip(names, flags, strict=True)]
         suffixed = [
             name + _SUFFIXES.get(flag & _ENDS, b"") for name, flag in zip(names, flags, strict=True)
         ]
         self._builder.add(suffixed, sequences, qualities)
+        if self._keep:
+            self._records += records
 
     def _spelled(self, record: pysam.AlignedSegment, sequence: bytes) -> bytes:
         """The sequence with the reference's bases for '=', which stand for them.
@@ -141,6 +149,8 @@ class RecordGatherer:
         if grouped:
             statistics.orphans = self._orphans()
         batch = self._builder.build(paired=grouped and not statistics.orphans)
+        if self._keep:
+            batch = replace(batch, records=self._records)
         self._clear()
         return batch, statistics
 
@@ -171,6 +181,7 @@ def alignment_batches(
     grouped: bool,
     batch_bases: int,
     reference: str | None = None,
+    records: bool = False,
 ) -> Iterator[tuple[ReadBatch, ReadStatistics]]:
     """Yield the reads of a BAM or CRAM file as batches, and what was left out before each.
 
@@ -184,23 +195,25 @@ def alignment_batches(
         A batch is closed as soon as it holds this many bases.
     reference : str, optional
         FASTA that a CRAM file was written against.
+    records : bool
+        Hand out `ReadBatch.records`.
 
     Raises
     ------
     InputError
         If the file is truncated, damaged, or cannot be read without a reference.
     """
-    reads = RecordGatherer(path, reference)
+    reads = RecordGatherer(path, reference, keep=records)
     usable = reads.usable(_records(path, reference))
-    records = _first_mate_first(usable) if grouped else usable
+    source = _first_mate_first(usable) if grouped else usable
     step = 1
-    while chunk := list(islice(records, step)):
+    while chunk := list(islice(source, step)):
         before = reads.bases
         reads.add(chunk)
         step = next_step(step, reads.bases - before, len(chunk), batch_bases)
         if reads.bases >= batch_bases:
             if grouped and reads.half_pair_last():
-                reads.add(list(islice(records, 1)))
+                reads.add(list(islice(source, 1)))
             yield reads.build(grouped)
     yield reads.build(grouped)
 

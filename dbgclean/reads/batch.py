@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dbgclean.errors import InputError
-from dbgclean.reads.names import Names
+from dbgclean.reads.names import Names, as_names
 
 __all__ = [
     "CHECKED_CODES",
@@ -89,6 +89,8 @@ class ReadBatch:
         True: reads 2i and 2i + 1 are mates.
     extras : tuple of RecordStyle or None
         One per input file; for the writer alone.
+    records : list or None
+        Of a BAM or CRAM file, where asked for: the record of each read, for the writer alone.
 
     Notes
     -----
@@ -104,6 +106,7 @@ class ReadBatch:
     first_read: int
     paired: bool
     extras: tuple | None = None
+    records: list[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -127,6 +130,18 @@ class ReadBatch:
             raise ValueError(message)
         return replace(self, bases=bases, codes=encode_bases(bases))
 
+    def take(self, reads: np.ndarray) -> ReadBatch:
+        """The chosen reads, bool (n_reads,); pairs have to be chosen as pairs."""
+        rows = np.flatnonzero(reads)
+        names = as_names(self.names)
+        at, named = stretches(names.offsets[rows], np.diff(names.offsets)[rows])
+        return replace(
+            self.parts(self.offsets[rows], np.diff(self.offsets)[rows], paired=self.paired),
+            names=Names(names.text[at], named),
+            first_read=self.first_read,
+            records=None if self.records is None else [self.records[row] for row in rows],
+        )
+
     def parts(self, first: np.ndarray, size: np.ndarray, *, paired: bool = False) -> ReadBatch:
         """Stretches of the bases, int64 (m,) each, as reads of their own without names."""
         at, offsets = stretches(first, size)
@@ -139,6 +154,7 @@ class ReadBatch:
             names=[""] * len(first),
             first_read=0,
             paired=paired,
+            records=None,
         )
 
 

@@ -24,6 +24,7 @@ def iter_batches(
     reference: str | None = None,
     threads: int = 1,
     statistics: ReadStatistics | None = None,
+    records: bool = False,
 ) -> Iterator[ReadBatch]:
     """Yield the reads of a group in file order.
 
@@ -41,6 +42,8 @@ def iter_batches(
         With 2 or more, decompression has threads of its own.
     statistics : ReadStatistics, optional
         Grows by every batch as it is handed out.
+    records : bool
+        Of BAM and CRAM, hand out `ReadBatch.records`.
 
     Raises
     ------
@@ -49,7 +52,7 @@ def iter_batches(
         usable is in the group.
     """
     total = ReadStatistics()
-    ahead = prefetch(lambda: _counted(group, batch_bases, reference, threads))
+    ahead = prefetch(lambda: _counted(group, batch_bases, reference, threads, records))
     with closing(ahead) as batches:
         for batch, counts in batches:
             total += counts
@@ -64,16 +67,16 @@ def iter_batches(
 
 
 def _counted(
-    group: InputGroup, batch_bases: int, reference: str | None, threads: int
+    group: InputGroup, batch_bases: int, reference: str | None, threads: int, records: bool
 ) -> Iterator[tuple[ReadBatch, ReadStatistics]]:
     """Yield every batch with the counts it adds."""
-    for batch, counts in _batches(group, batch_bases, reference, threads):
+    for batch, counts in _batches(group, batch_bases, reference, threads, records):
         counts.add_batch(batch)
         yield batch, counts
 
 
 def _batches(
-    group: InputGroup, batch_bases: int, reference: str | None, threads: int
+    group: InputGroup, batch_bases: int, reference: str | None, threads: int, records: bool
 ) -> Iterator[tuple[ReadBatch, ReadStatistics]]:
     interleaved = group.layout == "interleaved"
     if group.format in ("bam", "cram"):
@@ -84,6 +87,7 @@ def _batches(
             grouped=interleaved,
             batch_bases=batch_bases,
             reference=reference,
+            records=records,
         )
         return
     for batch in fastx_batches(

@@ -19,14 +19,22 @@ from dbgclean.reads.names import as_bytes, as_names
 __all__ = ["ReadWriter", "open_writer"]
 
 _BLOCK_READS = 512  # even, so that mates stay together
-_REFUSED_SUFFIXES = (".bz2", ".xz", ".zst", ".bam", ".cram", ".sam")
+_BAM = (".bam", ".ubam")
+_REFUSED_SUFFIXES = (".bz2", ".xz", ".zst", ".cram", ".sam")
 
 
 class ReadWriter:
     """Writes batches to one file, or to two with the mates apart; a context manager.
 
     The files appear under their names when the context ends without an error.
+
+    Attributes
+    ----------
+    needs_records : bool
+        Whether batches have to bring the records of a BAM file (`ReadBatch.records`).
     """
+
+    needs_records = False
 
     def __init__(self, group: InputGroup, outputs: Sequence[str | os.PathLike[str]]) -> None:
         self._outputs = [os.fspath(output) for output in outputs]
@@ -48,6 +56,10 @@ class ReadWriter:
         traceback: TracebackType | None,
     ) -> None:
         self._stack.__exit__(exc_type, exc, traceback)
+
+    def sentences(self) -> list[str]:
+        """What the files do not hold, for the user."""
+        return []
 
     def write(self, batch: ReadBatch) -> None:
         """Write the reads of a batch.
@@ -76,7 +88,13 @@ class ReadWriter:
             self._sinks[sink].write(block)
 
 
-def open_writer(group: InputGroup, outputs: Sequence[str | os.PathLike[str]]) -> ReadWriter:
+def open_writer(
+    group: InputGroup,
+    outputs: Sequence[str | os.PathLike[str]],
+    *,
+    bam: bool = False,
+    description: str = "",
+) -> ReadWriter:
     """Return a writer for the batches of a group.
 
     Parameters
@@ -85,7 +103,12 @@ def open_writer(group: InputGroup, outputs: Sequence[str | os.PathLike[str]]) ->
         FASTA is written as FASTA, anything else as FASTQ.
     outputs : sequence of paths
         One (mates interleaved) or two (mates apart). '.gz' and '.bgz' are written
-        as BGZF without time stamps, '-' is standard output.
+        as BGZF without time stamps, '.bam' and '.ubam' as unaligned BAM; '-' is standard
+        output.
+    bam : bool
+        Write BAM, whatever the output is called.
+    description : str
+        What was done to the reads, for the header of BAM.
 
     Raises
     ------
@@ -94,6 +117,10 @@ def open_writer(group: InputGroup, outputs: Sequence[str | os.PathLike[str]]) ->
     OutputError
         On entering or writing: if a file cannot be written.
     """
+    if bam or any(os.fspath(output).lower().endswith(_BAM) for output in outputs):
+        from dbgclean.reads.bam_writer import BamWriter
+
+        return BamWriter(group, outputs, description)
     return ReadWriter(group, outputs)
 
 
@@ -143,7 +170,7 @@ def _check(group: InputGroup, outputs: list[str]) -> None:
     for path in outputs:
         if path.lower().endswith(_REFUSED_SUFFIXES):
             message = (
-                f"{path}: corrected reads are written as FASTQ or FASTA, plain or gzip; "
-                "name the output .fastq.gz or .fastq"
+                f"{path}: corrected reads are written as FASTQ or FASTA, plain or gzip, or as "
+                "BAM; name the output .fastq.gz, .fastq or .bam"
             )
             raise UsageError(message)
