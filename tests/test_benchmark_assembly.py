@@ -81,7 +81,7 @@ def test_bars_name_the_cases_that_break_them():
         {**row("tadpole", seed=2), "skipped": "tadpole.sh is not on the PATH"},
     ]
     found = table.bars(rows)
-    case = {"sample": "haploid", "seed": 1, "assembler": "spades"}
+    case = {"sample": "haploid", "length": 1000, "seed": 1, "assembler": "spades"}
     nga50 = found["NGA50 at least .99 of raw"]
     assert nga50 == {"held": 1, "of": 2, "broken": [{**case, "ours": 989, "limit": 990.0}]}
     mismatches = found["mismatches at most the best peer's"]
@@ -102,7 +102,7 @@ def test_table_and_picture(tmp_path):
     ]
     assert summary[0]["nga50"] == 2000
     lines = table.markdown(rows).splitlines()
-    assert lines[2].startswith("| haploid | spades | raw | 2,000 | 0 | 2 |")
+    assert lines[2].startswith("| haploid, 1 kb | spades | raw | 2,000 | 0 | 2 |")
     assert "| 7.0 + 50.0 | 0.10, 0.20 |" in lines[3]
     assert plot_assembly(summary, tmp_path / "a.png").stat().st_size > 1000
 

@@ -19,7 +19,7 @@ _COLUMNS = {
 def plot_assembly(summary: list[dict[str, Any]], path: Path) -> Path:
     """Draw a row of panels for each assembler: samples across, a mark for each kind of reads."""
     assemblers = list(dict.fromkeys(row["assembler"] for row in summary))
-    samples = list(dict.fromkeys(row["sample"] for row in summary))
+    samples = list(dict.fromkeys(map(_sample, summary)))
     looks = styles(dict.fromkeys(row["reads"] for row in summary))
     figure, axes = panels(len(assemblers), len(_COLUMNS), 4.6, 3.2)
     for line, assembler in zip(axes, assemblers, strict=True):
@@ -27,7 +27,7 @@ def plot_assembly(summary: list[dict[str, Any]], path: Path) -> Path:
             for number, (reads, look) in enumerate(looks.items()):
                 rows = [r for r in summary if (r["assembler"], r["reads"]) == (assembler, reads)]
                 aside = 0.13 * (number - (len(looks) - 1) / 2)
-                across = [samples.index(row["sample"]) + aside for row in rows]
+                across = [samples.index(_sample(row)) + aside for row in rows]
                 heights = [row[column] / (1000 if column == "nga50" else 1) for row in rows]
                 at.plot(across, heights, linestyle="none", label=reads, **look)
             at.set_xticks(range(len(samples)), samples, fontsize="small")
@@ -36,3 +36,7 @@ def plot_assembly(summary: list[dict[str, Any]], path: Path) -> Path:
             at.set_title(assembler, fontsize=10)
     axes[0, -1].legend(fontsize="small")
     return save(figure, path)
+
+
+def _sample(row: dict[str, Any]) -> str:
+    return f"{row['sample']}\n{row['length'] / 1000:g} kb"

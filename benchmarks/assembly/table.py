@@ -68,7 +68,7 @@ def bars(rows: Sequence[Row]) -> dict[str, Any]:
         entry["of"] += 1
         entry["held"] += holds
         if not holds:
-            case = {name: row[name] for name in ("sample", "seed", "assembler")}
+            case = {name: row[name] for name in ("sample", "length", "seed", "assembler")}
             entry["broken"].append({**case, "ours": value, "limit": round(limit, 3)})
 
     for group in _pairs(rows):
@@ -102,10 +102,10 @@ def markdown(rows: Sequence[Row]) -> str:
         correction = f"{row['correction_cpu_seconds']:.1f} + " if row["reads"] != "raw" else ""
         peaks = f"{row['correction_peak_gb']:.2f}, " if row["reads"] != "raw" else ""
         lines.append(
-            f"| {row['sample']} | {row['assembler']} | {row['reads']} | {row['nga50']:,.0f} "
-            f"| {row['misassemblies']:g} | {row['mismatches']:g} | {row['indels_per_100kb']:.2f} "
-            f"| {row['genome_fraction']:.2f} | {row['duplication']:.3f} "
-            f"| {correction}{row['assembly_cpu_seconds']:.1f} "
+            f"| {row['sample']}, {row['length'] / 1000:g} kb | {row['assembler']} | {row['reads']} "
+            f"| {row['nga50']:,.0f} | {row['misassemblies']:g} | {row['mismatches']:g} "
+            f"| {row['indels_per_100kb']:.2f} | {row['genome_fraction']:.2f} "
+            f"| {row['duplication']:.3f} | {correction}{row['assembly_cpu_seconds']:.1f} "
             f"| {peaks}{row['assembly_peak_gb']:.2f} |"
         )
     return "\n".join(lines)
