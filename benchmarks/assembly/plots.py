@@ -1,4 +1,4 @@
-"""NGA50, mismatches and the assembler's seconds, corrected reads beside raw ones."""
+"""NGA50, mismatches and the assembler's seconds: means over seeds, raw and corrected reads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["plot_assembly"]
 
 _COLUMNS = {
     "nga50": "NGA50, kb",
-    "mismatches": "mismatches (means over seeds)",
+    "mismatches": "mismatches",
     "assembly_cpu_seconds": "assembler's CPU, s",
 }
 
@@ -32,9 +32,10 @@ def plot_assembly(summary: list[dict[str, Any]], path: Path) -> Path:
                 at.plot(across, heights, linestyle="none", label=reads, **look)
             at.set_xticks(range(len(samples)), samples, fontsize="small")
             at.set_ylabel(title)
-            at.set_ylim(bottom=0 if column != "mismatches" else -0.5)
+            top = at.get_ylim()[1]
+            at.set_ylim(-0.05 * top, 1.08 * top)
             at.set_title(assembler, fontsize=10)
-    axes[0, -1].legend(fontsize="small")
+    axes[0, 0].legend(fontsize="small", loc="lower left")
     return save(figure, path)
 
 
