@@ -56,9 +56,12 @@ def assemble(
             rows.append({**head, "skipped": str(error)})
             continue
         rows.append({**head, "correction": correction, "assembly": took})
-    figures = tools.quast(sample, contigs, folder / "quast", threads) if contigs else {}
-    # QUAST leaves out what has no contig of 500 bases.
+    # QUAST leaves out what has no contig of 500 bases, and fails where nothing has one.
     none = {"skipped": "no contig of 500 bases"}
+    try:
+        figures = tools.quast(sample, contigs, folder / "quast", threads) if contigs else {}
+    except RuntimeError as error:
+        figures, none = {}, {"skipped": str(error)}
     return [row if "skipped" in row else row | figures.get(row["assembler"], none) for row in rows]
 
 
@@ -115,15 +118,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _run(args: argparse.Namespace) -> None:
-    programs = [tools.ASSEMBLERS[name] for name in args.assemblers]
-    programs += [peer for name in args.reads if (peer := tools.CORRECTORS[name])]
-    told = record(args, [*programs, tools.QUAST])
+    assemblers = [tools.ASSEMBLERS[name] for name in args.assemblers]
+    peers = [peer for name in args.reads if (peer := tools.CORRECTORS[name])]
+    told = record(args, [*assemblers, *peers, tools.QUAST])
     for seed in args.seeds:
         for name in args.samples:
             if missing := DESIGNS[name].missing():
                 print(f"{name}: skipped, {missing}")
                 continue
-            folder = args.folder / f"{name}_{args.length}_seed{seed}"
+            folder = args.folder.resolve() / f"{name}_{args.length}_seed{seed}"
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             sample = draw(name, args.length, seed, args.data, folder)
