@@ -56,6 +56,8 @@ class Corrected:
         Without the folders of this machine.
     seconds : float
         Wall clock.
+    cpu_seconds : float
+        Of all its processes, user and system.
     peak_gb : float
         Largest resident set of its processes, in GiB.
     """
@@ -64,6 +66,7 @@ class Corrected:
     mates: list[int]
     command: str
     seconds: float
+    cpu_seconds: float
     peak_gb: float
 
 
@@ -111,6 +114,7 @@ class Peer(Tool):
             mates=[mate for _, mate in there],
             command=shown([self.program, *words]),
             seconds=cost.wall,
+            cpu_seconds=cost.cpu,
             peak_gb=cost.peak_gb,
         )
 

@@ -16,6 +16,7 @@ __all__ = ["COLOURS", "panels", "save", "styles"]
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999")
 # Ours first and round, others in angles.
 _TOOLS = {
+    "dbgclean": ("#0072b2", "o"),
     "autoencoder": ("#0072b2", "o"),
     "likelihood": ("#009e73", "s"),
     "nearest": ("#56b4e9", "D"),

@@ -33,15 +33,23 @@ def art_words(depth: float, seed: int, read_length: int = 150, system: str = "HS
 
 
 def art_files(
-    genome: np.ndarray, folder: Path, depth: float, seed: int, name: str = "genome"
+    genome: np.ndarray,
+    folder: Path,
+    depth: float,
+    seed: int,
+    name: str = "genome",
+    *,
+    read_length: int = 150,
+    system: str = "HS25",
 ) -> list[Path]:
-    """ART's pairs alone, 2 x 150, as two FASTQ files in ``folder``.
+    """ART's pairs alone, as two FASTQ files in ``folder``.
 
     The truth is not asked for: writing it is most of what ART does. Reads are called
     ``NAME-NUMBER/MATE``.
     """
     simulate.write_fasta(folder / f"{name}.fa", [(name, genome)])
-    call([*art_words(depth, seed), "-na", "-i", f"{name}.fa", "-o", f"{name}_"], folder)
+    words = art_words(depth, seed, read_length, system)
+    call([*words, "-na", "-i", f"{name}.fa", "-o", f"{name}_"], folder)
     return [folder / f"{name}_{mate}.fq" for mate in (1, 2)]
 
 
