@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dbgclean.pipeline.options import Options
 
 __all__ = [
+    "abundance",
     "add_kmer_size",
     "add_layout",
     "add_memory",
@@ -105,6 +106,18 @@ def copy_number(text: str) -> int:
         message = f"{text!r} is not a ploidy; give a whole number from 1 to 64"
         raise argparse.ArgumentTypeError(message)
     return copies
+
+
+def abundance(text: str) -> int:
+    """Value of ``--min-abundance``: 1 or more."""
+    try:
+        least = int(text)
+    except ValueError:
+        least = 0
+    if least < 1:
+        message = f"{text!r} is not an abundance; give a whole number from 1"
+        raise argparse.ArgumentTypeError(message)
+    return least
 
 
 def add_reads(parser: argparse.ArgumentParser, nargs: str = "+") -> None:

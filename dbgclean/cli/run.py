@@ -24,7 +24,7 @@ from dbgclean.cli._correction import (
     say_doubt,
     validate_correction,
 )
-from dbgclean.cli._options import options_of
+from dbgclean.cli._options import abundance, options_of
 
 DEFAULT_K = 31
 
@@ -65,6 +65,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help=f"k-mer size, odd, 11 to 31. Default: {DEFAULT_K}, or that of --kmers",
     )
+    parser.add_argument(
+        "--min-abundance",
+        dest="kept_from",
+        type=abundance,
+        default=1,
+        metavar="N",
+        help="leave k-mers out of kmers.fa.gz, unitigs.fa and clean.gfa that the corrected reads "
+        "hold fewer times, those of alleles judged real as well. Default: %(default)s",
+    )
     add_correction(parser)
     add_seed(parser)
     add_memory(parser)
@@ -90,9 +99,11 @@ def _validate_kmers(args: argparse.Namespace, parser: argparse.ArgumentParser) -
     if args.reads or args.example:
         other = "--example" if args.example else "READS"
         parser.error(f"argument --kmers: not together with {other}; give one or the other")
-    for name in ("interleaved", "single", "paired", "correction_k"):
-        if getattr(args, name):
-            option = "--" + name.replace("_", "-")
+    given = {name: getattr(args, name) for name in ("interleaved", "single", "paired")}
+    given |= {"correction-k": args.correction_k, "no-mask": not args.mask}
+    for name, value in given.items():
+        if value:
+            option = f"--{name}"
             parser.error(f"argument --kmers: {option} is for reads; leave it out")
 
 

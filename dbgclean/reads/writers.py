@@ -19,7 +19,7 @@ from dbgclean.reads.names import as_bytes, as_names
 __all__ = ["ReadWriter", "open_writer"]
 
 _BLOCK_READS = 512  # even, so that mates stay together
-_REFUSED_SUFFIXES = (".bz2", ".xz", ".zst", ".bam", ".cram", ".sam")
+_REFUSED_SUFFIXES = (".bam", ".cram", ".sam")
 
 
 class ReadWriter:
@@ -85,7 +85,7 @@ def open_writer(group: InputGroup, outputs: Sequence[str | os.PathLike[str]]) ->
         FASTA is written as FASTA, anything else as FASTQ.
     outputs : sequence of paths
         One (mates interleaved) or two (mates apart). '.gz' and '.bgz' are written
-        as BGZF without time stamps, '-' is standard output.
+        as BGZF without time stamps, '.bz2', '.xz' and '.zst' as such; '-' is standard output.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def _check(group: InputGroup, outputs: list[str]) -> None:
     for path in outputs:
         if path.lower().endswith(_REFUSED_SUFFIXES):
             message = (
-                f"{path}: corrected reads are written as FASTQ or FASTA, plain or gzip; "
+                f"{path}: corrected reads are written as FASTQ or FASTA, plain or compressed; "
                 "name the output .fastq.gz or .fastq"
             )
             raise UsageError(message)
