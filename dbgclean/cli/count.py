@@ -103,6 +103,8 @@ def _write_json(
 
 
 def _tell(spectrum: "Spectrum", reads: "ReadStatistics", kmers: "CountStatistics") -> None:
+    from dbgclean.report import ploidy_sentence
+
     logger.info("%s reads, %s bases", f"{reads.reads:,}", f"{reads.bases:,}")
     logger.info(
         "%s %d-mers counted, %s distinct; %s windows skipped for N, %s reads shorter than k",
@@ -122,5 +124,5 @@ def _tell(spectrum: "Spectrum", reads: "ReadStatistics", kmers: "CountStatistics
         100 * spectrum.error_rate,
         f"{spectrum.genome_size:,}",
     )
-    if spectrum.half_peak is not None:
-        logger.info("heterozygous peak at %.1f", spectrum.half_peak)
+    if sentence := ploidy_sentence(spectrum.to_dict()["fit"]):
+        logger.info("%s", sentence)

@@ -32,6 +32,8 @@ def write_histogram(path: str | os.PathLike[str], spectrum: Spectrum) -> None:
     facts["fitted"] = spectrum.fitted
     if spectrum.fitted:
         facts |= {name: getattr(spectrum, name) for name in _FIT_FIELDS}
+        if spectrum.half_peak is not None:
+            facts |= {"ploidy": spectrum.ploidy, "heterozygosity": spectrum.heterozygosity}
     else:
         facts["reason"] = spectrum.reason
     lines = [f"#{name}\t{_plain(value)}" for name, value in facts.items()]
