@@ -126,7 +126,7 @@ def add_reads(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
         "reads",
         nargs=nargs,
         metavar="READS",
-        help="FASTA, FASTQ (plain, gz, bgz), BAM or CRAM; '-' is stdin. Two files in a row "
+        help="FASTA, FASTQ (plain or compressed), BAM or CRAM; '-' is stdin. Two files in a row "
         "whose read names are mates are taken as a pair",
     )
     add_layout(parser)

@@ -24,7 +24,11 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``count``."""
     add_reads(parser)
-    add_output(parser, "k-mer FASTA (.gz: BGZF); '-' is stdout. Default: '-'", required=False)
+    add_output(
+        parser,
+        "k-mer FASTA, compressed as its name ends (.gz: BGZF); '-' is stdout. Default: '-'",
+        required=False,
+    )
     parser.add_argument(
         "--histogram", metavar="TSV", help="write abundance and number of k-mers here"
     )
