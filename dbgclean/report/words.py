@@ -170,7 +170,7 @@ def sentences(report: Report) -> list[str]:
     found = [
         _went_sentence(report), _cost_sentence(report), _poly_g_sentence(report),
         expected_loss_sentence(report.get("expected_loss")), _judge_sentence(report),
-        _network_sentence(report), ploidy_sentence((report.get("spectrum") or {}).get("fit") or {}),
+        ploidy_sentence((report.get("spectrum") or {}).get("fit") or {}), _network_sentence(report),
     ]  # fmt: skip
     return [sentence for sentence in found if sentence]
 
@@ -225,10 +225,10 @@ def _poly_g_sentence(report: Report) -> str:
 
 def ploidy_sentence(fit: Mapping[str, Any]) -> str:
     """What two peaks at 1:2 say of the sample; empty where the fit has one."""
-    if fit.get("half_peak") is None:
+    if "heterozygosity" not in fit:
         return ""
     two = "The spectrum has two peaks at 1:2, as of a diploid"
-    share = fit.get("heterozygosity")
+    share = fit["heterozygosity"]
     if share is None:
         return f"{two}; its heterozygosity is not determined, for the peaks are not clear enough."
     return f"{two} whose haplotypes differ in {100 * share:.3g} % of their bases."
