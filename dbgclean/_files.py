@@ -7,9 +7,12 @@ command line names.
 
 from __future__ import annotations
 
+import bz2
 import errno
 import fcntl
+import importlib
 import io
+import lzma
 import os
 import stat
 import sys
@@ -17,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 from dbgclean._bgzf import BgzfWriter
 from dbgclean._temporary import Temporary
@@ -30,6 +33,7 @@ __all__ = [
     "identity",
     "open_output",
     "open_text",
+    "optional",
     "output_error",
     "refuse_overwriting",
     "standard_input",
@@ -50,6 +54,16 @@ _REMEDIES = {
     errno.ENOTDIR: "check the path",
     errno.EBADF: "it is closed; open it or name a file",
 }
+
+
+def optional(*names: str) -> Any:
+    """The first of some modules that is installed, or None."""
+    for name in names:
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    return None
 
 
 def output_error(path: str | os.PathLike[str], error: OSError) -> OutputError:
@@ -192,9 +206,9 @@ class atomic_path:  # noqa: N801  (reads like the function it replaces)
 def open_output(path: _Path, *, packed: bool = False) -> Iterator[BinaryIO]:
     """Open a file for bytes that appear under its name only when whole.
 
-    A name in .gz, .bgz or .bgzf is written as BGZF, and any where ``packed``. '-' is
-    standard output: everything is written or an error is raised, however that is buffered
-    elsewhere.
+    A name in .gz, .bgz or .bgzf is written as BGZF, and any where ``packed``; one in .bz2,
+    .xz or .zst as that. '-' is standard output: everything is written or an error is raised,
+    however that is buffered elsewhere.
 
     Raises
     ------
@@ -205,12 +219,31 @@ def open_output(path: _Path, *, packed: bool = False) -> Iterator[BinaryIO]:
     """
     name = os.fspath(path)
     with atomic_path(path) as place, _plain(place) as raw:
-        if packed or name.lower().endswith(_GZIP_SUFFIXES):
-            # The writer cuts blocks of its own; small pieces are gathered before.
-            with io.BufferedWriter(BgzfWriter(raw), _BUFFER) as blocks:
-                yield cast(BinaryIO, blocks)
-        else:
+        packer = BgzfWriter(raw) if packed else _packer(name, raw)
+        if packer is None:
             yield raw
+            return
+        # What packs cuts blocks of its own; small pieces are gathered before.
+        with io.BufferedWriter(packer, _BUFFER) as blocks:
+            yield cast(BinaryIO, blocks)
+
+
+def _packer(name: str, raw: BinaryIO) -> Any:
+    """What packs as a name's suffix says, or None; ``raw`` stays open."""
+    suffix = os.path.splitext(name.lower())[1]
+    if suffix in _GZIP_SUFFIXES:
+        return BgzfWriter(raw)
+    if suffix == ".bz2":
+        return bz2.BZ2File(raw, "w")
+    if suffix == ".xz":
+        return lzma.LZMAFile(raw, "w")
+    if suffix != ".zst":
+        return None
+    zstd = optional("compression.zstd", "backports.zstd")
+    if zstd is None:
+        message = f"{name}: no zstd library is here; pip install backports.zstd, or name it .gz"
+        raise OutputError(message)
+    return zstd.ZstdFile(raw, "w")
 
 
 @contextmanager

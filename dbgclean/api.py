@@ -142,6 +142,8 @@ def correct(
     ploidy: int | None = None,
     protect: str | None = None,
     poly_g: Literal["auto", "on", "off"] = "auto",
+    mask: bool = True,
+    min_abundance: int = 1,
     spikes: bool = True,
     seed: int = 1,
     interleaved: bool = False,
@@ -154,7 +156,7 @@ def correct(
 ) -> Correction:
     """Correct reads, and the k-mers of their graph; judge every alternative once.
 
-    The keywords are the options of ``dbgclean correct``.
+    The keywords are the options of ``dbgclean run``.
     """
     from dbgclean.pipeline.passes import correct as all_passes
     from dbgclean.pipeline.passes import open_run
@@ -177,6 +179,8 @@ def correct(
         ploidy=ploidy,
         protect=protect,
         poly_g=poly_g,
+        mask=mask,
+        kept_from=min_abundance,
         spikes=spikes,
     )
     held = HeldReads()

@@ -65,12 +65,13 @@ def test_corrected_reads_go_into_spades(finished, tmp_path):
 
 
 @pytest.mark.parametrize("program", ["bcalm", "minia", "megahit"])
-def test_corrected_kmers_go_into_assemblers(finished, tmp_path, program):
+@pytest.mark.parametrize("given", ["kmers.fa.gz", "unitigs.fa"])
+def test_corrected_kmers_go_into_assemblers(finished, tmp_path, program, given):
     """Errors are gone: each makes the circle in one piece, without knowing the abundances."""
     folder, genome = finished
-    kmers = folder / "kmers.fa.gz"
+    kmers = folder / given
     if program == "megahit":
-        arguments = ["-r", kmers, "--k-list", "29", "--min-count", "1", "-t", "1", "-o", "out"]
+        arguments = ["-r", kmers, "--min-count", "1", "-t", "1", "-o", "out"]
         result = tmp_path / "out" / "final.contigs.fa"
     else:
         arguments = ["-in", kmers, "-kmer-size", "31", "-abundance-min", "1", "-nb-cores", "1"]
@@ -79,7 +80,8 @@ def test_corrected_kmers_go_into_assemblers(finished, tmp_path, program):
     assemble(program, arguments, tmp_path)
     found = contigs(result)
     assert len(found) == 1
-    assert len(found[0]) >= LENGTH
+    # A circle is cut somewhere; MEGAHIT leaves out the k-mers over the cut.
+    assert len(found[0]) >= LENGTH - (31 if program == "megahit" else 0)
     assert is_from(found[0][:LENGTH], genome)
 
 

@@ -116,6 +116,14 @@ def test_histogram_and_json(fastq, tmp_path):
     assert facts["spectrum"]["fit"]["reason"]
 
 
+def test_histo_is_two_columns_for_genomescope(fastq, tmp_path):
+    histo = tmp_path / "h.histo"
+    argv = ["count", str(fastq), "-o", str(tmp_path / "k.fa"), "-k", str(K), "--min-abundance", "3"]
+    assert main([*argv, "--histo", str(histo)]) == 0
+    expected = sorted(Counter(counted(READS).values()).items())
+    assert histo.read_text() == "".join(f"{abundance} {kmers}\n" for abundance, kmers in expected)
+
+
 @pytest.mark.parametrize(
     ("reads", "words"),
     [

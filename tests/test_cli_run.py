@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pysam
 import pytest
-from small_samples import mixture, reverse_complement
+from small_samples import mixture, random_sequence, reverse_complement
 
 import dbgclean
 from benchmarks.simulators import simulate
@@ -290,6 +290,59 @@ def test_several_inputs_keep_their_names(sample, tmp_path):
     assert [i["files"] for i in report_of(tmp_path / "out")["inputs"]] == [
         ["r1.fq"], ["reads.bam"], ["truth.fa"]
     ]  # fmt: skip
+
+
+def test_a_cutoff_on_what_is_written(sample, tmp_path):
+    """k-mers below it are in neither file; reads stay as they were."""
+    inputs = [sample / "r1.fq", sample / "r2.fq.gz"]
+    run(*inputs, "-o", tmp_path / "all", *FAST)
+    run(*inputs, "-o", tmp_path / "some", "--min-abundance", "12", *FAST)
+
+    def table(name):
+        return read_kmer_fasta(tmp_path / name / "kmers.fa.gz")
+
+    common = table("all").select(table("all").counts >= 12)
+    assert 0 < len(common) < len(table("all"))
+    assert table("some").keys.tolist() == common.keys.tolist()
+    assert table("some").counts.tolist() == common.counts.tolist()
+    unitigs = read_unitigs(tmp_path / "some" / "unitigs.fa", k=31)
+    assert int(unitigs.abundance.sum()) == common.total
+    for name in ("r1.fq", "r2.fq.gz"):
+        one, two = (tmp_path / folder / "reads" / name for folder in ("all", "some"))
+        assert one.read_bytes() == two.read_bytes()
+    report = report_of(tmp_path / "some")
+    assert report["config"]["min_abundance"] == 12
+    assert "min_abundance" not in report_of(tmp_path / "all")["config"]
+    more = report["corrections"]["kmers_dropped"]
+    assert more - report_of(tmp_path / "all")["corrections"]["kmers_dropped"] == len(
+        table("all")
+    ) - len(common)
+
+
+def test_no_mask_leaves_every_base(tmp_path):
+    """What only one read has behind a seam is masked by default, and left by --no-mask."""
+    genome = random_sequence(3000, 6)
+    reads = [genome[i : i + 100] for i in range(0, 2900, 4)]
+    chimera = genome[200:260] + random_sequence(40, 99)
+    records = [f"@r{i}\n{read}\n+\n{'I' * 100}\n" for i, read in enumerate([*reads, chimera])]
+    (tmp_path / "r.fq").write_text("".join(records))
+    for name, words in (("masked", []), ("left", ["--no-mask"])):
+        run(tmp_path / "r.fq", "-o", tmp_path / name, *words, *FAST)
+    bases = {
+        name: (tmp_path / name / "reads" / "r.fq").read_text().splitlines()[1::4]
+        for name in ("masked", "left")
+    }
+    assert bases["left"] == [*reads, chimera]
+    assert bases["masked"][:-1] == reads
+    assert bases["masked"][-1].rstrip("N") == chimera[:60]
+    assert report_of(tmp_path / "left")["config"]["mask"] is False
+    assert report_of(tmp_path / "left")["corrections"]["bases_masked"] == 0
+
+
+def test_no_mask_and_poly_g_on_are_refused(tmp_path, capfd):
+    argv = ["run", "--example", "-o", str(tmp_path / "out"), "--no-mask", "--poly-g", "on"]
+    assert main(argv) == 2
+    assert "leave one of the two out" in capfd.readouterr().err
 
 
 def test_stdin(sample, tmp_path):

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbgclean._bgzf import BgzfWriter
-from dbgclean._files import atomic_path
+from dbgclean._files import atomic_path, open_output, open_text
 from dbgclean._folder import OutputFolder
 from dbgclean.errors import InputError, OutputError
+from dbgclean.reads.compression import detect_compression, open_bytes
 
 NO_SPACE = os.strerror(errno.ENOSPC)
 
@@ -295,3 +296,34 @@ def test_bgzf_is_read_by_htslib(tmp_path):
     with pysam.BGZFile(str(path)) as file:
         assert file.read(len(text) + 1) == text
     assert path.read_bytes()[4:8] == bytes(4)  # no time stamp
+
+
+@pytest.mark.parametrize("kind", ["gz", "bgz", "bz2", "xz", "zst"])
+def test_outputs_are_compressed_as_their_suffix_says(tmp_path, kind):
+    """And what is written comes back, by the same bytes each time."""
+    path, text = tmp_path / f"out.fq.{kind.upper()}", "ACGT\n" * 100_000
+    written = []
+    for _ in range(2):
+        with open_output(path) as out:
+            for start in range(0, len(text), 77_777):
+                out.write(memoryview(text[start : start + 77_777].encode()))
+        written.append(path.read_bytes())
+    assert written[0] == written[1]
+    assert len(written[0]) < 10_000
+    assert detect_compression(str(path)) == kind.replace("bgz", "gz")
+    with open_bytes(str(path)) as file:
+        assert file.read().decode() == text
+    with open_text(path) as out:
+        out.write("short\n")
+    with open_bytes(str(path)) as file:
+        assert file.read() == b"short\n"
+
+
+def test_zstd_without_a_library_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("dbgclean._files.optional", lambda *names: None)
+    with (
+        pytest.raises(OutputError, match="pip install backports.zstd, or name it .gz"),
+        open_output(tmp_path / "out.zst"),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())

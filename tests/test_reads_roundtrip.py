@@ -16,6 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dbgclean.reads import iter_batches, open_writer, output_names, plan_inputs
+from dbgclean.reads.compression import detect_compression, open_bytes
 
 PRINTABLE = [chr(c) for c in range(33, 127)]
 BASES = "ACGTNacgtnRYKMSWBDHVUrykmx.-"
@@ -210,6 +211,18 @@ def test_zstd_where_the_library_is_there(tmp_path):
     content = fastq(MANY)
     _, out = written_again(tmp_path, {"a.fq.zst": zstd.compress(content)})
     assert out == {"a.fq.gz": content}
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
+def test_reads_are_written_as_the_name_ends(tmp_path, suffix):
+    (tmp_path / "a.fq").write_bytes(fastq(MANY))
+    (group,) = plan_inputs([tmp_path / "a.fq"])
+    with open_writer(group, [tmp_path / f"o.fq{suffix}"]) as writer:
+        for batch in iter_batches(group):
+            writer.write(batch)
+    assert detect_compression(str(tmp_path / f"o.fq{suffix}")) == suffix[1:]
+    with open_bytes(str(tmp_path / f"o.fq{suffix}")) as file:
+        assert file.read() == fastq(MANY)
 
 
 def test_bgzip_and_several_gzip_members_are_read_whole(tmp_path):

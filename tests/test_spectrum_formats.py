@@ -12,15 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dbgclean.spectrum.formats as formats
+from dbgclean.__main__ import main
 from dbgclean.errors import InputError, OutputError
 from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.formats import (
-    read_histogram,
     read_kmer_fasta,
-    write_histogram,
+    saturated,
     write_kmer_fasta,
 )
-from dbgclean.spectrum.histogram import fit_spectrum
+from dbgclean.spectrum.histogram import abundance_histogram, fit_spectrum
+from dbgclean.spectrum.histogram_files import read_histogram, write_histo, write_histogram
 from dbgclean.spectrum.kmers import canonical_kmers, decode, kmers_to_strings, strings_to_kmers
 from dbgclean.spectrum.table import KmerTable
 
@@ -196,10 +197,15 @@ def test_jellyfish_counts_the_same(tmp_path: Path) -> None:
     run(tmp_path, *"jellyfish count -C -m 21 -s 1M -o out.jf reads.fa".split())
     run(tmp_path, *"jellyfish dump -o dump.fa out.jf".split())
     run(tmp_path, *"jellyfish dump -c -o dump.txt out.jf".split())
-    run(tmp_path, *"jellyfish histo -o histo out.jf".split())
+    run(tmp_path, *"jellyfish histo -h 10000 -o histo out.jf".split())
     assert_same(read_kmer_fasta(tmp_path / "dump.fa"), table)
     assert_same(read_kmer_fasta(tmp_path / "dump.txt"), table)
     assert (read_histogram(tmp_path / "histo") == np.bincount(table.counts)).all()
+    write_histo(tmp_path / "ours", abundance_histogram(table))
+    assert (tmp_path / "ours").read_bytes() == (tmp_path / "histo").read_bytes()
+    (tmp_path / "lower.txt").write_text((tmp_path / "dump.txt").read_text().lower())
+    assert_same(read_kmer_fasta(tmp_path / "lower.txt"), table)
+    refused(tmp_path, "out.jf", "jellyfish dump -c -o out.txt out.jf")
 
 
 def test_kmc_counts_the_same(tmp_path: Path) -> None:
@@ -207,3 +213,63 @@ def test_kmc_counts_the_same(tmp_path: Path) -> None:
     run(tmp_path, *"kmc -k21 -ci1 -m2 -t1 -fa reads.fa out .".split())
     run(tmp_path, *"kmc_tools transform out dump dump.txt".split())
     assert_same(read_kmer_fasta(tmp_path / "dump.txt"), table)
+    run(tmp_path, *"kmc_tools transform out histogram histo -cx10000".split())
+    write_histo(tmp_path / "ours", abundance_histogram(table))
+    ours = read_histogram(tmp_path / "ours")
+    assert (read_histogram(tmp_path / "histo")[: ours.size] == ours).all()
+    for name in ("out", "out.kmc_pre", "out.kmc_suf"):
+        refused(tmp_path, name, "kmc_tools transform out dump out.txt")
+
+
+def refused(folder: Path, name: str, command: str) -> None:
+    """A database is refused with the command that dumps it; what that writes is read."""
+    with pytest.raises(InputError, match="a database of") as caught:
+        read_kmer_fasta(folder / name)
+    told = str(caught.value).split("`")[1]
+    assert told == command.replace(" out", f" {folder}/out")
+    run(folder, *told.split())
+    assert_same(read_kmer_fasta(folder / "out.txt"), read_kmer_fasta(folder / "dump.txt"))
+
+
+@pytest.mark.parametrize("verb", ["count", "correct", "graph", "run --kmers"])
+@pytest.mark.parametrize(
+    ("name", "head", "command"),
+    [
+        ("my db.kmc_pre", b"KMCP\0\0", "kmc_tools transform 'my db' dump 'my db.txt'"),
+        ("db.kmc_suf", b"KMCS\0\0", "kmc_tools transform db dump db.txt"),
+        ("mer.jf", b'000001383{"alignment":8', "jellyfish dump -c -o mer.txt mer.jf"),
+        ("counts", b'000001383{"alignment":8', "jellyfish dump -c -o counts.txt counts"),
+    ],
+)
+def test_a_database_is_refused_with_the_command_that_dumps_it(
+    tmp_path: Path, capfd, monkeypatch, verb: str, name: str, head: bytes, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(head + bytes(5000))
+    assert main([*verb.split(), name, "-o", "out"]) == 1
+    assert f"(`{command}`)" in capfd.readouterr().err
+    if name.startswith("db"):
+        (tmp_path / "db.kmc_pre").touch()
+        assert main([*verb.split(), "db", "-o", "out"]) == 1
+        assert f"(`{command}`)" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_rows_of_histo_beyond_10000_are_one(tmp_path: Path) -> None:
+    histogram = np.zeros(100_001, np.int64)
+    histogram[[1, 7, 10_000, 10_001, 100_000]] = [500, 30, 4, 2, 1]
+    write_histo(tmp_path / "histo", histogram)
+    assert (tmp_path / "histo").read_text() == "1 500\n7 30\n10000 4\n10001 3\n"
+    write_histo(tmp_path / "histo", histogram[:8])
+    assert (tmp_path / "histo").read_text() == "1 500\n7 30\n"
+
+
+@pytest.mark.parametrize(
+    ("counts", "number"),
+    [
+        ([3, 255, 255], 2), ([3, 255], 0), ([255, 255, 256], 0), ([9, 65_535, 65_535], 2),
+        ([16_777_215] * 3, 3), ([5, TOP], 1), ([254, 254], 0), ([], 0),
+    ],
+)  # fmt: skip
+def test_abundances_where_counting_stopped(counts: list[int], number: int) -> None:
+    assert saturated(np.array(counts, np.uint32)) == number

@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.accuracy.heterozygosity import differing, fit_of
+from benchmarks.simulators import simulate
+from dbgclean.report import ploidy_sentence
 from dbgclean.spectrum.counting import count_codes, count_kmers
 from dbgclean.spectrum.histogram import MAX_ABUNDANCE, Spectrum, abundance_histogram, fit_spectrum
 from dbgclean.spectrum.table import KmerTable
@@ -76,6 +79,8 @@ def test_haploid_estimates_are_near_the_truth(size: int, depth: float, rate: flo
     assert fit.peak == pytest.approx(depth * clean, rel=0.05)
     assert fit.error_rate == pytest.approx(rate, rel=0.2, abs=1e-4)
     assert fit.half_peak is None
+    assert fit.ploidy is None
+    assert "heterozygosity" not in fit.to_dict()["fit"]
     assert 2 <= fit.valley < max(3, fit.peak / 2)
     assert fit.cutoff == fit.valley
 
@@ -88,6 +93,35 @@ def test_diploid_peaks_are_told_apart(depth: float, het: float) -> None:
     assert fit.half_peak == pytest.approx(fit.peak / 2, rel=1e-3)
     assert fit.genome_size == pytest.approx(100_000, rel=0.05)
     assert fit.valley < fit.half_peak
+    if het > 0.001 or depth > 20:
+        assert fit.ploidy == 2
+        assert fit.heterozygosity == pytest.approx(het, rel=0.12)
+    assert fit.to_dict()["fit"]["heterozygosity"] == fit.heterozygosity
+
+
+@pytest.mark.parametrize("shares", [(0.6, 0.4), (0.8, 0.2), (1 / 3,) * 3, (0.25,) * 4])
+def test_what_is_no_diploid_has_no_heterozygosity(shares: tuple[float, ...]) -> None:
+    genome = simulate.random_genome(200_000, seed=8)
+    haplotypes = [(differing(genome, 0.005 * (i > 0), i), s) for i, s in enumerate(shares)]
+    fit = fit_of(haplotypes, 40, 5)
+    assert fit.heterozygosity is None
+    assert fit.ploidy is None
+
+
+@pytest.mark.parametrize("rate", [0.005, 0.01, 0.02])
+def test_a_shallow_diploid_is_not_determined(rate: float) -> None:
+    genome = simulate.random_genome(100_000, seed=8)
+    fit = fit_of([(genome, 0.5), (differing(genome, rate, 1), 0.5)], 10, 5)
+    assert fit.heterozygosity is None
+
+
+def test_the_sentence_of_a_diploid() -> None:
+    fit = {"half_peak": 20.0, "ploidy": 2, "heterozygosity": 0.01023}
+    assert "differ in 1.02 % of their bases" in ploidy_sentence(fit)
+    fit["heterozygosity"] = fit["ploidy"] = None
+    assert "is not determined" in ploidy_sentence(fit)
+    assert not ploidy_sentence({"half_peak": None})
+    assert not ploidy_sentence({})
 
 
 def test_the_valley_stays_below_minor_alleles_and_these_make_no_half_peak() -> None:

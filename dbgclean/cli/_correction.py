@@ -41,6 +41,13 @@ def add_correction(parser: argparse.ArgumentParser) -> None:
         "explains. Default: %(default)s",
     )
     parser.add_argument(
+        "--no-mask",
+        dest="mask",
+        action="store_false",
+        help="mask no base with N: neither what only one fragment has behind a seam (a chimera, "
+        "an adapter), nor ends in G. Such bases stay as they were read",
+    )
+    parser.add_argument(
         "--fail-on",
         choices=["doubtful"],
         help="exit with 1, after everything is written, where the result is doubtful: no depth "

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dbgclean.pipeline.options import Options
 
 __all__ = [
+    "abundance",
     "add_kmer_size",
     "add_layout",
     "add_memory",
@@ -107,13 +108,25 @@ def copy_number(text: str) -> int:
     return copies
 
 
+def abundance(text: str) -> int:
+    """Value of ``--min-abundance``: 1 or more."""
+    try:
+        least = int(text)
+    except ValueError:
+        least = 0
+    if least < 1:
+        message = f"{text!r} is not an abundance; give a whole number from 1"
+        raise argparse.ArgumentTypeError(message)
+    return least
+
+
 def add_reads(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
     """Add the positional READS and how they are laid out."""
     parser.add_argument(
         "reads",
         nargs=nargs,
         metavar="READS",
-        help="FASTA, FASTQ (plain, gz, bgz), BAM or CRAM; '-' is stdin. Two files in a row "
+        help="FASTA, FASTQ (plain or compressed), BAM or CRAM; '-' is stdin. Two files in a row "
         "whose read names are mates are taken as a pair",
     )
     add_layout(parser)

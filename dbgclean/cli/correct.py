@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=["-"],
         metavar="OUT",
         help="corrected reads: one file for each input file, or one for a pair (interleaved); "
-        "'-' is stdout, a name in .gz is compressed. Default: -",
+        "'-' is stdout, a name in .gz, .bz2, .xz or .zst is compressed. Default: -",
     )
     parser.add_argument(
         "--corrections", metavar="TSV.GZ", help="write every change and every refusal here"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbgclean.cli import add_kmer_size, add_memory, add_output, add_reads, add_threads
-from dbgclean.cli._options import add_min_quality, options_of
+from dbgclean.cli._options import abundance, add_min_quality, options_of
 
 if TYPE_CHECKING:
     from dbgclean.reads import ReadStatistics
@@ -24,15 +24,24 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``count``."""
     add_reads(parser)
-    add_output(parser, "k-mer FASTA (.gz: BGZF); '-' is stdout. Default: '-'", required=False)
+    add_output(
+        parser,
+        "k-mer FASTA, compressed as its name ends (.gz: BGZF); '-' is stdout. Default: '-'",
+        required=False,
+    )
     parser.add_argument(
         "--histogram", metavar="TSV", help="write abundance and number of k-mers here"
+    )
+    parser.add_argument(
+        "--histo",
+        metavar="FILE",
+        help="write the histogram here as `jellyfish histo -h 10000` does, for GenomeScope",
     )
     parser.add_argument("--json", metavar="FILE", help="write counts and fit here")
     add_kmer_size(parser)
     parser.add_argument(
         "--min-abundance",
-        type=int,
+        type=abundance,
         default=1,
         metavar="N",
         help="leave k-mers out of the FASTA that were seen fewer times. Default: %(default)s",
@@ -42,22 +51,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_threads(parser)
 
 
-def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    """Refuse what argparse cannot see."""
-    if args.min_abundance < 1:
-        parser.error(f"argument --min-abundance: {args.min_abundance} is below 1")
-
-
 def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:
     """All that is written, and all that is read."""
-    return [args.output, args.histogram, args.json], [*args.reads, args.reference]
+    return [args.output, args.histogram, args.histo, args.json], [*args.reads, args.reference]
 
 
 def main(args: argparse.Namespace) -> None:
     """Count, write, and say what was found."""
     from dbgclean.log import Progress
     from dbgclean.pipeline.counting import count_reads, fit_of
-    from dbgclean.spectrum.formats import kmer_text, write_histogram, write_text
+    from dbgclean.spectrum.formats import kmer_text, write_text
+    from dbgclean.spectrum.histogram_files import write_histo, write_histogram
 
     options = options_of(args)
     with Progress(quiet=args.quiet) as progress:
@@ -68,6 +72,8 @@ def main(args: argparse.Namespace) -> None:
     spectrum = fit_of(counter, reads.bases)
     if args.histogram:
         write_histogram(args.histogram, spectrum)
+    if args.histo:
+        write_histo(args.histo, spectrum.histogram)
     if args.json:
         _write_json(args, counter, spectrum, reads)
     _tell(spectrum, reads, counter.statistics)
@@ -101,6 +107,8 @@ def _write_json(
 
 
 def _tell(spectrum: "Spectrum", reads: "ReadStatistics", kmers: "CountStatistics") -> None:
+    from dbgclean.report import ploidy_sentence
+
     logger.info("%s reads, %s bases", f"{reads.reads:,}", f"{reads.bases:,}")
     logger.info(
         "%s %d-mers counted, %s distinct; %s windows skipped for N, %s reads shorter than k",
@@ -120,5 +128,5 @@ def _tell(spectrum: "Spectrum", reads: "ReadStatistics", kmers: "CountStatistics
         100 * spectrum.error_rate,
         f"{spectrum.genome_size:,}",
     )
-    if spectrum.half_peak is not None:
-        logger.info("heterozygous peak at %.1f", spectrum.half_peak)
+    if sentence := ploidy_sentence(spectrum.to_dict()["fit"]):
+        logger.info("%s", sentence)

@@ -25,7 +25,7 @@ from dbgclean.cli._correction import (
     say_doubt,
     validate_correction,
 )
-from dbgclean.cli._options import options_of
+from dbgclean.cli._options import abundance, options_of
 
 DEFAULT_K = 31
 
@@ -73,6 +73,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help=f"k-mer size, odd, 11 to 31. Default: {DEFAULT_K}, or that of --kmers",
     )
+    parser.add_argument(
+        "--min-abundance",
+        dest="kept_from",
+        type=abundance,
+        default=1,
+        metavar="N",
+        help="leave k-mers out of kmers.fa.gz, unitigs.fa and clean.gfa that the corrected reads "
+        "hold fewer times, those of alleles judged real as well. Default: %(default)s",
+    )
     add_correction(parser)
     add_seed(parser)
     add_memory(parser)
@@ -98,8 +107,10 @@ def _validate_kmers(args: argparse.Namespace, parser: argparse.ArgumentParser) -
     if args.reads or args.example:
         other = "--example" if args.example else "READS"
         parser.error(f"argument --kmers: not together with {other}; give one or the other")
-    for name in ("interleaved", "single", "paired", "correction_k", "changes", "tag_reads"):
-        if getattr(args, name):
+    names = ("interleaved", "single", "paired", "correction_k", "changes", "tag_reads")
+    given = {name: getattr(args, name) for name in names} | {"no_mask": not args.mask}
+    for name, value in given.items():
+        if value:
             option = "--" + name.replace("_", "-")
             parser.error(f"argument --kmers: {option} is for reads; leave it out")
 

@@ -23,7 +23,7 @@ from dbgclean.pipeline.full import OUTPUTS, Truth, analyse, finish
 from dbgclean.pipeline.options import Options, policy_of
 from dbgclean.pipeline.passes import CONTROLS
 from dbgclean.pipeline.runs import Cleaned, Corrected, Counted
-from dbgclean.spectrum.formats import HIGHEST_COUNT, read_kmer_fasta
+from dbgclean.spectrum.formats import read_kmer_fasta, saturated
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.table import KmerTable
 
@@ -31,10 +31,8 @@ __all__ = ["KmerRun", "correct_kmers", "kmer_set_run"]
 
 logger = logging.getLogger(__name__)
 
-# Where KMC stops counting unless told otherwise (-cs).
-_KMC_CEILING = 255
 # Settings that only reads have.
-_OF_READS = ("correction_k", "min_quality", "poly_g")
+_OF_READS = ("correction_k", "min_quality", "poly_g", "mask")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -151,7 +149,7 @@ def correct_kmers(
             verdicts = counted.policy.apply(evidence, corrector.judge(evidence, sample))
             moves[name] = move_abundances(table, evidence, verdicts.kept)
             left, protected = moves[name].table, moves[name].protected
-        kept = corrector.keep(left, protected, sample)
+        kept = corrector.keep(left, protected, sample) & (left.counts >= options.kept_from)
         columns[name] = Cleaned(name, corrector, verdicts, table=left, kept=kept)
     return KmerRun(**vars(counted), evidence=evidence, columns=columns, moves=moves)
 
@@ -174,14 +172,6 @@ def _read(path: str, k: int | None) -> KmerTable:
         msg = f"{path}: no k-mer with an abundance above 0; give k-mers with their counts"
         raise InputError(msg)
     logger.info("%s %d-mers, %s distinct", f"{table.total:,}", table.k, f"{len(table):,}")
-    at_ceiling = np.count_nonzero(table.counts == _KMC_CEILING)
-    if table.counts.max() == _KMC_CEILING and at_ceiling > 1:
-        logger.warning(
-            "%s: %s k-mers have abundance 255 and none has more, as if counting had stopped "
-            "there; count again with a higher ceiling (kmc -cs)",
-            path,
-            f"{at_ceiling:,}",
-        )
     return table
 
 
@@ -192,7 +182,7 @@ def _input(path: str, table: KmerTable) -> dict[str, Any]:
         "format": "kmers",
         "distinct_kmers": len(table),
         "total_abundance": table.total,
-        "saturated_kmers": int(np.count_nonzero(table.counts == HIGHEST_COUNT)),
+        "saturated_kmers": saturated(table.counts),
     }
 
 

@@ -42,6 +42,10 @@ class Options:
     poly_g
         Mask ends of reads that were called G without a signal: ``on``, ``off``, or, where
         the sample shows that it has them, ``auto``.
+    mask
+        Mask what no other fragment supports, with N: what follows a seam, and poly-G ends.
+    kept_from
+        Lowest abundance of a k-mer in the k-mer set, whatever was judged.
     spikes
         Plant alleles in the sample's reads, to see what share of them is lost.
     """
@@ -63,6 +67,8 @@ class Options:
     ploidy: int | None = None
     protect: str | None = None
     poly_g: str = "auto"
+    mask: bool = True
+    kept_from: int = 1
     spikes: bool = True
 
     def __post_init__(self) -> None:
@@ -79,6 +85,9 @@ class Options:
                 raise UsageError(msg)
         if self.poly_g not in ("auto", "on", "off"):
             msg = f"--poly-g: found {self.poly_g!r}; choose auto, on or off"
+            raise UsageError(msg)
+        if self.poly_g == "on" and not self.mask:
+            msg = "--poly-g on masks ends, and --no-mask masks nothing; leave one of the two out"
             raise UsageError(msg)
 
     @property
@@ -99,6 +108,8 @@ class Options:
             "protect": Path(self.protect).name if self.protect else None,
             "seed": self.seed,
             **({"poly_g": self.poly_g} if self.poly_g != "auto" else {}),
+            **({} if self.mask else {"mask": False}),
+            **({"min_abundance": self.kept_from} if self.kept_from > 1 else {}),
             **({} if self.spikes else {"spikes": False}),
         }
 

@@ -139,7 +139,8 @@ def _count_at(
         k: counter_of(options, k, 1 if k in whole else 2, besides=_BESIDES, sharing=len(sizes))
         for k in sizes
     }
-    tails = TailCounter(tails_k, options.min_quality) if options.poly_g != "off" else None
+    masked = options.mask and options.poly_g != "off"
+    tails = TailCounter(tails_k, options.min_quality) if masked else None
     for _, _, batch in inputs.batches("Counting", statistics):
         inputs.refuse()
         if sampled is not None:
@@ -179,7 +180,7 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
             spectrum,
             options.threads,
             poly_g=counted.tails is not None,
-            mask_seams=counted.rarest is None,
+            mask_seams=options.mask and counted.rarest is None,
             again=lambda: (batch for _, _, batch in counted.batches("Comparing")),
             seed=options.seed if options.spikes else None,
         )

@@ -111,6 +111,7 @@ def rewrite(run: Judged, sink: Sink, *, records: bool = False) -> Corrected:
             table, kept = _kept(run, column, untouched, deltas.pop(column.name), sample)
         elif run.graph:
             kept = column.corrector.keep(table, np.zeros(0, np.uint64), sample)
+        kept &= table.counts >= run.options.kept_from
         columns[column.name] = Cleaned(**vars(column), table=table, kept=kept)
     return Corrected(**vars(run) | {"columns": columns})
 

@@ -8,16 +8,18 @@ behind the last one are told of, never passed over in silence.
 from __future__ import annotations
 
 import bz2
-import importlib
 import io
 import logging
 import lzma
 import os
+import re
 import zlib
 from collections.abc import Callable, Generator
+from shlex import quote
 from typing import Any, BinaryIO, cast
 
 from dbgclean._bgzf import END
+from dbgclean._files import optional
 from dbgclean.errors import InputError
 from dbgclean.reads.prefetch import prefetch
 
@@ -28,6 +30,7 @@ __all__ = [
     "forget",
     "open_bytes",
     "read_head",
+    "refuse_database",
     "warn_without_end",
 ]
 
@@ -42,24 +45,16 @@ _MAGIC = (
     (b"\x28\xb5\x2f\xfd", "zst"),
 )
 _SKIPPABLE_FRAME = b"\x2a\x4d\x18"  # of zstd, behind a first byte of its own
+# A length in nine digits, and a header in JSON.
+_JELLYFISH = re.compile(rb"\d{9}\{\"")
 _BGZF_EXTRA = b"BC\x02\x00"
 _BGZF_HEADER = 18
 _READ = 1 << 16
 _INFLATED = 1 << 20
 
 
-def _optional(*names: str) -> Any:
-    """The first of some modules that is installed, or None."""
-    for name in names:
-        try:
-            return importlib.import_module(name)
-        except ImportError:
-            continue
-    return None
-
-
-igzip_lib = _optional("isal.igzip_lib")
-zstd = _optional("compression.zstd", "backports.zstd")
+igzip_lib = optional("isal.igzip_lib")
+zstd = optional("compression.zstd", "backports.zstd")
 
 READ_ERRORS: tuple[type[Exception], ...] = (
     EOFError,
@@ -226,6 +221,32 @@ def read_head(path: str) -> bytes:
             return file.read(HEAD_BYTES)
     except READ_ERRORS as error:
         raise damaged(path, 0, error) from error
+
+
+def refuse_database(path: str | os.PathLike[str], head: bytes = b"") -> None:
+    """Refuse a counter's database by its first bytes, or the name that KMC has for its two files.
+
+    Raises
+    ------
+    InputError
+        With the command that dumps this very database, as it is read here.
+    """
+    name = os.fspath(path)
+    stem = name.removesuffix(".kmc_pre").removesuffix(".kmc_suf")
+    of_kmc = os.path.isfile(f"{stem}.kmc_pre") and not os.path.exists(stem)
+    if head.startswith((b"KMCP", b"KMCS")) or (of_kmc and not head):
+        what, command = "KMC", f"kmc_tools transform {quote(stem)} dump {quote(stem + '.txt')}"
+        give = f"{stem}.txt"
+    elif _JELLYFISH.match(head):
+        give = f"{name.removesuffix('.jf')}.txt"
+        what, command = "Jellyfish", f"jellyfish dump -c -o {quote(give)} {quote(name)}"
+    else:
+        return
+    msg = (
+        f"{name}: a database of {what}; dump it (`{command}`), and give {give} to `run --kmers`, "
+        "`graph` or `compare`"
+    )
+    raise InputError(msg)
 
 
 def damaged(path: str, records: int, error: BaseException) -> InputError:

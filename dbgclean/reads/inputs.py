@@ -14,6 +14,7 @@ from dbgclean.reads.compression import (
     detect_compression,
     forget,
     read_head,
+    refuse_database,
     warn_without_end,
 )
 from dbgclean.reads.fastx import RecordFile
@@ -201,6 +202,7 @@ def _detect_format(path: str, head: bytes) -> Format:
     if head.startswith(_SAM_STARTS):
         message = f"{path}: SAM text is not read; convert it (samtools view -b)"
         raise InputError(message)
+    refuse_database(path, head)
     start = head.lstrip()[:1]
     if start == b"@":
         return "fastq"

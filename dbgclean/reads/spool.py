@@ -12,7 +12,13 @@ from typing import BinaryIO
 from dbgclean._files import standard_input
 from dbgclean._temporary import temporary_folder
 from dbgclean.errors import InputError
-from dbgclean.reads.compression import READ_ERRORS, damaged, detect_compression, read_head
+from dbgclean.reads.compression import (
+    READ_ERRORS,
+    damaged,
+    detect_compression,
+    read_head,
+    refuse_database,
+)
 
 __all__ = ["Spool"]
 
@@ -45,6 +51,7 @@ class Spool:
             mode = os.stat(name).st_mode
         except OSError as error:
             if isinstance(error, FileNotFoundError):
+                refuse_database(name)
                 message = f"{name}: no such file; check the path"
                 raise InputError(message) from error
             raise damaged(name, 0, error) from error

@@ -20,7 +20,7 @@ __all__ = ["ReadWriter", "open_writer"]
 
 _BLOCK_READS = 512  # even, so that mates stay together
 _BAM = (".bam", ".ubam")
-_REFUSED_SUFFIXES = (".bz2", ".xz", ".zst", ".cram", ".sam")
+_REFUSED_SUFFIXES = (".cram", ".sam")
 
 
 class ReadWriter:
@@ -103,8 +103,8 @@ def open_writer(
         FASTA is written as FASTA, anything else as FASTQ.
     outputs : sequence of paths
         One (mates interleaved) or two (mates apart). '.gz' and '.bgz' are written
-        as BGZF without time stamps, '.bam' and '.ubam' as unaligned BAM; '-' is standard
-        output.
+        as BGZF without time stamps, '.bz2', '.xz' and '.zst' as such, '.bam' and '.ubam'
+        as unaligned BAM; '-' is standard output.
     bam : bool
         Write BAM, whatever the output is called.
     description : str
@@ -170,7 +170,7 @@ def _check(group: InputGroup, outputs: list[str]) -> None:
     for path in outputs:
         if path.lower().endswith(_REFUSED_SUFFIXES):
             message = (
-                f"{path}: corrected reads are written as FASTQ or FASTA, plain or gzip, or as "
-                "BAM; name the output .fastq.gz, .fastq or .bam"
+                f"{path}: corrected reads are written as FASTQ or FASTA, plain or compressed, or "
+                "as BAM; name the output .fastq.gz, .fastq or .bam"
             )
             raise UsageError(message)

@@ -28,6 +28,7 @@ _HOME = {
     "print_table": "terminal",
     "summary_table": "terminal",
     "doubt_line": "words",
+    "ploidy_sentence": "words",
     "sentences": "words",
     "TruthCost": "cost",
     "new_junctions": "cost",

@@ -245,8 +245,9 @@ def _spectrum_facts(report: Report) -> Facts:
     if not fit.get("fitted"):
         return facts
     facts += _known(fit, tuple(pair for pair in _FIT_LABELS if pair[0] != "error_rate"))
-    if fit.get("error_rate") is not None:
-        facts.append(("errors per base", f"{100 * fit['error_rate']:.3g} %"))
+    for key, label in (("error_rate", "errors per base"), ("heterozygosity", "heterozygosity")):
+        if fit.get(key) is not None:
+            facts.append((label, f"{100 * fit[key]:.3g} %"))
     return facts
 
 

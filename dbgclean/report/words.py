@@ -23,6 +23,7 @@ __all__ = [
     "full",
     "humanise",
     "percent_fewer",
+    "ploidy_sentence",
     "printable",
     "rows",
     "sentences",
@@ -169,7 +170,7 @@ def sentences(report: Report) -> list[str]:
     found = [
         _went_sentence(report), _cost_sentence(report), _poly_g_sentence(report),
         expected_loss_sentence(report.get("expected_loss")), _judge_sentence(report),
-        _network_sentence(report),
+        ploidy_sentence((report.get("spectrum") or {}).get("fit") or {}), _network_sentence(report),
     ]  # fmt: skip
     return [sentence for sentence in found if sentence]
 
@@ -220,6 +221,17 @@ def _poly_g_sentence(report: Report) -> str:
         f"{full(found['reads_masked'])} reads end in G without a signal, as two-colour machines "
         f"call it: {full(found['bases_masked'])} bases were masked with N."
     )
+
+
+def ploidy_sentence(fit: Mapping[str, Any]) -> str:
+    """What two peaks at 1:2 say of the sample; empty where the fit has one."""
+    if "heterozygosity" not in fit:
+        return ""
+    two = "The spectrum has two peaks at 1:2, as of a diploid"
+    share = fit["heterozygosity"]
+    if share is None:
+        return f"{two}; its heterozygosity is not determined, for the peaks are not clear enough."
+    return f"{two} whose haplotypes differ in {100 * share:.3g} % of their bases."
 
 
 def _judge_sentence(report: Report) -> str:

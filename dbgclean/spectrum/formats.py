@@ -1,11 +1,9 @@
-"""k-mers and histograms as files.
+"""k-mers as files.
 
 k-mers are written as `jellyfish dump` does, ``>abundance`` and the k-mer on the next
 line, sorted, so that two files can be compared line by line and assemblers read them
 as FASTA. Read back are such files and two-column text, ``kmer abundance`` with a blank
 or a tab (``jellyfish dump -c``, ``kmc_tools transform ... dump``), compressed or not.
-
-A histogram is a tab-separated table of abundances with the fit in comment lines.
 """
 
 import logging
@@ -21,17 +19,15 @@ from numba.extending import intrinsic
 
 from dbgclean._files import open_output
 from dbgclean.errors import InputError, UsageError
-from dbgclean.reads.compression import READ_ERRORS, open_bytes
-from dbgclean.spectrum.histogram import Spectrum
+from dbgclean.reads.compression import READ_ERRORS, open_bytes, refuse_database
 from dbgclean.spectrum.kmers import BASE_CODES, canonical_kmers, check_k, revcomp
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = [
     "HIGHEST_COUNT",
     "kmer_text",
-    "read_histogram",
     "read_kmer_fasta",
-    "write_histogram",
+    "saturated",
     "write_kmer_fasta",
     "write_text",
 ]
@@ -40,12 +36,14 @@ logger = logging.getLogger(__name__)
 
 HIGHEST_COUNT = 2**32 - 1
 """Abundances stop here."""
+# Where counters stop that give one, two or three bytes to a count (KMC -cs, jellyfish
+# --out-counter-len).
+_CEILINGS = (2**8 - 1, 2**16 - 1, 2**24 - 1)
 
 _ROWS = 1 << 18
 _BLOCK = 1 << 24
 _DIGITS = 10  # of the highest abundance
 _EACH_BYTE = np.uint64(0x0101010101010101)
-_FIT_FIELDS = ("valley", "peak", "half_peak", "error_rate", "genome_size", "depth")
 
 
 @intrinsic
@@ -256,6 +254,7 @@ def read_kmer_fasta(path: str | os.PathLike[str]) -> KmerTable:
     try:
         with open_bytes(os.fspath(path)) as source:
             head = source.read(4096)
+            refuse_database(path, head)
             k = _length_of_first(path, head)
             is_fasta = head.lstrip().startswith(b">")
             for block in _blocks(source, is_fasta, head):
@@ -266,17 +265,28 @@ def read_kmer_fasta(path: str | os.PathLike[str]) -> KmerTable:
                 parts.append((keys, counts))
                 lines += block.count(b"\n")
     except READ_ERRORS as error:
+        refuse_database(path)
         msg = f"{path}: cannot be read: {error}; check the file"
         raise InputError(msg) from error
     keys = np.concatenate([part[0] for part in parts])
     counts = np.concatenate([part[1] for part in parts])
     table = _table(keys, counts, k)
-    if highest := np.count_nonzero(table.counts == HIGHEST_COUNT):
+    if found := saturated(table.counts):
         logger.warning(
-            "%s: %s k-mers have an abundance of %s or more and count as that, the highest held",
-            path, f"{highest:,}", f"{HIGHEST_COUNT:,}",
+            "%s: %s k-mers have abundance %s and none has more: counting stopped there, and they "
+            "count as that; count again with a higher ceiling (kmc -cs, jellyfish "
+            "--out-counter-len 4)",
+            path, f"{found:,}", f"{table.counts.max():,}",
         )  # fmt: skip
     return table
+
+
+def saturated(counts: np.ndarray) -> int:
+    """How many abundances stand where a counter stopped; 0 where none did."""
+    highest = counts.max(initial=0)
+    found = int(np.count_nonzero(counts == highest))
+    stopped = highest == HIGHEST_COUNT or (found > 1 and highest in _CEILINGS)
+    return found if stopped else 0
 
 
 def _complaint(path: str | os.PathLike[str], block: bytes, bad: int, lines: int, k: int) -> str:
@@ -298,66 +308,3 @@ def _table(keys: np.ndarray, counts: np.ndarray, k: int) -> KmerTable:
         sums = np.add.reduceat(counts, starts, dtype=np.uint64)
         keys, counts = keys[starts], np.minimum(sums, HIGHEST_COUNT).astype(np.uint32)
     return KmerTable(k, keys, counts, np.zeros_like(counts), counts.copy())
-
-
-def write_histogram(path: str | os.PathLike[str], spectrum: Spectrum) -> None:
-    """Write abundances, k-mers and the fitted curves as a tab-separated table.
-
-    Comment lines (``#name<TAB>value``) give k, totals and the fit. The columns are
-    abundance, k-mers seen, and k-mers expected of errors and of the genome where the
-    model was drawn ('.' elsewhere). A row of
-    abundance 100000 (`MAX_ABUNDANCE`) stands for that and everything above.
-    """
-    facts: dict[str, Any] = {name: getattr(spectrum, name) for name in ("k", "distinct", "total")}
-    facts["fitted"] = spectrum.fitted
-    if spectrum.fitted:
-        facts |= {name: getattr(spectrum, name) for name in _FIT_FIELDS}
-    else:
-        facts["reason"] = spectrum.reason
-    lines = [f"#{name}\t{_plain(value)}" for name, value in facts.items()]
-    lines.append("abundance\tkmers\terror_model\tgenome_model")
-    curve = {abundance: (error, genome) for abundance, error, genome in spectrum.curve}
-    filled = set(np.flatnonzero(spectrum.histogram).tolist())
-    for abundance in sorted((filled | curve.keys()) - {0}):
-        seen = int(spectrum.histogram[abundance]) if abundance in filled else 0
-        drawn = [f"{value:.6g}" for value in curve.get(abundance, ())] or [".", "."]
-        lines.append("\t".join([str(abundance), str(seen), *drawn]))
-    with open_output(path) as out:
-        out.write(("\n".join(lines) + "\n").encode("ascii"))
-
-
-def _plain(value: Any) -> str:
-    if value is None:
-        return "."
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def read_histogram(path: str | os.PathLike[str]) -> np.ndarray:
-    """Histogram (int64, index = abundance) from our table, `jellyfish histo` or KMC's.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or a row does not begin with two whole numbers.
-    """
-    rows: dict[int, int] = {}
-    try:
-        with open_bytes(os.fspath(path)) as source:
-            text = source.read().decode("ascii", "replace")
-    except READ_ERRORS as error:
-        msg = f"{path}: cannot be read: {error}; check the file"
-        raise InputError(msg) from error
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
-        if not words or line.startswith(("#", "abundance")):
-            continue
-        if len(words) < 2 or not (words[0].isdecimal() and words[1].isdecimal()):
-            msg = f"{path}, line {number}: found {line[:40]!r}; needed are an abundance and a count"
-            raise InputError(msg)
-        rows[int(words[0])] = int(words[1])
-    histogram = np.zeros(max(rows, default=0) + 1, dtype=np.int64)
-    for abundance, kmers in rows.items():
-        histogram[abundance] = kmers
-    return histogram

@@ -20,7 +20,7 @@ Where the histogram has no clear peak (too shallow, too few k-mers, a metagenome
 uneven amplicons) there is no fit, and the reason is given in words.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from dbgclean.spectrum.mixture import (
     best_model,
     binned,
     has_het_peak,
+    heterozygosity,
     highest_peak,
     misfit,
 )
@@ -78,6 +79,9 @@ class Spectrum:
         haplotypes); the depth in k-mers.
     half_peak : float or None
         Mean abundance of heterozygous k-mers, where there are any.
+    heterozygosity : float or None
+        Bases that differ between the two haplotypes, as a share, where the spectrum is that
+        of a diploid beyond doubt; see `ploidy` and `mixture.heterozygosity`.
     error_rate : float
         Errors per base, from the share of k-mers that hold one.
     genome_size : int
@@ -101,6 +105,7 @@ class Spectrum:
     valley: int = 0
     peak: float = 0.0
     half_peak: float | None = None
+    heterozygosity: float | None = None
     error_rate: float = 0.0
     genome_size: int = 0
     depth: float = 0.0
@@ -111,10 +116,20 @@ class Spectrum:
         """Lowest abundance of a solid k-mer: the valley, or 2 where there is no fit."""
         return self.valley if self.fitted else FALLBACK_CUTOFF
 
+    @property
+    def ploidy(self) -> int | None:
+        """2 where there are two peaks at 1:2 beyond doubt, else None: one peak proves nothing.
+
+        A haploid genome and an inbred diploid have the same spectrum.
+        """
+        return None if self.heterozygosity is None else 2
+
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for the report; the histogram as pairs without empty bins."""
         names = ("fitted", "reason", "valley", "peak", "half_peak")
         fit = {name: getattr(self, name) for name in (*names, "error_rate", "genome_size", "depth")}
+        if self.half_peak is not None:
+            fit |= {"ploidy": self.ploidy, "heterozygosity": self.heterozygosity}
         filled = np.flatnonzero(self.histogram)
         return {
             "k": self.k,
@@ -191,15 +206,18 @@ def _fitted(blank: Spectrum, bases: int | None) -> Spectrum:
             "the histogram falls without a coverage peak: "
             "the depth is too low, or too uneven (metagenome, amplicons, RNA)",
         )
-    bins, model = best_model(blank.histogram, start)
+    bins, model, gain = best_model(blank.histogram, start)
     if model.weights[4] > _RELABEL * model.weights[3]:
         # As many k-mers at twice the depth as no haploid genome has: it was half the depth.
-        bins, model = best_model(blank.histogram, 2 * model.depth)
+        bins, model, gain = best_model(blank.histogram, 2 * model.depth)
     valley = _valley(bins, model)
     reason = _objection(bins, model, valley, int(blank.histogram[valley:].sum()))
     if reason:
         return _without_fit(blank, reason)
     fit = _summary(blank, model, valley, bases)
+    if fit.half_peak is not None:
+        found = heterozygosity(bins, model, gain, valley, blank.k)
+        fit = replace(fit, heterozygosity=None if found is None else _rounded(found))
     if fit.genome_size * fit.peak < _SMALLEST_GENOME * blank.total:
         return _without_fit(blank, "nearly everything is seen once: the depth is too low")
     return fit

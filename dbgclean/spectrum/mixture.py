@@ -18,6 +18,7 @@ __all__ = [
     "best_model",
     "binned",
     "has_het_peak",
+    "heterozygosity",
     "highest_peak",
     "misfit",
 ]
@@ -32,6 +33,14 @@ _MODEL_ERROR = 0.03  # no shape here is truer than this share of a bin's count
 _SMOOTH_FROM = 8
 _HET_SHARE = 0.04  # of the genome's k-mers; smaller half peaks are not told from skew
 _HET_GAIN = 40.0  # F ratio: misfit saved by the half peak over mean misfit left
+# What a heterozygosity takes: depth for two peaks apart, a half peak out of all doubt, nearly
+# all of both peaks explained, and no third height between them (other shares than 1:1).
+_PLOIDY_DEPTH = 10.0
+_PLOIDY_GAIN = 120.0
+_PLOIDY_DEVIATION = 0.01
+_PLOIDY_NOISE = 14.0  # k-mers of a read go up and down together: 7 times Poisson's mean deviation
+_PLOIDY_UNSURE = 0.07
+_PLOIDY_THIN = 0.4
 
 
 @dataclass(frozen=True)
@@ -141,17 +150,48 @@ def has_het_peak(model: Model) -> bool:
     return bool(model.weights[2] > _HET_SHARE * model.weights[2:].sum())
 
 
-def best_model(histogram: np.ndarray, start: float) -> tuple[Bins, Model]:
-    """The model with a half peak where that earns its place, else the one without."""
+def best_model(histogram: np.ndarray, start: float) -> tuple[Bins, Model, float]:
+    """The model with a half peak where that earns its place, else the one without.
+
+    And what the half peak earns, as an F ratio; 0 where there is none.
+    """
     bins = binned(histogram, int(REACH * start) + 2)
     plain = _fit(bins, start, half=False)
     het = _fit(bins, start, half=True)
     if not has_het_peak(het):
-        return bins, plain
+        return bins, plain, 0.0
     # A skewed peak is also fitted better with one more part, but not by this much.
     left = misfit(bins, het, 0)
-    saved = misfit(bins, plain, 0) - left
-    return bins, het if saved > _HET_GAIN * left / bins.counts.size else plain
+    gain = (misfit(bins, plain, 0) - left) * bins.counts.size / max(left, 1e-300)
+    return (bins, het, gain) if gain > _HET_GAIN else (bins, plain, 0.0)
+
+
+def heterozygosity(bins: Bins, model: Model, gain: float, valley: int, k: int) -> float | None:
+    """Bases that differ between the two haplotypes of a diploid, or None where that cannot be told.
+
+    Of all places, a share 1 - (1 - h)**k has a difference within k bases; each of these makes two
+    k-mers of half the depth (Vurture et al. 2017, doi:10.1093/bioinformatics/btx153). Differences
+    are taken to be spread evenly: where they cluster they share k-mers, and h comes out lower.
+
+    Parameters
+    ----------
+    gain
+        Of the half peak, from `best_model`.
+    valley
+        Abundance where errors give way to the genome.
+    """
+    _, thin, half, one, two = model.weights
+    if model.depth < _PLOIDY_DEPTH or gain < _PLOIDY_GAIN or thin > _PLOIDY_THIN * half:
+        return None
+    low, high = max(valley, 0.35 * model.depth), 1.4 * model.depth
+    peaks = (bins.centres >= low) & (bins.centres <= high)
+    expected = (model.parts(bins.centres).sum(axis=0) * bins.widths)[peaks]
+    kmers = max(1.0, float(bins.counts[peaks].sum()))
+    deviation = float(np.abs(expected - bins.counts[peaks]).sum()) / kmers
+    if deviation > min(_PLOIDY_UNSURE, _PLOIDY_DEVIATION + _PLOIDY_NOISE / np.sqrt(kmers)):
+        return None
+    share = half / (half + 2 * one + 4 * two)
+    return float(1 - (1 - share) ** (1 / k))
 
 
 def _residuals(bins: Bins, model: Model) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""What a run hands to an assembler, and with which options: the recipes of `docs/assemblers.md`."""
