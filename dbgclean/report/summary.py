@@ -135,11 +135,8 @@ def build_report(
         "spectrum": None if spectrum is None else _ordered(spectrum, _SPECTRUM),
         "corrections": _refusals_by_name(corrections),
         "ambiguity": {name: _ordered(column, AMBIGUITY_KEYS) for name, column in ambiguity.items()},
-        "abundance": abundance,
-        "alleles": alleles,
         "expected_loss": expected_loss,
-        "truth": truth,
-        "picture": picture,
+        **{"abundance": abundance, "alleles": alleles, "truth": truth, "picture": picture},
     }
     report = {key: plain(parts[key]) for key in _TOP if key in parts}
     validate_report(report)
