@@ -3,18 +3,19 @@
 import argparse
 import contextlib
 import errno
-import importlib
 import logging
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType, ModuleType
+from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 from dbgclean import __version__
 from dbgclean._cache import NO_CACHE, prepare_cache
-from dbgclean._files import refuse_overwriting
+from dbgclean._files import refuse_missing, refuse_overwriting, refuse_unwritable
 from dbgclean._folder import refuse_folder
 from dbgclean._process import (
     NO_MEMORY,
@@ -24,9 +25,11 @@ from dbgclean._process import (
     prepare_libraries,
     watch_signals,
 )
-from dbgclean.cli import find_verbs
-from dbgclean.errors import DbgcleanError, printable
-from dbgclean.log import set_up_logging
+from dbgclean.cli._options import command_of
+from dbgclean.cli._parser import build_parser
+from dbgclean.correct.registry import find_corrector
+from dbgclean.errors import DbgcleanError, DoubtfulError, printable
+from dbgclean.log import close_log, log_error, log_to, set_up_logging
 
 __all__ = ["main", "main_cli"]
 
@@ -35,61 +38,72 @@ logger = logging.getLogger("dbgclean")  # and not "__main__", which `python -m` 
 INTERRUPTED = 130
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with the command line in one line, and exits with 2."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"dbgclean: error: {printable(message)} (see '{self.prog} --help')\n")
-
-
-def _build_parser(chosen: str | None) -> tuple[_Parser, ModuleType | None]:
-    """Build the parser; only the chosen verb is imported and gets its options."""
-    parser = _Parser(
-        prog="dbgclean",
-        description="Correct k-mers with an evidence-conditioned autoencoder, build the "
-        "De Bruijn graph of what remains, and report what that cost.",
-        epilog="'dbgclean VERB --help' explains one verb.",
-    )
-    parser.add_argument("--version", action="version", version=f"dbgclean {__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs", required=True)
-    module = None
-    for name, short_help in find_verbs().items():
-        verb = verbs.add_parser(
-            name, help=short_help, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        if name == chosen:
-            module = importlib.import_module(f"dbgclean.cli.{name.replace('-', '_')}")
-            verb.description = module.__doc__
-            module.add_arguments(verb)
-            _add_common(verb)
-            verb.set_defaults(parser=verb)
-    return parser, module
-
-
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("messages")
-    group.add_argument(
-        "-q", "--quiet", action="store_true", help="say nothing but warnings and errors"
-    )
-    group.add_argument("--debug", action="store_true", help="say everything, and show tracebacks")
-
-
 def _run(argv: Sequence[str]) -> int:
-    chosen = argv[0] if argv and argv[0] in find_verbs() else None
-    parser, module = _build_parser(chosen)
+    parser, modules = build_parser(argv)
     args = parser.parse_args(argv)
-    assert module is not None, "argparse lets only known verbs through"
+    module = modules[args.verb]
     set_up_logging(quiet=args.quiet, debug=args.debug)
-    if folder := prepare_cache():
-        logger.info("dbgclean's own folder cannot be written: compiled kernels go to %s", folder)
     if hasattr(module, "validate"):
         module.validate(args, args.parser)
-    if hasattr(module, "files"):
-        refuse_overwriting(*module.files(args))
+    written, read = module.files(args) if hasattr(module, "files") else ([], [])
+    # What is in an output folder is looked at file by file, there.
+    refuse_overwriting([*([] if "force" in args else written), args.log], read)
+    dry = getattr(args, "dry_run", False)
+    if args.log is not None:
+        _check_log(args)
+        if not dry:
+            log_to(args.log)
+    logger.debug("dbgclean %s: %s", __version__, shlex.join(argv))
     if "force" in args:
-        refuse_folder(args.output, args.force)  # before anything heavy is loaded
+        refuse_folder(args.output, args.force)
+    for path in written:
+        if path is not None:
+            refuse_unwritable(path, folder="force" in args)
     prepare_libraries(args.verb)
-    return module.main(args) or 0
+    _refuse_inputs(args, read)
+    if folder := prepare_cache():
+        logger.info("dbgclean's own folder cannot be written: compiled kernels go to %s", folder)
+    args.command = command_of(args, written, read)
+    try:
+        code = module.main(args) or 0
+    except DoubtfulError:  # after everything is written
+        _tell_written(written)
+        raise
+    if not dry:
+        _tell_written(written)
+    return code
+
+
+def _check_log(args: argparse.Namespace) -> None:
+    """Refuse a log that is no file, or within a folder that appears only when it is whole."""
+    if args.log == "-":
+        args.parser.error("argument --log: messages are on stderr anyway; name a file")
+    home = Path(os.path.realpath(args.output)) if "force" in args else None
+    if home in Path(os.path.realpath(args.log)).parents:
+        args.parser.error(
+            f"argument --log: {args.log} is in the output folder, which appears only when "
+            "everything in it is whole; name a file beside it"
+        )
+
+
+def _refuse_inputs(args: argparse.Namespace, read: list[str | None]) -> None:
+    """Say what can be said of the inputs before anything heavy is loaded."""
+    given = vars(args)
+    if given.get("corrector"):
+        find_corrector(args.corrector)
+    refuse_missing(read, given.get("model"))
+    if given.get("reads"):
+        from dbgclean.reads.inputs import refuse_unreadable
+
+        refuse_unreadable(args.reads)
+
+
+def _tell_written(paths: list[str | None]) -> None:
+    """Name what the user named, and is there now."""
+    if there := [path for path in paths if path not in (None, "-") and os.path.exists(path)]:
+        page = os.path.join(there[0], "report.html")
+        look = f"; open {page}" if os.path.exists(page) else ""
+        logger.info("written: %s%s", ", ".join(there), look)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -117,21 +131,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A pipe that closed early shows itself only when the last bytes are pushed out.
         sys.stdout.flush()
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 1
+        code = stop.code if isinstance(stop.code, int) else 1
+        if code > 128:
+            log_error(f"ended by signal {code - 128}")
+        return code
     except KeyboardInterrupt:
-        return _fail("interrupted", INTERRUPTED, arguments)
+        return _fail("interrupted", INTERRUPTED)
     except BrokenPipeError:
         return 1
     except DbgcleanError as error:
-        return _fail(str(error), error.exit_code, arguments)
+        return _fail(str(error), error.exit_code)
     except (MemoryError, ImportError, RuntimeError, OSError) as error:
         if is_memory_error(error):
-            return _fail(NO_MEMORY, 1, arguments)
+            return _fail(NO_MEMORY, 1)
         if "cannot cache function" in str(error):
-            return _fail(NO_CACHE, 1, arguments)
+            return _fail(NO_CACHE, 1)
         if isinstance(error, OSError):
-            return _fail(_explain_os_error(error), 1, arguments)
+            return _fail(_explain_os_error(error), 1)
         raise
+    finally:
+        close_log()
     return code
 
 
@@ -142,9 +161,9 @@ def _explain_os_error(error: OSError) -> str:
     return f"{place}{error.strerror or error}"
 
 
-def _fail(message: str, code: int, arguments: Sequence[str]) -> int:
-    if "--debug" in arguments:
-        logger.debug("traceback of the error below", exc_info=True)
+def _fail(message: str, code: int) -> int:
+    logger.debug("traceback of the error below", exc_info=True)
+    log_error(message)
     with contextlib.suppress(OSError):  # nobody to tell it to
         print(f"dbgclean: error: {printable(message)}", file=sys.stderr, flush=True)
     return code

@@ -35,7 +35,9 @@ __all__ = [
     "open_text",
     "optional",
     "output_error",
+    "refuse_missing",
     "refuse_overwriting",
+    "refuse_unwritable",
     "standard_input",
 ]
 
@@ -140,6 +142,68 @@ def refuse_overwriting(outputs: Iterable[_Path | None], inputs: Iterable[_Path |
             raise UsageError(message)
         if one is not None:
             taken.add(one)
+
+
+def refuse_missing(inputs: Iterable[_Path | None], folder: _Path | None = None) -> None:
+    """Refuse inputs that are not there, may not be read, or are folders.
+
+    Parameters
+    ----------
+    inputs
+        '-' is standard input, None is passed over.
+    folder
+        The one of them that is a folder.
+
+    Raises
+    ------
+    InputError
+        Naming the first such input.
+    """
+    for path in inputs:
+        if path is None or os.fspath(path) == "-":
+            continue
+        try:
+            is_folder = stat.S_ISDIR(os.stat(path).st_mode)
+            if not os.access(path, os.R_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except FileNotFoundError as error:
+            if os.path.exists(f"{os.fspath(path)}.kmc_pre"):
+                continue  # two files of KMC, which has its own words
+            message = f"{path}: no such file; check the path"
+            raise InputError(message) from error
+        except OSError as error:
+            message = f"{path}: cannot be read: {error.strerror}; check the path"
+            raise InputError(message) from error
+        if is_folder and path != folder:
+            message = f"{path}: a folder, not a file; name the files in it"
+            raise InputError(message)
+
+
+def refuse_unwritable(path: _Path, *, folder: bool = False) -> None:
+    """Refuse an output, or a folder that is made with those above it, for want of a place.
+
+    Raises
+    ------
+    OutputError
+        If the place is missing, no folder, or may not be written; if a folder stands where a
+        file is to be.
+    """
+    is_folder = os.path.isdir(path)
+    if os.fspath(path) == "-" or (os.path.exists(path) and not is_folder | os.path.isfile(path)):
+        return  # standard output, a device or a pipe
+    if is_folder and not folder:
+        message = f"{path}: a folder; name a file to write"
+        raise OutputError(message)
+    home = os.fspath(path) if folder else os.path.dirname(os.path.realpath(path))
+    while folder and not os.path.lexists(home):
+        home = os.path.dirname(home) or "."
+    try:
+        # A slash at the end asks for a folder.
+        os.stat(os.path.join(home, ""))
+    except OSError as error:
+        raise output_error(path, error) from error
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise output_error(path, OSError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 class atomic_path:  # noqa: N801  (reads like the function it replaces)

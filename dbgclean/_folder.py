@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,7 +18,7 @@ from dbgclean._files import concerns, identities, identity, output_error
 from dbgclean._temporary import FINISHING, Temporary
 from dbgclean.errors import OutputError, UsageError
 
-__all__ = ["OutputFolder", "refuse_folder"]
+__all__ = ["OutputFolder", "refuse_folder", "refuse_names"]
 
 _Path = str | os.PathLike[str]
 
@@ -90,18 +90,7 @@ class OutputFolder:
         OutputError
             If a folder stands where a file is to go, or a file where a folder is.
         """
-        for name in names:
-            target = self.final / name
-            if identity(target, 1) in self._inputs:
-                message = f"{target}: an input too; name another output folder"
-                raise UsageError(message)
-            folder = target.is_dir() and not target.is_symlink()
-            above = [self.final / part for part in Path(name).parents]
-            files = [part for part in above if os.path.lexists(part) and not part.is_dir()]
-            if folder or files:
-                where, what = (target, "folder") if folder else (files[0], "file")
-                message = f"{where}: a {what} that is in the way; move it or name another folder"
-                raise OutputError(message)
+        refuse_names(self.final, names, self._inputs)
 
     def commit(self) -> Path:
         """Move everything under the final name, or nothing, and return it.
@@ -202,6 +191,35 @@ def refuse_folder(path: _Path, force: bool) -> None:
     if full:
         message = f"{path}: the folder is not empty; use --force or name another output folder"
         raise OutputError(message)
+
+
+def refuse_names(
+    folder: Path, names: Iterable[str], inputs: Collection[tuple[object, ...]]
+) -> None:
+    """Refuse names of files under which something stands that is not to be replaced.
+
+    Parameters
+    ----------
+    inputs
+        See `dbgclean._files.identities`.
+
+    Raises
+    ------
+    UsageError, OutputError
+        As `OutputFolder.claim`.
+    """
+    for name in names:
+        target = folder / name
+        if identity(target, 1) in inputs:
+            message = f"{target}: an input too; name another output folder"
+            raise UsageError(message)
+        is_folder = target.is_dir() and not target.is_symlink()
+        above = [folder / part for part in Path(name).parents]
+        files = [part for part in above if os.path.lexists(part) and not part.is_dir()]
+        if is_folder or files:
+            where, what = (target, "folder") if is_folder else (files[0], "file")
+            message = f"{where}: a {what} that is in the way; move it or name another folder"
+            raise OutputError(message)
 
 
 def _locked(folder: Path) -> int:

@@ -124,10 +124,10 @@ def count(
         paired=paired,
         reference=reference,
     )
-    counter, statistics = count_reads(_paths(reads), options, min_count=min_abundance)
-    table = counter.finish()
-    spectrum = Spectrum(**vars(fit_of(counter, statistics.bases)))
-    return Counts(**vars(table), reads=statistics, spectrum=spectrum)
+    counted = count_reads(_paths(reads), options, min_count=min_abundance)
+    table = counted.counter.finish()
+    spectrum = Spectrum(**vars(fit_of(counted.counter, counted.read.bases)))
+    return Counts(**vars(table), reads=counted.read, spectrum=spectrum)
 
 
 def correct(
@@ -302,8 +302,8 @@ def inspect(
     regions
         ``CONTIG``, ``CONTIG:FROM`` or ``CONTIG:FROM-TO``, counted from 1, or several.
     """
-    from dbgclean.pipeline.inspect import InspectOptions, inspect_regions
-    from dbgclean.pipeline.inspect_inputs import check_corrector, open_inputs
+    from dbgclean.pipeline.inspect import inspect_regions
+    from dbgclean.pipeline.inspect_inputs import InspectOptions, open_inputs
 
     options = InspectOptions(
         corrector=corrector or ("autoencoder" if model else "likelihood"),
@@ -315,7 +315,6 @@ def inspect(
         seed=seed,
         threads=threads or allowed_cpus(),
     )
-    check_corrector(options)
     wanted = [regions] if isinstance(regions, str) else list(regions)
     with ExitStack() as stack:
         quiet = Progress(quiet=True)

@@ -299,7 +299,8 @@ def unbalanced(inputs, kind, argv, path, out, said):
             return f"{len(lengths)} reads in, {marks} out"
         return ""
     report = json.loads((out / "out.json").read_text())
-    reads, kmers = report["inputs"], report["kmers"]
+    kmers = report["kmers"]
+    reads = {key: sum(one[key] for one in report["inputs"]) for key in ("reads", "bases")}
     counts = re.findall(rb">(\d+)", (out / "k.fa").read_bytes())
     if sum(map(int, counts)) != kmers["kmers"]:
         return f"{kmers['kmers']} k-mers counted, {sum(map(int, counts))} written"

@@ -14,6 +14,7 @@ import numpy as np
 import pysam
 import pytest
 from small_samples import random_sequence
+from stderr_lines import said
 
 from dbgclean.__main__ import main
 from dbgclean.correct.correctors import PRETRAINED
@@ -64,7 +65,7 @@ def assert_refused(argv, capfd, *words, code=1):
     assert main([str(a) for a in argv]) == code
     out, err = capfd.readouterr()
     assert out == ""
-    lines = err.splitlines()
+    lines = said(err)
     assert len(lines) == 1, err
     assert lines[0].startswith("dbgclean: error: ")
     for word in words:
@@ -153,7 +154,7 @@ def test_plain_text_named_gz_is_read_with_a_warning(verb, tmp_path, capfd):
     path.write_text(GOOD)
     assert main([verb, str(path), "-o", str(tmp_path / "out"), "-q", *PLAIN]) == 0
     _, err = capfd.readouterr()
-    warning, *doubts = err.splitlines()
+    warning, *doubts = said(err)
     assert warning == f"dbgclean: warning: {path}: not gzip, whatever its name says; read as it is"
     assert all(line.startswith("dbgclean: warning: doubtful: ") for line in doubts)
 

@@ -105,8 +105,8 @@ def test_histogram_and_json(fastq, tmp_path):
     assert {abundance: kmers for abundance, kmers in found.items() if kmers} == expected
     facts = json.loads(report.read_text())
     assert facts["tag"] == "dbgclean count"
-    assert facts["inputs"]["files"] == ["reads.fq"]
-    assert facts["inputs"]["reads"] == len(READS)
+    assert facts["inputs"][0]["files"] == ["reads.fq"]
+    assert facts["inputs"][0]["reads"] == len(READS)
     assert facts["kmers"]["kmers"] == counted(READS).total()
     assert facts["kmers"]["distinct"] == len(counted(READS))
     assert facts["kmers"]["short_reads"] == 1

@@ -1,6 +1,10 @@
 """``dbgclean info``: everything a bug report needs, whatever is installed."""
 
 import json
+import platform
+import re
+import subprocess
+import sys
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -40,7 +44,7 @@ def test_own_correctors_are_registered(capfd):
 
 def test_a_plugin_is_named_without_being_loaded(monkeypatch):
     plugin = EntryPoint("broken", "no.such.module:Corrector", info.GROUP)
-    monkeypatch.setattr("dbgclean.correct.correctors.entry_points", lambda group: [plugin])
+    monkeypatch.setattr("dbgclean.correct.registry.entry_points", lambda group: [plugin])
     facts = info.collect()
     assert facts["correctors"] == [
         {
@@ -54,7 +58,7 @@ def test_a_plugin_is_named_without_being_loaded(monkeypatch):
 
 
 def test_missing_libraries_are_said_to_be_missing(monkeypatch):
-    monkeypatch.setattr(info, "_version", lambda name: "not installed")
+    monkeypatch.setattr(info, "version_of", lambda name: "not installed")
     facts = info.collect()
     assert set(facts["libraries"].values()) == {"not installed"}
     assert facts["device"] == "none: torch is not installed"
@@ -82,3 +86,23 @@ def test_cards_are_indented(nested):
     assert lines[0] == "scheme: windows"
     if nested:
         assert lines[1:] == ["data:", "  genomes: ['a', 'b']"]
+
+
+def test_versions_are_nf_cores_yaml(capfd):
+    """nf-core takes ``versions.yml`` of a process: its name, and tool and version below."""
+    assert main(["info", "--versions", "QC:CORRECT"]) == 0
+    first, *lines = capfd.readouterr().out.splitlines()
+    assert first == '"QC:CORRECT":'
+    found = dict(re.fullmatch(r'    (\w+): "([^"]+)"', line).groups() for line in lines)
+    assert found["dbgclean"] == __version__
+    assert found["python"] == platform.python_version()
+    assert {"numpy", "numba", "torch", "pysam"} <= set(found)
+
+
+def test_versions_import_nothing_heavy():
+    program = (
+        "import sys; from dbgclean.__main__ import main; main(['info', '--versions']);"
+        "print(sorted({'numpy', 'numba', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout.splitlines()[-1] == b"[]"

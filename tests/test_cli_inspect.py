@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pysam
 import pytest
+from stderr_lines import said
 
 from benchmarks.simulators.aligned import (
     CONTIG,
@@ -17,8 +18,7 @@ from benchmarks.simulators.aligned import (
     write_fasta,
 )
 from dbgclean.__main__ import main
-from dbgclean.pipeline import inspect as pipeline
-from dbgclean.pipeline import inspect_inputs
+from dbgclean.pipeline import inspect_inputs, inspect_report
 from dbgclean.spectrum.formats import read_kmer_fasta
 
 FILES = {
@@ -29,6 +29,7 @@ FILES = {
     "report.json",
     "variants.vcf.gz",
     "variants.vcf.gz.tbi",
+    "versions.yml",
 }
 REFERENCE = reference_sequence(3000)
 HET, HOM = snv(REFERENCE, 700, 0.5), snv(REFERENCE, 1100, 1.0)
@@ -127,7 +128,7 @@ def test_the_folder_is_whole(inspected):
     assert region["variant"] == len(ALLELES)
     assert region["reads"] > 5000
     assert report["inputs"][0]["files"] == ["sample.bam"]
-    assert report["config"]["command"] == (
+    assert report["command"] == (
         f"dbgclean inspect sample.bam -r {CONTIG}:101-2900 --reference ref.fa"
     )
     assert "<html" in (inspected / "report.html").read_text()[:200].lower()
@@ -273,7 +274,7 @@ def test_real_reads(shared_data, tmp_path):
 def error_line(capfd, argv, code=1):
     """The only line on stderr, without its beginning."""
     assert main(["inspect", *map(str, argv)]) == code
-    lines = capfd.readouterr().err.splitlines()
+    lines = said(capfd.readouterr().err)
     assert len(lines) == 1
     assert lines[0].startswith("dbgclean: error: ")
     return lines[0].removeprefix("dbgclean: error: ")
@@ -324,7 +325,7 @@ def files(sample, tmp_path):
             1,
         ),
         ("{bam} --bed {tmp}/bad.bed -o {tmp}/out", "line 1 is 'nothing here'", 1),
-        ("{bam} --bed {tmp}/none.bed -o {tmp}/out", "No such file", 1),
+        ("{bam} --bed {tmp}/none.bed -o {tmp}/out", "no such file", 1),
         ("{bam} -r chr --reference {tmp}/short.fa -o {tmp}/out", "has 2,999 bases, but 3,000", 1),
         ("{bam} -r chr --reference {tmp}/named.fa -o {tmp}/out", "no contig 'chr'", 1),
         ("{bam} -r chr --reference {tmp}/none.fa -o {tmp}/out", "no such file", 1),
@@ -346,7 +347,7 @@ def test_a_failure_on_the_way_leaves_nothing(sample, tmp_path, monkeypatch):
     def fail(*args, **options):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(pipeline, "write_files", fail)
+    monkeypatch.setattr(inspect_report, "write_files", fail)
     with pytest.raises(ZeroDivisionError):
         inspect(
             sample[0], "-r", f"{CONTIG}:701-900", "--reference", sample[1], "-o", tmp_path / "o"
@@ -365,7 +366,7 @@ def test_a_region_without_reads_among_others_is_told(files, capfd):
 
 
 def test_what_is_in_the_way_is_said_before_any_work(files, capfd, monkeypatch):
-    monkeypatch.setattr(pipeline, "inspect_regions", None)
+    monkeypatch.setattr("dbgclean.pipeline.inspect.inspect_regions", None)
     (files["tmp"] / "full" / "consensus.fa.gz").mkdir()
     argv = [files["bam"], "-r", "chr:601-700", "-o", files["tmp"] / "full", "--force"]
     assert "consensus.fa.gz: a folder that is in the way" in error_line(capfd, argv)

@@ -4,6 +4,7 @@ import argparse
 import errno
 import logging
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from dbgclean.__main__ import main
 from dbgclean.cli import allowed_cpus, find_verbs, info, kmer_size, memory_size, thread_count
 from dbgclean.errors import InputError, UsageError
 from dbgclean.log import Progress, set_up_logging
+
+EXAMPLE = Path(info.__file__).parent.parent / "example"
 
 
 def error_line(capfd):
@@ -178,20 +181,86 @@ def test_log_goes_to_stderr(settings, shown, capfd):
     logger.warning("careful")
     captured = capfd.readouterr()
     assert captured.out == ""
-    assert captured.err.splitlines() == shown
+    assert untimed(captured.err) == shown
 
 
-def test_progress_is_silent_away_from_a_terminal(capfd):
-    with Progress() as progress:
+def untimed(text):
+    """Lines of a log without their times, which all of them have."""
+    found = [
+        re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (.*)", line) for line in text.splitlines()
+    ]
+    return [match[1] for match in found]
+
+
+def test_on_a_terminal_lines_have_no_times(capfd, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    set_up_logging()
+    logging.getLogger("dbgclean.test").warning("careful")
+    assert capfd.readouterr().err == "dbgclean: warning: careful\n"
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_away_from_a_terminal_a_stage_is_a_line(quiet, capfd):
+    set_up_logging(quiet=quiet)
+    with Progress(quiet=quiet) as progress:
         progress.start("Reading", total=3)
         assert list(progress.iterate("abc")) == ["a", "b", "c"]
     assert not progress.shown
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert captured.err == "" if quiet else untimed(captured.err) == ["Reading: 0.0 s"]
+
+
+def test_a_log_file_has_everything_with_times(tmp_path, capfd):
+    log = tmp_path / "a.log"
+    argv = ["count", str(EXAMPLE / "example_R1.fastq.gz"), "-o", str(tmp_path / "k.fa")]
+    assert main([*argv, "--quiet", "--log", str(log)]) == 0
     assert capfd.readouterr() == ("", "")
+    lines = untimed(log.read_text())
+    assert lines[0].startswith(f"[dbgclean] dbgclean {__version__}: count ")
+    assert any(line.endswith("Counting example_R1.fastq.gz") for line in lines)
+    assert lines[-1] == f"written: {tmp_path / 'k.fa'}"
+    # What goes wrong is in it, and what was in it before is not.
+    assert main(["count", str(tmp_path / "no.fq"), "--log", str(log)]) == 1
+    said = capfd.readouterr().err
+    assert "Traceback" not in said
+    assert said.removesuffix("\n") == log.read_text().splitlines()[-1].split(" ", 2)[2]
+
+
+@pytest.mark.parametrize(
+    ("log", "code", "words"),
+    [
+        ("-", 2, "on stderr anyway"),
+        ("no/a.log", 1, "make that folder first"),
+        ("out/a.log", 2, "in the output folder"),
+        ("a.fq", 2, "an input too"),
+    ],
+)
+def test_where_a_log_cannot_be(log, code, words, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    Path("a.fq").write_text("@r\nACGT\n+\nIIII\n")
+    Path("out").mkdir()
+    assert main(["run", "a.fq", "-o", "out", "--log", log]) == code
+    assert words in error_line(capfd)
+    assert Path("a.fq").read_text().startswith("@r")
+    assert list(Path("out").iterdir()) == []
+
+
+def test_a_log_that_cannot_be_written_on_is_said_once(capfd):
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    argv = ["count", str(EXAMPLE / "example_R1.fastq.gz"), "-o", os.devnull]
+    assert main([*argv, "--quiet", "--log", "/dev/full"]) == 0
+    assert untimed(capfd.readouterr().err) == [
+        "dbgclean: warning: --log /dev/full: cannot be written any more "
+        "([Errno 28] No space left on device); free some space"
+    ]
 
 
 @pytest.mark.parametrize("quiet", [False, True])
 def test_progress_on_a_terminal(quiet, capfd, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    set_up_logging(quiet=quiet)
     with Progress(quiet=quiet) as progress:
         assert progress.shown is not quiet
         progress.start("Reading", total=3)

@@ -46,6 +46,7 @@ FILES = {
     "report.html",
     "report.json",
     "unitigs.fa",
+    "versions.yml",
 }
 CONTROLS = ["raw", "cutoff", "classical", "nearest", "likelihood", "autoencoder", "auto"]
 

@@ -38,6 +38,7 @@ FILES = {
     "report.html",
     "report.json",
     "unitigs.fa",
+    "versions.yml",
 }
 
 

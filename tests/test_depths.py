@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_samples import batch_of, mixture, random_sequence, reverse_complement
+from stderr_lines import said
 
 from benchmarks.simulators import simulate
 from dbgclean.__main__ import main
@@ -301,7 +302,7 @@ def test_a_genome_given_as_a_read_comes_out_whole(tmp_path, capsys):
     assert main(["run", path, "-o", str(out), "-t", "1"]) == 0
     assert in_set(out) == kmers_in(genome)
     assert genome in (out / "reads" / "g.fa").read_text()
-    first, second = capsys.readouterr().err.splitlines()[:2]
+    first, second = said(capsys.readouterr().err)[:2]
     assert first == "Use kmers.fa.gz with care."
     assert second.startswith("- No depth could be fitted")
     found = report_of(out)["verdict"]
@@ -372,7 +373,7 @@ def test_pipelines_can_be_stopped_by_doubt(mix, tmp_path, verb, capsys):
         assert out.exists(), "outputs are written before"
     assert "oubtful" not in outputs["40.fq"]
     assert "with care" not in outputs["40.fq"]
-    lines = outputs["3.fq"].splitlines()
+    lines = said(outputs["3.fq"])
     assert ("with care" if verb == "run" else "oubtful: ") in lines[0]
     assert lines[-1].startswith("dbgclean: error: --fail-on doubtful: the result is written, but ")
 

@@ -13,7 +13,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 MOST_LINES, MOST_OF_FUNCTION, MOST_ARGUMENTS = 400, 60, 12
 # What is over a measure still, and by how much it may be: take from this, add nothing.
 STILL_OVER = {
-    "report/summary.py:build_report": 63,
+    "report/summary.py:build_report": 61,
 }
 
 

@@ -20,7 +20,6 @@ from dbgclean.report import (
     print_summary,
     print_table,
     read_report,
-    sample_name,
     sentences,
     summary_table,
     validate_report,
@@ -171,23 +170,6 @@ def test_unwritable_folder_is_an_output_error(tmp_path):
 
 def test_histogram_pairs_leave_out_zero_and_empty_bins():
     assert histogram_pairs(np.array([9, 5, 0, 2])) == [[1, 5], [3, 2]]
-
-
-@pytest.mark.parametrize(
-    ("files", "name"),
-    [
-        (["S1_R1_001.fastq.gz", "S1_R2_001.fastq.gz"], "S1"),
-        (["x/y/ecoli.1.fq"], "ecoli"),
-        (["NA12878.chr20.bam"], "NA12878.chr20"),
-        (["1.fq"], "1"),
-        (["-"], "stdin"),
-        ([], "sample"),
-        (["a\x1b[31m\n.fq"], "a_[31m_"),
-        (["..."], "sample"),
-    ],
-)
-def test_sample_name(files, name):
-    assert sample_name(files) == name
 
 
 def _text(report) -> str:

@@ -15,7 +15,7 @@ from benchmarks.simulators.aligned import (
     write_fasta,
 )
 from dbgclean.__main__ import main
-from dbgclean.pipeline.inspect import inspect
+from dbgclean.pipeline.inspect_run import inspect
 from dbgclean.variants.reference import Reference
 
 LETTERS = {"A": "R", "C": "S", "G": "K", "T": "T"}

@@ -2,7 +2,7 @@
 
 A verb's module has a docstring (its first line is the short help, the whole of it the
 description), ``add_arguments(parser)``, where needed ``validate(args, parser)``, ``files(args)``
-where it writes files that the user names (all that are written, and all that are read), and
+where the user names files (all that are written, or the folder, and all that are read), and
 ``main(args)``, which returns an exit code or None for 0. Adding a verb is adding a file.
 Verbs are found without importing them, so ``--help`` loads nothing heavy.
 """

@@ -1,30 +1,39 @@
 """Options that several verbs share, and the types of their values."""
 
 import argparse
+import os
 import re
+import shlex
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from dbgclean._memory import allowed_cpus
+from dbgclean._sample import check_sample, sample_name
+from dbgclean.errors import UsageError
 
 if TYPE_CHECKING:
     from dbgclean.pipeline.options import Options
 
 __all__ = [
     "abundance",
+    "add_figures",
     "add_kmer_size",
     "add_layout",
     "add_memory",
     "add_min_quality",
     "add_output",
     "add_reads",
+    "add_sample",
     "add_seed",
     "add_threads",
     "allele_fraction",
     "allowed_cpus",
+    "command_of",
     "copy_number",
     "kmer_size",
     "memory_size",
+    "multiqc_files",
     "options_of",
     "thread_count",
 ]
@@ -220,6 +229,83 @@ def options_of(args: argparse.Namespace) -> "Options":
     names = (field.name for field in fields(Options))
     given = {name: getattr(args, name, None) for name in names}
     return Options(**{name: value for name, value in given.items() if value is not None})
+
+
+# What says how a result is computed, and not which one it is.
+_HOW = {
+    "help", "threads", "memory_bytes", "tmp", "quiet", "debug", "log", "force", "resume",
+    "fail_on", "dry_run", "multiqc", "sample",
+}  # fmt: skip
+
+
+def command_of(
+    args: argparse.Namespace, written: Sequence[str | None], read: Sequence[str | None]
+) -> str:
+    """The command line as far as it decides the result: no folders, outputs, threads.
+
+    Parameters
+    ----------
+    written, read
+        Files that the user named.
+    """
+    words = ["dbgclean", args.verb]
+    for action in args.parser._actions:
+        given = getattr(args, action.dest, None)
+        if action.dest in _HOW or given in (None, [], action.default):
+            continue
+        values = given if isinstance(given, list) else [given]
+        if any(value in written for value in values):
+            continue
+        shown = [os.path.basename(v) if v in read else str(v) for v in values]
+        for each in [[one] for one in shown] if action.nargs is None else [shown]:
+            words += action.option_strings[-1:] + (each if action.nargs != 0 else [])
+    return shlex.join(words)
+
+
+def add_figures(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add ``--json`` and ``--multiqc``."""
+    parser.add_argument("--json", metavar="FILE", help=f"write {what} here")
+    parser.add_argument(
+        "--multiqc",
+        metavar="DIR",
+        help="write SAMPLE.dbgclean_mqc.json and SAMPLE.dbgclean_spectrum_mqc.json, which MultiQC "
+        "finds, into this folder",
+    )
+
+
+def multiqc_files(args: argparse.Namespace) -> list[str | None]:
+    """What ``--multiqc`` writes."""
+    if args.multiqc is None:
+        return []
+    from dbgclean.report.multiqc import multiqc_names
+
+    sample = args.sample or sample_name(args.reads)
+    return [os.path.normpath(os.path.join(args.multiqc, name)) for name in multiqc_names(sample)]
+
+
+def add_sample(parser: argparse.ArgumentParser) -> None:
+    """Add ``--sample``."""
+    parser.add_argument(
+        "--sample",
+        type=sample,
+        metavar="NAME",
+        help="the sample's name in reports, MultiQC and VCF. Default: that of the first file, or "
+        "of the BAM's read groups",
+    )
+
+
+def sample(text: str) -> str:
+    """Value of ``--sample``.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        Saying why a name cannot be used.
+    """
+    try:
+        return check_sample(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("--sample ")) from None
 
 
 def add_output(parser: argparse.ArgumentParser, help: str, *, required: bool = True) -> None:

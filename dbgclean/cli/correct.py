@@ -6,6 +6,7 @@ are judged over the whole data set; what is judged real, or cannot be decided, i
 
 import argparse
 import logging
+from typing import TYPE_CHECKING
 
 from dbgclean.cli import add_kmer_size, add_memory, add_reads, add_seed, add_threads
 from dbgclean.cli._correction import (
@@ -16,7 +17,11 @@ from dbgclean.cli._correction import (
     say_doubt,
     validate_correction,
 )
-from dbgclean.cli._options import options_of
+from dbgclean.cli._dry_run import add_dry_run, dry_run
+from dbgclean.cli._options import add_figures, add_sample, multiqc_files, options_of
+
+if TYPE_CHECKING:
+    from dbgclean.pipeline.reads_out import ReadOutputs
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--corrections", metavar="TSV.GZ", help="write every change and every refusal here"
     )
     _add_read_outputs(parser)
+    add_figures(parser, "what was done, and what was dropped,")
+    add_sample(parser)
+    add_dry_run(parser)
     add_kmer_size(parser)
     add_correction(parser)
     add_seed(parser)
@@ -80,26 +88,38 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
 
 def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:
     """All that is written, and all that is read."""
-    written = [*args.output, *args.unplaced, args.changes, args.corrections]
+    written = [*args.output, *args.unplaced, args.changes, args.corrections, args.json]
+    written += multiqc_files(args)
     return written, [*args.reads, *paths_read(args)]
+
+
+def read_outputs(args: argparse.Namespace) -> "ReadOutputs":
+    """What the options ask for of the reads."""
+    from dbgclean.pipeline.reads_out import ReadOutputs
+
+    return ReadOutputs(
+        [args.output],
+        [args.unplaced] if args.unplaced else (),
+        args.changes,
+        tag=args.tag_reads,
+        bam=args.bam,
+    )
 
 
 def main(args: argparse.Namespace) -> None:
     """Correct and say what was done."""
+    if args.dry_run:
+        return dry_run(args, files(args)[0], read_outputs(args))
     from dbgclean.log import Progress
     from dbgclean.pipeline.doubts import verdict
-    from dbgclean.pipeline.passes import ReadOutputs, correct_reads
+    from dbgclean.pipeline.passes import correct_reads
     from dbgclean.report.planted import expected_loss_sentence
 
     with Progress(quiet=args.quiet) as progress:
-        outputs = ReadOutputs(
-            [args.output],
-            [args.unplaced] if args.unplaced else (),
-            args.changes,
-            tag=args.tag_reads,
-            bam=args.bam,
-        )
-        run, out = correct_reads(args.reads, outputs, options_of(args), progress, args.corrections)
+        run, out = correct_reads(
+            args.reads, read_outputs(args), options_of(args), progress, args.corrections,
+            json=args.json, multiqc=args.multiqc,
+        )  # fmt: skip
     found = verdict(run)
     say_doubt(found)
     done = run.chosen.rewriter.statistics

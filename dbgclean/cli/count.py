@@ -7,15 +7,23 @@ dump does; where asked, the histogram of abundances with its fit, and the figure
 import argparse
 import logging
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbgclean.cli import add_kmer_size, add_memory, add_output, add_reads, add_threads
-from dbgclean.cli._options import abundance, add_min_quality, options_of
+from dbgclean.cli._dry_run import add_dry_run, dry_run
+from dbgclean.cli._options import (
+    abundance,
+    add_figures,
+    add_min_quality,
+    add_sample,
+    multiqc_files,
+    options_of,
+)
 
 if TYPE_CHECKING:
+    from dbgclean.pipeline.counting import CountedReads
     from dbgclean.reads import ReadStatistics
-    from dbgclean.spectrum.counting import CountStatistics, KmerCounter
+    from dbgclean.spectrum.counting import CountStatistics
     from dbgclean.spectrum.histogram import Spectrum
 
 logger = logging.getLogger(__name__)
@@ -37,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write the histogram here as `jellyfish histo -h 10000` does, for GenomeScope",
     )
-    parser.add_argument("--json", metavar="FILE", help="write counts and fit here")
+    add_figures(parser, "counts and fit")
+    add_sample(parser)
+    add_dry_run(parser)
     add_kmer_size(parser)
     parser.add_argument(
         "--min-abundance",
@@ -53,57 +63,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:
     """All that is written, and all that is read."""
-    return [args.output, args.histogram, args.histo, args.json], [*args.reads, args.reference]
+    written = [args.output, args.histogram, args.histo, args.json, *multiqc_files(args)]
+    return written, [*args.reads, args.reference]
 
 
 def main(args: argparse.Namespace) -> None:
     """Count, write, and say what was found."""
+    if args.dry_run:
+        return dry_run(args, files(args)[0])
     from dbgclean.log import Progress
     from dbgclean.pipeline.counting import count_reads, fit_of
+    from dbgclean.pipeline.figures import write_figures
     from dbgclean.spectrum.formats import kmer_text, write_text
     from dbgclean.spectrum.histogram_files import write_histo, write_histogram
 
     options = options_of(args)
     with Progress(quiet=args.quiet) as progress:
-        counter, reads = count_reads(args.reads, options, progress, args.min_abundance)
+        counted = count_reads(args.reads, options, progress, args.min_abundance)
+    counter = counted.counter
     # Rendered by the workers and written here, part by part: never all of it in memory.
     with closing(counter.parts(lambda part: kmer_text(part.keys, part.counts, args.k))) as texts:
         write_text(args.output, texts)
-    spectrum = fit_of(counter, reads.bases)
+    spectrum = fit_of(counter, counted.read.bases)
     if args.histogram:
         write_histogram(args.histogram, spectrum)
     if args.histo:
         write_histo(args.histo, spectrum.histogram)
-    if args.json:
-        _write_json(args, counter, spectrum, reads)
-    _tell(spectrum, reads, counter.statistics)
+    if args.json or args.multiqc:
+        found = _figures(args, counted, spectrum)
+        write_figures("count", options, found, args.json, args.multiqc)
+    _tell(spectrum, counted.read, counter.statistics)
 
 
-def _write_json(
-    args: argparse.Namespace,
-    counter: "KmerCounter",
-    spectrum: "Spectrum",
-    reads: "ReadStatistics",
-) -> None:
-    from dbgclean.pipeline.counting import write_json
+def _figures(
+    args: argparse.Namespace, counted: "CountedReads", spectrum: "Spectrum"
+) -> dict[str, Any]:
+    from dbgclean.pipeline.figures import dropped, inputs_of
 
-    tally = counter.tally
-    report: dict[str, Any] = {
+    windows, tally = counted.counter.statistics, counted.counter.tally
+    rare = int(tally.histogram[: args.min_abundance].sum())
+    return {
         "config": {
             "k": args.k,
             "min_abundance": args.min_abundance,
             "min_quality": args.min_quality,
         },
-        "inputs": {"files": [Path(path).name for path in args.reads], **reads.to_dict()},
+        "inputs": inputs_of(counted.groups, counted.statistics),
+        "dropped": dropped(counted.statistics, windows, rare),
         "kmers": {
-            **counter.statistics.to_dict(),
+            **windows.to_dict(),
             "distinct": tally.distinct,
             "reverse": tally.reverse,
             "high_quality": tally.high_quality,
         },
         "spectrum": spectrum.to_dict(),
     }
-    write_json(args.json, "count", report)
 
 
 def _tell(spectrum: "Spectrum", reads: "ReadStatistics", kmers: "CountStatistics") -> None:

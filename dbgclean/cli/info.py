@@ -7,41 +7,39 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from dbgclean import __version__
 from dbgclean._files import open_text
+from dbgclean._versions import LIBRARIES, version_of, versions_yml
 from dbgclean.cli import allowed_cpus
+from dbgclean.correct.registry import GROUP, available_correctors
 from dbgclean.errors import ModelError
 
-GROUP = "dbgclean.correctors"
 MODELS = Path(__file__).parent.parent / "model"
-
-_LIBRARIES = (
-    "torch",
-    "numba",
-    "numpy",
-    "scipy",
-    "networkx",
-    "isal",
-    "pysam",
-    "biopython",
-    "matplotlib",
-    "safetensors",
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``info``."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    parser.add_argument(
+        "--versions",
+        nargs="?",
+        const="dbgclean",
+        metavar="PROCESS",
+        help="print versions alone, as YAML under the name of a process (nf-core's versions.yml). "
+        "Default name: dbgclean",
+    )
 
 
 def main(args: argparse.Namespace) -> None:
     """Print what is installed."""
-    facts = collect()
     with open_text("-") as out:
+        if args.versions is not None:
+            out.write(versions_yml(args.versions))
+            return
+        facts = collect()
         out.write(json.dumps(facts, indent=2) + "\n" if args.json else render(facts))
 
 
@@ -50,7 +48,7 @@ def collect() -> dict[str, Any]:
     return {
         "dbgclean": __version__,
         "python": sys.version.split()[0],
-        "libraries": {name: _version(name) for name in _LIBRARIES},
+        "libraries": {name: version_of(name) for name in LIBRARIES},
         "device": _device(),
         "threads": allowed_cpus(),
         "correctors": _correctors(),
@@ -78,15 +76,8 @@ def render(facts: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
-
-
 def _device() -> str:
-    if _version("torch") == "not installed":
+    if version_of("torch") == "not installed":
         return "none: torch is not installed"
     from dbgclean.model.autoencoder import best_device
 
@@ -95,8 +86,6 @@ def _device() -> str:
 
 def _correctors() -> list[dict[str, str]]:
     # Named, not loaded: a broken plug-in must not keep `info` from showing the others.
-    from dbgclean.correct.correctors import available_correctors
-
     return [
         {"name": one.name, "package": one.package, "version": one.version, "class": one.target}
         for one in available_correctors()

@@ -18,7 +18,7 @@ import logging
 from typing import Any
 
 from dbgclean.cli import add_output, add_seed, add_threads
-from dbgclean.cli._options import allele_fraction
+from dbgclean.cli._options import add_sample, allele_fraction
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "nothing else in it is touched",
     )
     _add_judging(parser)
+    add_sample(parser)
     add_seed(parser)
     add_threads(parser)
 
@@ -112,10 +113,15 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         )
 
 
+def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:
+    """The folder that is written, and all that is read."""
+    return [args.output], [args.bam, args.bed, args.reference, args.normal, args.model]
+
+
 def main(args: argparse.Namespace) -> None:
     """Inspect, and say what was found."""
     from dbgclean.log import Progress
-    from dbgclean.pipeline.inspect import InspectOptions, inspect
+    from dbgclean.pipeline.inspect_run import InspectOptions, inspect
 
     options = InspectOptions(
         corrector=args.corrector or ("autoencoder" if args.model else "likelihood"),
@@ -126,6 +132,7 @@ def main(args: argparse.Namespace) -> None:
         soft_clips=args.soft_clips,
         seed=args.seed,
         threads=args.threads,
+        sample=args.sample,
     )
     with Progress(quiet=args.quiet) as progress:
         report = inspect(
@@ -139,11 +146,11 @@ def main(args: argparse.Namespace) -> None:
             force=args.force,
             progress=progress,
         )
-    _tell(report, args.output)
+    _tell(report)
 
 
-def _tell(report: dict[str, Any], folder: str) -> None:
-    """One line per region, and where to look."""
+def _tell(report: dict[str, Any]) -> None:
+    """One line per region."""
     for region in report["regions"]:
         logger.info(
             "%s:%d-%d: %s reads; %s variants, %s errors, %s repeats, %s undecided",
@@ -152,7 +159,6 @@ def _tell(report: dict[str, Any], folder: str) -> None:
             region["end"],
             *(f"{region[name]:,}" for name in ("reads", *_CLASSES)),
         )
-    logger.info("written to %s; open %s/report.html", folder, folder.rstrip("/"))
 
 
 _CLASSES = ("variant", "error", "repeat", "undecided")

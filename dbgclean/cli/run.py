@@ -8,6 +8,7 @@ neighbours.
 """
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from dbgclean.cli import (
@@ -22,12 +23,15 @@ from dbgclean.cli._correction import (
     add_correction,
     add_tag_reads,
     fail_on,
+    paths_read,
     say_doubt,
     validate_correction,
 )
-from dbgclean.cli._options import abundance, options_of
+from dbgclean.cli._dry_run import add_dry_run, dry_run
+from dbgclean.cli._options import abundance, add_sample, options_of
 
 DEFAULT_K = 31
+_EXAMPLE = Path(__file__).parent.parent / "example"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +87,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "hold fewer times, those of alleles judged real as well. Default: %(default)s",
     )
     add_correction(parser)
+    add_sample(parser)
+    add_dry_run(parser)
     add_seed(parser)
     add_memory(parser)
     add_threads(parser)
@@ -115,8 +121,18 @@ def _validate_kmers(args: argparse.Namespace, parser: argparse.ArgumentParser) -
             parser.error(f"argument --kmers: {option} is for reads; leave it out")
 
 
+def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:
+    """The folder that is written, and all that is read."""
+    return [args.output], [*args.reads, args.kmers, args.truth, *paths_read(args)]
+
+
 def main(args: argparse.Namespace) -> None:
     """Run everything and print the summary."""
+    if args.example:
+        args.reads = [str(_EXAMPLE / f"example_R{mate}.fastq.gz") for mate in (1, 2)]
+        args.truth = args.truth or str(_EXAMPLE / "example_truth.fa")
+    if args.dry_run:
+        return dry_run(args, [])
     from dbgclean.report import print_summary
 
     report = _run(args)
@@ -129,17 +145,13 @@ def main(args: argparse.Namespace) -> None:
 
 def _run(args: argparse.Namespace) -> dict[str, Any]:
     from dbgclean.log import Progress
-    from dbgclean.pipeline.full import EXAMPLE, full_run
+    from dbgclean.pipeline.full import full_run
     from dbgclean.pipeline.kmer_set import kmer_set_run
 
     wanted, args.k = args.k, args.k or DEFAULT_K
-    reads, truth = args.reads, args.truth
-    if args.example:
-        reads = [str(EXAMPLE / f"example_R{mate}.fastq.gz") for mate in (1, 2)]
-        truth = truth or str(EXAMPLE / "example_truth.fa")
     with Progress(quiet=args.quiet) as progress:
         given: dict[str, Any] = {
-            "truth": truth,
+            "truth": args.truth,
             "controls": not args.no_controls,
             "force": args.force,
             "progress": progress,
@@ -147,4 +159,4 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
         told = {"changes": args.changes, "tag_reads": args.tag_reads}
         if args.kmers:
             return kmer_set_run(args.kmers, args.output, options_of(args), k=wanted, **given)
-        return full_run(reads, args.output, options_of(args), **told, **given)
+        return full_run(args.reads, args.output, options_of(args), **told, **given)

@@ -18,7 +18,7 @@ from dbgclean.cli import (
     add_threads,
     kmer_size,
 )
-from dbgclean.cli._options import add_min_quality, options_of
+from dbgclean.cli._options import add_min_quality, add_sample, options_of
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="k-mer size that reads are threaded at, as for `correct`",
     )
     add_min_quality(parser)
+    add_sample(parser)
     add_seed(parser)
     add_memory(parser)
     add_threads(parser)
@@ -91,6 +92,11 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         parser.error("argument -o/--output: a model is a folder; give its name")
     if args.seed < 0:
         parser.error(f"argument --seed: {args.seed} is below 0")
+
+
+def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:
+    """The folder that is written, and all that is read."""
+    return [args.output], [*args.reads, args.reference, args.model]
 
 
 def main(args: argparse.Namespace) -> None:

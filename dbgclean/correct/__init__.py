@@ -10,8 +10,8 @@ from typing import Any
 
 _HOME = {
     "Corrector": "correctors",
-    "CorrectorInfo": "correctors",
-    "available_correctors": "correctors",
+    "CorrectorInfo": "registry",
+    "available_correctors": "registry",
     "load_corrector": "correctors",
     "Sample": "correctors",
     "ERROR": "verdicts",

@@ -15,12 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dbgclean.correct.registry import (
+    GROUP,
+    CorrectorInfo,
+    available_correctors,
+    find_corrector,
+)
 from dbgclean.correct.verdicts import (
     ERROR,
     REAL,
@@ -59,7 +64,6 @@ __all__ = [
     "load_corrector",
 ]
 
-GROUP = "dbgclean.correctors"
 PRETRAINED = Path(__file__).parent.parent / "model" / "pretrained"
 
 
@@ -267,35 +271,6 @@ class _Guarded(Corrector):
             raise DbgcleanError(msg) from error
 
 
-@dataclass(frozen=True)
-class CorrectorInfo:
-    """Where a corrector comes from."""
-
-    name: str
-    package: str
-    version: str
-    target: str
-
-
-def _registered() -> dict[str, EntryPoint]:
-    """Entry points by name; where a name stands twice, ours wins."""
-    found: dict[str, EntryPoint] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
-        if point.name not in found or point.value.startswith("dbgclean."):
-            found[point.name] = point
-    return found
-
-
-def available_correctors() -> list[CorrectorInfo]:
-    """Registered correctors by name, without importing any."""
-    infos = []
-    for name, point in sorted(_registered().items()):
-        package = point.dist.name if point.dist else "unknown"
-        version = point.dist.version if point.dist else "unknown"
-        infos.append(CorrectorInfo(name, package, version, point.value))
-    return infos
-
-
 def load_corrector(name: str) -> Corrector:
     """Make the corrector registered under ``name``.
 
@@ -304,12 +279,7 @@ def load_corrector(name: str) -> Corrector:
     UsageError
         If there is none, or it cannot be imported or made.
     """
-    points = _registered()
-    if name not in points:
-        known = ", ".join(sorted(points))
-        msg = f"--corrector {name}: no such corrector is installed; choose one of {known}"
-        raise UsageError(msg)
-    point = points[name]
+    point = find_corrector(name)
     try:
         corrector = point.load()()
     except Exception as error:

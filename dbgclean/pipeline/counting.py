@@ -1,16 +1,14 @@
-"""Reads in, counted k-mers out: what every verb that takes reads begins with; and figures."""
+"""Reads in, counted k-mers out: what every verb that takes reads begins with."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dbgclean import __version__
-from dbgclean._files import open_text
 from dbgclean.errors import InputError
 from dbgclean.log import Progress
 from dbgclean.pipeline.options import Options
@@ -23,13 +21,13 @@ if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
 
 __all__ = [
+    "CountedReads",
     "batches_of",
     "check_kmers",
     "count_reads",
     "counter_of",
     "fit_of",
     "groups_of",
-    "write_json",
 ]
 
 _BESIDES = 400 << 20  # interpreter, libraries and the batches of reads under way
@@ -96,9 +94,29 @@ def counter_of(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class CountedReads:
+    """What `count_reads` counted.
+
+    Attributes
+    ----------
+    counter
+        The k-mers.
+    read
+        Reads of all inputs.
+    groups, statistics
+        The inputs, and what was read of each.
+    """
+
+    counter: KmerCounter
+    read: ReadStatistics
+    groups: Sequence[InputGroup]
+    statistics: Sequence[ReadStatistics]
+
+
 def count_reads(
     reads: Sequence[str], options: Options, progress: Progress | None = None, min_count: int = 1
-) -> tuple[KmerCounter, ReadStatistics]:
+) -> CountedReads:
     """Count the k-mers of all input files, at least one.
 
     Parameters
@@ -122,7 +140,8 @@ def count_reads(
         counter.add(batch)
         if fit.ident is None:
             fit.start()
-    return counter, check_kmers(", ".join(reads), counter, statistics)
+    read = check_kmers(", ".join(reads), counter, statistics)
+    return CountedReads(counter, read, groups, statistics)
 
 
 def check_kmers(
@@ -156,10 +175,3 @@ def fit_of(counter: KmerCounter, bases: int) -> Spectrum:
     """Fit of all that was counted, once it has been handed out; the depth is that in reads."""
     tally = counter.tally
     return fit_spectrum(tally.histogram, counter.k, bases=bases, total=tally.total)
-
-
-def write_json(path: str, verb: str, content: dict[str, Any]) -> None:
-    """Write the figures of a verb as JSON, whole or not at all."""
-    head = {"tag": f"dbgclean {verb}", "schema_version": [0, 1], "version": __version__}
-    with open_text(path) as out:
-        out.write(json.dumps(head | content, indent=2) + "\n")

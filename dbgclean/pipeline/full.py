@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dbgclean._folder import OutputFolder
-from dbgclean.correct.corrections import refusals, write_corrections
+from dbgclean._versions import VERSIONS, versions_yml
+from dbgclean.correct.corrections import write_corrections
 from dbgclean.errors import InputError
 from dbgclean.graph.ambiguity import AmbiguityReport, ambiguity
 from dbgclean.graph.cleaning import classical_clean
@@ -23,7 +24,7 @@ from dbgclean.graph.unitig_fasta import write_unitigs
 from dbgclean.graph.unitigs import UnitigGraph
 from dbgclean.log import Progress
 from dbgclean.pipeline.aside import Aside
-from dbgclean.pipeline.doubts import verdict
+from dbgclean.pipeline.figures import figures_of
 from dbgclean.pipeline.passes import CONTROLS, Corrected, Options, correct, open_run
 from dbgclean.pipeline.picture import Graphs, picture, write_bandage
 from dbgclean.pipeline.reads_out import ReadOutputs, ReadsOut
@@ -44,9 +45,8 @@ from dbgclean.spectrum.kmers import canonical_kmers
 from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.table import KmerTable
 
-__all__ = ["EXAMPLE", "OUTPUTS", "Truth", "analyse", "finish", "full_run"]
+__all__ = ["OUTPUTS", "Truth", "analyse", "finish", "full_run"]
 
-EXAMPLE = Path(__file__).parent.parent / "example"
 OUTPUTS = (
     "kmers.fa.gz",
     "corrections.tsv.gz",
@@ -58,6 +58,7 @@ OUTPUTS = (
     "unitigs.fa",
     "report.html",
     "report.json",
+    VERSIONS,
 )
 """Names of the files of every run; `report.write_outputs` has more."""
 CHANGES = "changes.tsv.gz"
@@ -139,6 +140,7 @@ def finish(out: OutputFolder, report: dict[str, Any], progress: Progress) -> Non
     """Write the report, which links all else that is there, and let the folder appear."""
     progress.start("Writing the report")
     folder = out.path("report.json").parent
+    out.path(VERSIONS).write_text(versions_yml(), encoding="utf-8")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     linked = [path.relative_to(folder).as_posix() for path in files]
     write_outputs(report, folder, linked=linked)
@@ -238,16 +240,12 @@ def analyse(run: Corrected, out: OutputFolder, truth: Truth | None) -> dict[str,
         stands = _stands(run)
     return build_report(
         picture=graphs.picture.result(),
-        verdict=verdict(run),
-        config=run.config(),
-        inputs=_inputs(run),
-        spectrum=_spectrum(run),
-        corrections=_corrections(run),
+        **figures_of(run),
         ambiguity={name: graphs.figures(name) for name in ("raw", *order)},
         abundance=_abundance(raw, stands),
-        alleles=_alleles(run),
-        expected_loss=run.chosen.expected_loss,
         truth=_truth(run, truth),
+        sample=run.options.sample,
+        command=run.options.command,
     )
 
 
@@ -319,43 +317,6 @@ class _Graphs:
         }
 
 
-def _inputs(run: Corrected) -> list[dict[str, Any]]:
-    return [
-        {
-            "files": [Path(path).name for path in group.paths],
-            "layout": group.layout,
-            "format": group.format,
-            **tally.to_dict(),
-        }
-        for group, tally in zip(run.groups, run.statistics, strict=True)
-    ]
-
-
-def _spectrum(run: Corrected) -> dict[str, Any]:
-    return {**run.spectrum.to_dict(), "skipped_kmers": run.skipped_kmers}
-
-
-def _corrections(run: Corrected) -> dict[str, Any]:
-    chosen = run.chosen
-    dropped = len(chosen.table) - int(np.count_nonzero(chosen.kept))
-    result: dict[str, Any] = {"corrector": chosen.name}
-    if chosen.took:
-        result["judge"] = chosen.took
-    if chosen.verdicts is not None and run.evidence is not None:
-        gaps = run.evidence.alternatives.gaps
-        result |= {"alternatives": gaps.stop, **chosen.verdicts.count()}
-        result |= chosen.rewriter.statistics.to_dict()
-        result |= {
-            "refused": refusals(run.evidence, chosen.verdicts),
-            "reads": run.evidence.reads,
-        }
-        if found := run.poly_g():
-            result["poly_g"] = found
-        result["gaps"] = {"alternatives": gaps.stop - gaps.start, **chosen.verdicts.count(gaps)}
-        result |= run.policy.report(chosen.verdicts)
-    return result | {"kmers_dropped": dropped}
-
-
 def _stands(run: Corrected) -> np.ndarray:
     """Which of the raw k-mers the chosen column kept."""
     chosen = run.chosen
@@ -380,13 +341,6 @@ def _verdicts(run: Corrected, name: str) -> dict[str, int]:
         return {}
     counts = verdicts.count()
     return {"alleles_kept": counts["real"], "undecided": counts["undecided"]}
-
-
-def _alleles(run: Corrected) -> dict[str, Any] | None:
-    if run.chosen.verdicts is None:
-        return None
-    counts = run.chosen.verdicts.count()
-    return {"kept": counts["real"], "undecided": counts["undecided"]}
 
 
 def _truth(run: Corrected, truth: Truth | None) -> dict[str, Any] | None:

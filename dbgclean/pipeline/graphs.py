@@ -22,7 +22,8 @@ from dbgclean.graph.topology import chains
 from dbgclean.graph.unitig_fasta import read_unitigs, write_unitigs
 from dbgclean.graph.unitigs import UnitigGraph
 from dbgclean.log import Progress
-from dbgclean.pipeline.counting import count_reads, write_json
+from dbgclean.pipeline.counting import count_reads
+from dbgclean.pipeline.figures import dropped, inputs_of, write_figures
 from dbgclean.pipeline.options import Options
 from dbgclean.reads.compression import read_head
 from dbgclean.reads.spool import Spool
@@ -112,7 +113,7 @@ def write_graph(
         write_bubbles(bubbles, graph)
     if json:
         facts = {**about, "ambiguity": report.to_dict(), "bubbles": _bubble_counts(graph)}
-        write_json(json, "graph", facts)
+        write_figures("graph", options.counting, facts, json)
     return report
 
 
@@ -130,13 +131,14 @@ def compare_graphs(
     InputError, UsageError, OutputError
         As `write_graph`.
     """
-    columns, facts = {}, list[dict[str, Any]]()
+    columns, facts, inputs = {}, list[dict[str, Any]](), list[dict[str, Any]]()
     for name, given in zip(_names(graphs), graphs, strict=True):
         graph, about = graph_of(given, _fitting(given, options), progress)
         columns[name] = ambiguity(graph)
+        inputs += about.pop("inputs", [])
         facts.append({"name": name, **about, "ambiguity": columns[name].to_dict()})
     if json:
-        write_json(json, "compare", {"graphs": facts})
+        write_figures("compare", options.counting, {"inputs": inputs, "graphs": facts}, json)
     return columns
 
 
@@ -183,7 +185,8 @@ def graph_of(
         least = _least(given, options)
         table = given if least == 1 else given.select(given.counts >= least)
         graph = compact(table.keys, table.counts, given.k, options.counting.threads)
-        return graph, {"kind": "kmers", "k": given.k, "min_abundance": least}
+        rare = dropped((), None, len(given) - len(table))
+        return graph, {"kind": "kmers", "k": given.k, "min_abundance": least, "dropped": rare}
     if isinstance(given, str | Path | list | tuple):
         paths = given if isinstance(given, list | tuple) else [given]
         return load_graph([str(path) for path in paths], options, progress)
@@ -207,14 +210,26 @@ def load_graph(
     paths = [spool.readable(path) for path in inputs]
     kind = sniff(paths[0])
     _check(inputs, kind, options)
-    about: dict[str, Any] = {"files": [Path(path).name for path in inputs], "kind": kind}
+    about: dict[str, Any] = {
+        "inputs": [{"files": [Path(path).name for path in inputs]}],
+        "kind": kind,
+    }
     if kind in ("gfa", "unitigs"):
         read = read_gfa if kind == "gfa" else read_unitigs
         graph = read(paths[0], options.k)
-        return graph, {**about, "k": graph.k or None, "min_abundance": None}
-    table = _kmers(paths, kind, options, progress)
-    graph, more = graph_of(table, options)
-    return graph, {**about, **more, "kind": kind}
+        none = dropped((), None, None)
+        return graph, {**about, "k": graph.k or None, "min_abundance": None, "dropped": none}
+    if kind == "kmers":
+        graph, more = graph_of(_kmers(paths[0], options), options)
+        return graph, {**about, **more}
+    counting = options.counting
+    counting = dataclasses.replace(counting, k=options.k or counting.k)
+    counted = count_reads(paths, counting, progress)
+    graph, more = graph_of(counted.counter.finish(), options)
+    rare, windows = more["dropped"]["kmers"], counted.counter.statistics
+    about["inputs"] = inputs_of(counted.groups, counted.statistics)
+    return graph, {**about, **more, "kind": kind,
+                   "dropped": dropped(counted.statistics, windows, rare)}  # fmt: skip
 
 
 def sniff(path: str) -> Kind:
@@ -259,16 +274,10 @@ def _check(inputs: Sequence[str], kind: Kind, options: GraphOptions) -> None:
         raise UsageError(message)
 
 
-def _kmers(
-    paths: Sequence[str], kind: Kind, options: GraphOptions, progress: Progress | None
-) -> KmerTable:
-    if kind == "reads":
-        counting = options.counting
-        counting = dataclasses.replace(counting, k=options.k or counting.k)
-        return count_reads(paths, counting, progress)[0].finish()
-    table = read_kmer_fasta(paths[0])
+def _kmers(path: str, options: GraphOptions) -> KmerTable:
+    table = read_kmer_fasta(path)
     if options.k not in (None, table.k):
-        message = f"{paths[0]}: holds {table.k}-mers, not {options.k}-mers; leave -k out"
+        message = f"{path}: holds {table.k}-mers, not {options.k}-mers; leave -k out"
         raise UsageError(message)
     return table
 

@@ -1,34 +1,17 @@
-"""Variant or error: the regions of a BAM, window by window, from reads to report."""
+"""Variant or error: the regions of a BAM, window by window, from reads to judged alleles."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
-from dbgclean._folder import OutputFolder
 from dbgclean.errors import InputError
-from dbgclean.log import Progress
-from dbgclean.pipeline.inspect_inputs import (
-    InspectInputs,
-    InspectOptions,
-    Survey,
-    check_corrector,
-    open_inputs,
-)
-from dbgclean.pipeline.inspect_report import (
-    CONSENSUS,
-    OUTPUTS,
-    Inspected,
-    KmerVerdicts,
-    build_report,
-    write_files,
-)
+from dbgclean.pipeline.inspect_inputs import InspectInputs, InspectOptions, Survey
+from dbgclean.pipeline.inspect_report import Inspected, KmerVerdicts
 from dbgclean.reads.prefetch import map_in_order
 from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.membership import rows_among
@@ -43,7 +26,7 @@ from dbgclean.variants.region_reads import RegionReads, fetch_reads
 from dbgclean.variants.regions import Region, Window
 from dbgclean.variants.support import count_crowd
 
-__all__ = ["InspectOptions", "inspect", "inspect_regions"]
+__all__ = ["inspect_regions"]
 
 logger = logging.getLogger(__name__)
 
@@ -113,61 +96,6 @@ class _Found:
         kept = np.unique(np.concatenate(self.kept))
         stands = rows_among(unique, kept) >= 0
         return KmerVerdicts(KMER_K, unique, total.astype(np.uint32), stands)
-
-
-def inspect(
-    bam: str,
-    regions: Sequence[str],
-    bed: str | None,
-    output: str,
-    *,
-    reference: str | None = None,
-    normal: str | None = None,
-    options: InspectOptions | None = None,
-    force: bool = False,
-    progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Judge the alleles in regions of a BAM or CRAM file and write it all into a folder.
-
-    Parameters
-    ----------
-    bam
-        Sorted and indexed.
-    regions, bed
-        See `dbgclean.variants.regions.parse_regions`.
-    output
-        Folder; appears under its name only when everything in it is whole.
-    reference
-        FASTA; without it the consensus of the reads takes its place, and is written, too.
-    normal
-        BAM or CRAM of the matched normal.
-    force
-        Write into a folder that holds something.
-
-    Returns
-    -------
-    dict
-        The report, as in ``report.json``.
-
-    Raises
-    ------
-    DbgcleanError
-        For anything wrong with inputs, options or output; nothing is left behind.
-    """
-    options = options or InspectOptions()
-    with ExitStack() as stack:
-        progress = progress or stack.enter_context(Progress(quiet=True))
-        check_corrector(options)
-        inputs = open_inputs(stack, bam, regions, bed, reference, normal, options, progress)
-        read = [bam, bed, reference, normal, options.model]
-        out = stack.enter_context(OutputFolder(output, force, read))
-        out.claim(*OUTPUTS, *([] if reference else [CONSENSUS]))
-        found = inspect_regions(inputs)
-        progress.start("Writing the report")
-        report = build_report(inputs, found)
-        write_files(out, inputs, found, report)
-        out.commit()
-    return report
 
 
 def inspect_regions(inputs: InspectInputs) -> Inspected:

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from dbgclean.correct.correctors import load_corrector
+from dbgclean.correct.registry import find_corrector
 from dbgclean.errors import InputError, UsageError
 from dbgclean.log import Progress
 from dbgclean.variants.reference import Reference
 from dbgclean.variants.region_reads import Alignments, open_alignments, survey_region
 from dbgclean.variants.regions import Region, Window, cut_windows, parse_regions
 
-__all__ = ["InspectInputs", "InspectOptions", "Survey", "check_corrector", "open_inputs"]
+__all__ = ["InspectInputs", "InspectOptions", "Survey", "open_inputs"]
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +63,8 @@ class InspectOptions:
         Take soft-clipped ends that differ from the reference as a haplotype would.
     seed, threads
         As on the command line; ``threads`` changes no result.
+    sample
+        Name in what is written; None for that of the read groups, or of the file.
     """
 
     corrector: str = "likelihood"
@@ -73,6 +75,7 @@ class InspectOptions:
     soft_clips: bool = True
     seed: int = 1
     threads: int = 1
+    sample: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The options that decide the result, for the report."""
@@ -181,7 +184,15 @@ class InspectInputs:
     odd_regions: dict[str, int] = field(default_factory=dict)
 
 
-def check_corrector(options: InspectOptions) -> None:
+def _check_corrector(options: InspectOptions) -> None:
+    """Refuse who judges nothing, and weights that cannot be used.
+
+    Raises
+    ------
+    UsageError, ModelError
+    """
+    from dbgclean.correct.correctors import load_corrector
+
     corrector = load_corrector(options.corrector)
     if not corrector.edits_reads:
         msg = f"--corrector {options.corrector}: judges no alleles; take autoencoder or likelihood"
@@ -201,8 +212,10 @@ def open_inputs(
     options: InspectOptions,
     progress: Progress,
 ) -> InspectInputs:
-    """Open and check everything before any work is done."""
+    """Open and check everything before any work is done: first what takes no heavy library."""
+    find_corrector(options.corrector)
     sample = stack.enter_context(open_alignments(bam, reference))
+    sample.sample = options.sample or sample.sample
     odd: Counter[str] = Counter()
     wanted = parse_regions(regions, bed, sample.contigs, odd)
     names = list(dict.fromkeys(region.contig for region in wanted))
@@ -213,6 +226,7 @@ def open_inputs(
     if normal is not None:
         other = stack.enter_context(open_alignments(normal, reference))
         _check_same_contigs(sample, other, names)
+    _check_corrector(options)
     surveys = []
     for region in wanted:
         progress.start(f"Looking at {region}")

@@ -13,7 +13,10 @@ import numpy as np
 from dbgclean import __version__
 from dbgclean._files import open_output
 from dbgclean._folder import OutputFolder
+from dbgclean._versions import VERSIONS, versions_yml
+from dbgclean.pipeline.figures import SCHEMA_VERSION, dropped
 from dbgclean.pipeline.inspect_inputs import InspectInputs, InspectOptions
+from dbgclean.report.head import files_of, head
 from dbgclean.report.inspect_page import write_inspect_page
 from dbgclean.spectrum.formats import write_kmer_fasta
 from dbgclean.variants.allele_table import CLASSES, AlleleTable
@@ -23,7 +26,6 @@ from dbgclean.variants.vcf import write_vcf
 
 __all__ = ["CONSENSUS", "OUTPUTS", "Inspected", "KmerVerdicts", "build_report", "write_files"]
 
-SCHEMA_VERSION = (0, 1)
 # The reads' consensus, where there is no reference.
 CONSENSUS = "consensus.fa.gz"
 
@@ -98,17 +100,17 @@ def _command(inputs: InspectInputs) -> str:
 def build_report(inputs: InspectInputs, found: Inspected) -> dict[str, Any]:
     """The report, as in ``report.json``: plain and without times, hosts or threads."""
     reference, normal = inputs.reference, inputs.normal
+    rows = [_input(inputs)]
+    begun = head("inspect", SCHEMA_VERSION, files_of(rows), inputs.sample.sample, _command(inputs))
     return {
-        "tag": "dbgclean inspect",
-        "schema_version": list(SCHEMA_VERSION),
-        "version": __version__,
+        **begun,
         "config": {
             **inputs.options.to_dict(),
             "reference": Path(reference.path).name if reference else None,
             "normal": Path(normal.path).name if normal else None,
-            "command": _command(inputs),
         },
-        "inputs": [_input(inputs)],
+        "inputs": rows,
+        "dropped": _dropped(rows[0], found.kmers),
         "odd_regions": inputs.odd_regions,
         "reference_letters": {
             name: found.letters.get(name, 0) for name in ("ambiguous", "unknown")
@@ -127,7 +129,13 @@ def _input(inputs: InspectInputs) -> dict[str, Any]:
         name: sum(survey.statistics[name] for survey in inputs.surveys)
         for name in inputs.surveys[0].statistics
     }
-    return {"files": [Path(inputs.sample.path).name], "sample": inputs.sample.sample, **counts}
+    return {"files": [Path(inputs.sample.path).name], **counts}
+
+
+def _dropped(counts: Mapping[str, Any], kmers: KmerVerdicts) -> dict[str, int | None]:
+    """As in the JSON of other verbs; no window of k bases is counted here."""
+    records = int(counts["records"]) - int(counts["kept"])
+    return {**dropped((), None, int(np.count_nonzero(~kmers.kept))), "records": records}
 
 
 def _regions(
@@ -166,6 +174,7 @@ OUTPUTS = (
     "kmers.removed.fa.gz",
     "report.json",
     "report.html",
+    VERSIONS,
 )
 """Names that `write_files` may write; without a reference, CONSENSUS as well."""
 
@@ -198,12 +207,13 @@ def write_files(
         contig_lengths=inputs.sample.contigs if inputs.reference else lengths,
         sample=inputs.sample.sample,
         version=__version__,
-        command=report["config"]["command"],
+        command=report["command"],
         reference_name=Path(inputs.reference.path).name if inputs.reference else CONSENSUS,
     )
     for name, rows in (("kept", kmers.kept), ("removed", ~kmers.kept)):
         path = out.path(f"kmers.{name}.fa.gz")
         write_kmer_fasta(path, kmers.keys[rows], kmers.counts[rows], kmers.k)
+    out.path(VERSIONS).write_text(versions_yml(), encoding="utf-8")
     text = json.dumps(report, indent=1, allow_nan=False) + "\n"
     out.path("report.json").write_text(text, encoding="utf-8")
     write_inspect_page(out.path("report.html"), report, sample=inputs.sample.sample)

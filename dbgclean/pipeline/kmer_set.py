@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dbgclean._folder import OutputFolder
+from dbgclean._sample import sample_name
 from dbgclean.correct.correctors import load_corrector
 from dbgclean.correct.kmer_corrections import write_kmer_corrections
 from dbgclean.correct.kmer_moves import Moves, move_abundances
@@ -99,6 +100,7 @@ def kmer_set_run(
             "config": {name: v for name, v in report["config"].items() if name not in _OF_READS},
             "inputs": [_input(path, table)],
             "corrections": _corrections(run),
+            "sample": options.sample or sample_name([path]),
         }
         _write_corrections(run, out)
         finish(out, report, progress)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dbgclean._sample import check_sample
 from dbgclean.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ __all__ = ["Options", "policy_of"]
 
 @dataclass(frozen=True)
 class Options:
-    """What decides the result of a run, and how it is to be computed.
+    """What decides the result of a run, how it is to be computed, and what it is called.
 
     Attributes
     ----------
@@ -48,6 +49,10 @@ class Options:
         Lowest abundance of a k-mer in the k-mer set, whatever was judged.
     spikes
         Plant alleles in the sample's reads, to see what share of them is lost.
+    sample
+        Name in what is written; None for that of the first file.
+    command
+        The command line as far as it decides the result; None from Python.
     """
 
     k: int = 31
@@ -70,6 +75,8 @@ class Options:
     mask: bool = True
     kept_from: int = 1
     spikes: bool = True
+    sample: str | None = None
+    command: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no run can use, whichever door it came in by.
@@ -89,6 +96,8 @@ class Options:
         if self.poly_g == "on" and not self.mask:
             msg = "--poly-g on masks ends, and --no-mask masks nothing; leave one of the two out"
             raise UsageError(msg)
+        if self.sample is not None:
+            check_sample(self.sample)
 
     @property
     def paths(self) -> tuple[str | None, ...]:

@@ -24,11 +24,12 @@ from dbgclean.evidence.poly_g import TailCounter
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.log import Progress
 from dbgclean.pipeline.counting import check_kmers, counter_of, fit_of
+from dbgclean.pipeline.figures import figures_of, write_figures
 from dbgclean.pipeline.options import Options
 from dbgclean.pipeline.reads_out import ReadOutputs, ReadsOut
 from dbgclean.pipeline.rewriting import Sink, rewrite
 from dbgclean.pipeline.runs import Column, Corrected, Counted, Inputs, Judged, open_run
-from dbgclean.reads import ReadStatistics
+from dbgclean.reads import InputGroup, ReadStatistics
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.read_depths import ReadSample, depth_modes, read_depths
@@ -50,6 +51,7 @@ __all__ = [
     "judge",
     "open_run",
     "rewrite",
+    "reads_out",
 ]
 
 logger = logging.getLogger(__name__)
@@ -89,9 +91,8 @@ def count(inputs: Inputs, *, singles: bool = False) -> Counted:
     tables = {size: counter.finish() for size, counter in counters.items()}
     give_memory_back()
     read = check_kmers(inputs.files, counters[sizes[-1]], statistics)
-    raw, skipped = KmerTable.empty(options.k), 0
-    if inputs.graph:
-        raw, skipped = tables[options.k], counters[options.k].statistics.skipped_kmers
+    windows = counters[sizes[-1]].statistics
+    raw = tables[options.k] if inputs.graph else KmerTable.empty(options.k)
     table = tables.pop(k)
     threading = fit_of(counters[k], read.bases)
     spectrum = fit_spectrum(raw, bases=read.bases) if inputs.graph else threading
@@ -115,7 +116,7 @@ def count(inputs: Inputs, *, singles: bool = False) -> Counted:
         spectrum=spectrum,
         threading_spectrum=threading,
         statistics=statistics,
-        skipped_kmers=skipped,
+        windows=windows,
         tails=tails,
         sampled=sampled,
         modes=depth_modes(read_depths(sampled, table)),
@@ -237,32 +238,21 @@ def correct(
     return rewrite(judge(count(inputs), list(columns)), sink, records=records)
 
 
-def correct_reads(
-    reads: Sequence[str],
-    outputs: ReadOutputs,
-    options: Options,
-    progress: Progress,
-    corrections: str | None = None,
-) -> tuple[Corrected, ReadsOut]:
-    """Corrected reads only: no graph, no controls.
+def reads_out(groups: Sequence[InputGroup], outputs: ReadOutputs, options: Options) -> ReadsOut:
+    """What `correct_reads` writes the reads with; opens nothing before it is entered.
 
-    Parameters
-    ----------
-    corrections
-        Where to write the table of corrections. Nothing appears unless everything
-        can be written.
-
-    Returns
-    -------
-    Corrected, ReadsOut
-        What was found, and what was written.
+    Raises
+    ------
+    InputError
+        If there is more than one file or pair.
+    UsageError
+        If the outputs do not fit.
     """
-    inputs = open_run(reads, options, progress)
-    if len(inputs.groups) != 1:
+    if len(groups) != 1:
         msg = (
-            f"{inputs.files}: {len(inputs.groups)} sets of reads, for the names of their first "
-            "reads are not those of mates; `correct` takes one file or one pair (--paired if "
-            "they are mates)"
+            f"{', '.join(path for group in groups for path in group.paths)}: {len(groups)} sets "
+            "of reads, for the names of their first reads are not those of mates; `correct` takes "
+            "one file or one pair (--paired if they are mates)"
         )
         raise InputError(msg)
     if outputs.unplaced and not load_corrector(options.corrector).edits_reads:
@@ -271,11 +261,42 @@ def correct_reads(
             "out, or choose another --corrector"
         )
         raise UsageError(msg)
+    return ReadsOut(groups, outputs, _in_words(options))
+
+
+def correct_reads(
+    reads: Sequence[str],
+    outputs: ReadOutputs,
+    options: Options,
+    progress: Progress,
+    corrections: str | None = None,
+    *,
+    json: str | None = None,
+    multiqc: str | None = None,
+) -> tuple[Corrected, ReadsOut]:
+    """Corrected reads only: no graph, no controls.
+
+    Parameters
+    ----------
+    corrections
+        Where to write the table of corrections. Nothing appears unless everything
+        can be written.
+    json, multiqc
+        See `dbgclean.pipeline.figures.write_figures`.
+
+    Returns
+    -------
+    Corrected, ReadsOut
+        What was found, and what was written.
+    """
+    inputs = open_run(reads, options, progress)
     # Opened first: an output that cannot be written is told of before the work.
-    with ReadsOut(inputs.groups, outputs, _in_words(options)) as out:
+    with reads_out(inputs.groups, outputs, options) as out:
         done = correct(inputs, out, records=out.records)
         if corrections:
             write_corrections(corrections, done.evidence, done.chosen.verdicts)
+        if json or multiqc:
+            write_figures("correct", options, figures_of(done), json, multiqc)
     return done, out
 
 

@@ -31,6 +31,7 @@ from dbgclean.spectrum.table import KmerTable
 
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
+    from dbgclean.spectrum.counting import CountStatistics
 
 __all__ = ["Cleaned", "Column", "Corrected", "Counted", "Inputs", "Judged", "open_run"]
 
@@ -103,6 +104,8 @@ class Counted(Inputs):
         What was read of each input.
     tails
         Runs of G without a signal that reads end in; None where none are masked.
+    windows
+        What counting passed over, at the k of the graph where there is one; None without reads.
     sampled, modes
         Some of the reads, and the depths around which they lie
         (`dbgclean.spectrum.read_depths`).
@@ -113,7 +116,7 @@ class Counted(Inputs):
     spectrum: Spectrum
     threading_spectrum: Spectrum
     statistics: Sequence[ReadStatistics] = ()
-    skipped_kmers: int = 0
+    windows: CountStatistics | None = None
     tails: TailCounter | None = None
     sampled: ReadSample = field(default_factory=ReadSample)
     modes: list[int] = field(default_factory=list)

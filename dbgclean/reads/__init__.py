@@ -1,14 +1,19 @@
 """Stage 1: files of reads in, batches of arrays out, and reads back into files.
 
 `plan_inputs` checks what the user gave, `iter_batches` streams it, `open_writer`
-writes it back with names, order, qualities and layout as they came.
+writes it back with names, order, qualities and layout as they came. The names below load
+on first use: what is wrong with an input is said before numba is there.
 """
 
-from dbgclean.reads.batch import ReadBatch
-from dbgclean.reads.inputs import InputGroup, output_names, plan_inputs, tell_pairs
-from dbgclean.reads.reading import iter_batches
-from dbgclean.reads.statistics import ReadStatistics
-from dbgclean.reads.writers import ReadWriter, open_writer
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dbgclean.reads.batch import ReadBatch
+    from dbgclean.reads.inputs import InputGroup, output_names, plan_inputs, tell_pairs
+    from dbgclean.reads.reading import iter_batches
+    from dbgclean.reads.statistics import ReadStatistics
+    from dbgclean.reads.writers import ReadWriter, open_writer
 
 __all__ = [
     "InputGroup",
@@ -21,3 +26,22 @@ __all__ = [
     "plan_inputs",
     "tell_pairs",
 ]
+
+_HOME = {
+    "InputGroup": "inputs",
+    "ReadBatch": "batch",
+    "ReadStatistics": "statistics",
+    "ReadWriter": "writers",
+    "iter_batches": "reading",
+    "open_writer": "writers",
+    "output_names": "inputs",
+    "plan_inputs": "inputs",
+    "tell_pairs": "inputs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

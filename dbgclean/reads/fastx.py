@@ -12,14 +12,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain, islice
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from dbgclean.errors import InputError
 from dbgclean.reads.batch import BatchBuilder, ReadBatch, RecordStyle, next_step
 from dbgclean.reads.compression import READ_ERRORS, damaged, open_bytes, read_head
-from dbgclean.reads.fastq_blocks import BlockFile, block_batches
 from dbgclean.reads.names import are_mates, id_of
 from dbgclean.reads.records import BadRecord, Record, fasta_records, fastq_records
+
+if TYPE_CHECKING:
+    from dbgclean.reads.fastq_blocks import BlockFile
 
 __all__ = ["RecordFile", "fastx_batches"]
 
@@ -136,6 +138,9 @@ def fastx_batches(
             ]
             yield from _parsed(files, interleaved, batch_bases, named)
         return
+    # Not above: a look at the first records needs no compiled kernel.
+    from dbgclean.reads.fastq_blocks import BlockFile, block_batches
+
     with ExitStack() as stack:
         blocks = []
         for path in paths:

@@ -22,7 +22,7 @@ from dbgclean.reads.pairing import LOOKED_AT, Looked, pair_up
 from dbgclean.reads.spool import Spool
 from dbgclean.reads.statistics import ReadStatistics
 
-__all__ = ["InputGroup", "output_names", "plan_inputs", "tell_pairs"]
+__all__ = ["InputGroup", "output_names", "plan_inputs", "refuse_unreadable", "tell_pairs"]
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,20 @@ class InputGroup:
     layout: Layout
     format: Format
     named: bool = True
+
+
+def refuse_unreadable(paths: Sequence[str]) -> None:
+    """Refuse files that hold no reads, as `plan_inputs` will; what is read once is left alone.
+
+    Raises
+    ------
+    InputError
+        If a file is a folder, empty, damaged at its start, of no known format, or given twice.
+    """
+    _refuse_repeats(list(paths))
+    for path in paths:
+        if path != "-" and os.path.isfile(path):
+            _format_of(path)
 
 
 def plan_inputs(
@@ -171,17 +185,9 @@ def _layout(file: Looked, interleaved: bool, single: bool, reference: str | None
 def _look(path: str) -> Looked:
     """Return the format of a file and the names of its first records."""
     forget(path)
-    try:
-        compression = detect_compression(path)
-        head = read_head(path)
-    except OSError as error:
-        raise damaged(path, 0, error) from error
-    if not head.strip():
-        message = f"{path}: empty, holds no reads; check the step that wrote it"
-        raise InputError(message)
+    compression, file_format = _format_of(path)
     if compression is None and path.lower().endswith((".gz", ".bgz")):
         logger.warning("%s: not gzip, whatever its name says; read as it is", path)
-    file_format = _detect_format(path, head)
     if file_format in ("bam", "cram"):
         return Looked(path, file_format)
     if compression == "gz":
@@ -192,6 +198,19 @@ def _look(path: str) -> Looked:
         message = f"{path}: holds no reads; check the step that wrote it"
         raise InputError(message)
     return Looked(path, file_format, tuple(record.name for record in records))
+
+
+def _format_of(path: str) -> tuple[str | None, Format]:
+    """Return how a file is compressed, and what it holds."""
+    try:
+        compression = detect_compression(path)
+        head = read_head(path)
+    except OSError as error:
+        raise damaged(path, 0, error) from error
+    if not head.strip():
+        message = f"{path}: empty, holds no reads; check the step that wrote it"
+        raise InputError(message)
+    return compression, _detect_format(path, head)
 
 
 def _detect_format(path: str, head: bytes) -> Format:

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-from dbgclean._files import standard_input
+from dbgclean._files import refuse_missing, standard_input
 from dbgclean._temporary import temporary_folder
 from dbgclean.errors import InputError
 from dbgclean.reads.compression import (
@@ -47,18 +47,10 @@ class Spool:
         """
         if name == "-":
             return self._copy(standard_input(), "stdin")
-        try:
-            mode = os.stat(name).st_mode
-        except OSError as error:
-            if isinstance(error, FileNotFoundError):
-                refuse_database(name)
-                message = f"{name}: no such file; check the path"
-                raise InputError(message) from error
-            raise damaged(name, 0, error) from error
-        if stat.S_ISDIR(mode):
-            message = f"{name}: a folder, not a file; name the files in it"
-            raise InputError(message)
-        if stat.S_ISREG(mode):
+        if not os.path.lexists(name):
+            refuse_database(name)
+        refuse_missing([name])
+        if stat.S_ISREG(os.stat(name).st_mode):
             return name
         try:
             with open(name, "rb") as file:

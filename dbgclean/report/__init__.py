@@ -19,7 +19,7 @@ _HOME = {
     "build_report": "summary",
     "histogram_pairs": "summary",
     "read_report": "summary",
-    "sample_name": "summary",
+    "sample_of": "summary",
     "validate_report": "summary",
     "write_outputs": "outputs",
     "write_report": "summary",

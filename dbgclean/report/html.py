@@ -17,7 +17,7 @@ from dbgclean.report.graph_section import graph_section
 from dbgclean.report.opening import opening, tiles
 from dbgclean.report.pages import template
 from dbgclean.report.plots import draw_plots
-from dbgclean.report.summary import sample_name
+from dbgclean.report.summary import sample_of
 from dbgclean.report.words import (
     chosen_column,
     full,
@@ -163,8 +163,7 @@ def render_html(
     """
     drawn = draw_plots(report) if drawn is None else drawn
     if sample is None:
-        groups = report.get("inputs") or []
-        sample = sample_name(name for group in groups for name in group.get("files") or [])
+        sample = sample_of(report)
     names, blocks = rows(report)
     return template("report.html.j2").render(
         sample=printable(sample),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dbgclean._files import open_text
 from dbgclean.report.bubble_picture import bubble
 from dbgclean.report.pages import template
-from dbgclean.report.summary import sample_name
+from dbgclean.report.summary import sample_of
 from dbgclean.report.words import full, humanise, printable
 
 if TYPE_CHECKING:
@@ -109,11 +109,12 @@ def render_inspect_page(report: Report, *, sample: str | None = None) -> str:
     """
     inputs = report.get("inputs") or []
     if sample is None:
-        sample = sample_name(name for group in inputs for name in group.get("files") or [])
+        sample = sample_of(report)
     summary = report.get("summary") or {}
     rows = report.get("alleles") or []
     given = report.get("regions") or []
     regions = [{**region, "contig": printable(region["contig"])} for region in given]
+    command = {"command": report["command"]} if report.get("command") else {}
     style, script = _source(_STYLES), _source(_SCRIPTS)
     return template("inspect.html.j2").render(
         sample=printable(sample),
@@ -136,7 +137,7 @@ def render_inspect_page(report: Report, *, sample: str | None = None) -> str:
             (", ".join(printable(name) for name in group.get("files") or []), _pairs(group))
             for group in inputs
         ],
-        settings=_pairs(report.get("config") or {}),
+        settings=_pairs({**(report.get("config") or {}), **command}),
         threaded=_pairs(report.get("reads") or {}),
         filters=sorted((summary.get("filter_words") or {}).items()),
         class_words=CLASS_WORDS,

@@ -1,7 +1,8 @@
 """Files that MultiQC finds by itself (``*_mqc.json``, its custom content).
 
-MultiQC takes one plot per custom-content file, so there are two: three headline counts
-for the General Statistics table, and the abundance histogram as a line. Samples of
+MultiQC takes one plot per custom-content file, so there are two: a few headline figures
+for the General Statistics table, and the abundance histogram as a line. A report that lacks
+graphs (of `correct` and `count`) gives the columns that it has. Samples of
 several runs merge, because the files of all runs carry the same ``id``.
 Format: https://docs.seqera.io/multiqc/custom_content
 """
@@ -11,15 +12,39 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dbgclean.report.summary import sample_name, write_json
+from dbgclean._sample import stem_of
+from dbgclean.report.summary import sample_of, write_json
 from dbgclean.report.words import chosen_column, printable
 
-__all__ = ["general_statistics", "spectrum_line", "write_multiqc"]
+__all__ = ["general_statistics", "multiqc_names", "spectrum_line", "write_multiqc"]
 
 Report = Mapping[str, Any]
 
 _MAX_POINTS = 500  # a line of more is no clearer and swells a report of many samples
 _COLUMNS: dict[str, dict[str, Any]] = {
+    "depth": {
+        "title": "Depth",
+        "description": "Bases read over the genome's, from the k-mer spectrum",
+        "scale": "Greens",
+        "format": "{:,.1f}",
+        "min": 0,
+    },
+    "error_rate": {
+        "title": "Error rate",
+        "description": "Errors per base read, from the k-mer spectrum",
+        "scale": "Reds",
+        "format": "{:,.5f}",
+        "min": 0,
+        "hidden": True,
+    },
+    "genome_size": {
+        "title": "Genome size",
+        "description": "Bases of the genome, from the k-mer spectrum",
+        "scale": "Greys",
+        "format": "{:,.0f}",
+        "min": 0,
+        "hidden": True,
+    },
     "junctions_raw": {
         "title": "Junctions raw",
         "description": "Junctions in the De Bruijn graph of the reads as they came",
@@ -77,11 +102,12 @@ def write_multiqc(
     Parameters
     ----------
     report
-        A report of :func:`dbgclean.report.build_report`.
+        A report of :func:`dbgclean.report.build_report`, or what `count` and `correct` write
+        with ``--json``.
     folder
         An existing folder.
     sample
-        Name of the row in MultiQC; by default taken from the first input file.
+        Name of the row in MultiQC; by default the report's.
 
     Returns
     -------
@@ -94,25 +120,36 @@ def write_multiqc(
         Where a file cannot be written.
     """
     if sample is None:
-        sample = sample_name(name for group in report["inputs"] for name in group["files"])
-    files = {f"{sample}.dbgclean_mqc.json": general_statistics(report, sample)}
-    line = spectrum_line(report, sample)
-    if line is not None:
-        files[f"{sample}.dbgclean_spectrum_mqc.json"] = line
-    for name, content in files.items():
-        write_json(content, Path(folder) / name)
-    return list(files)
+        sample = sample_of(report)
+    contents = (general_statistics(report, sample), spectrum_line(report, sample))
+    written = []
+    for name, content in zip(multiqc_names(sample), contents, strict=True):
+        if content is not None:
+            write_json(content, Path(folder) / name)
+            written.append(name)
+    return written
+
+
+def multiqc_names(sample: str) -> tuple[str, str]:
+    """Names of the two files of a sample."""
+    stem = stem_of(sample)
+    return f"{stem}.dbgclean_mqc.json", f"{stem}.dbgclean_spectrum_mqc.json"
 
 
 def general_statistics(report: Report, sample: str) -> dict[str, Any]:
-    """Content of the General Statistics file: three counts, and two hidden ones.
+    """Content of the General Statistics file: four figures, and the hidden ones.
 
-    Junctions before, junctions after, and what it cost: true k-mers lost where truth
+    Depth, junctions before, junctions after, and what it cost: true k-mers lost where truth
     was given, else branches left undecided.
     """
-    columns = report["ambiguity"]
+    columns = report.get("ambiguity") or {"raw": {}}
     clean = columns[chosen_column(report)]
+    fit = (report.get("spectrum") or {}).get("fit") or {}
+    fit = fit if fit.get("fitted") else {}
     values = {
+        "depth": fit.get("depth"),
+        "error_rate": fit.get("error_rate"),
+        "genome_size": fit.get("genome_size"),
         "junctions_raw": columns["raw"].get("junctions"),
         "junctions_clean": clean.get("junctions"),
         "true_kmers_lost": clean.get("true_kmers_lost"),

@@ -9,15 +9,15 @@ The schema, field by field, is in ``docs/report.md``.
 import json
 import math
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from dbgclean import __version__
 from dbgclean._files import open_text
+from dbgclean._sample import sample_name
 from dbgclean.errors import InputError
 from dbgclean.report.graph_picture import check_picture
+from dbgclean.report.head import files_of, head
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,8 +28,9 @@ __all__ = [
     "TAG",
     "build_report",
     "histogram_pairs",
+    "plain",
     "read_report",
-    "sample_name",
+    "sample_of",
     "validate_report",
     "write_report",
 ]
@@ -57,9 +58,12 @@ _TOP = (
     "tag",
     "schema_version",
     "version",
+    "command",
+    "sample",
     "verdict",
     "config",
     "inputs",
+    "dropped",
     "spectrum",
     "corrections",
     "ambiguity",
@@ -71,7 +75,7 @@ _TOP = (
     "outputs",
 )
 # Parts that came with a minor step of the schema: older reports do not have them.
-_LATER = ("expected_loss", "verdict", "picture", "outputs")
+_LATER = ("command", "dropped", "expected_loss", "sample", "verdict", "picture", "outputs")
 _SPECTRUM = ("k", "distinct", "total", "fit", "histogram", "curve")
 _INPUT = ("files", "layout", "format", "reads", "bases")
 
@@ -89,7 +93,9 @@ def build_report(
     expected_loss: Mapping[str, Any] | None = None,
     truth: Mapping[str, Any] | None = None,
     picture: Mapping[str, Any] | None = None,
-    version: str = __version__,
+    dropped: Mapping[str, Any] | None = None,
+    sample: str | None = None,
+    command: str | None = None,
 ) -> dict[str, Any]:
     """Put the parts of a run together into a checked report.
 
@@ -104,9 +110,9 @@ def build_report(
     ambiguity
         Column name (``raw`` first, then controls and correctors) to the counts of
         :data:`AMBIGUITY_KEYS`, and where truth is known to the cost.
-    spectrum, corrections, abundance, alleles, verdict, expected_loss, truth, picture
+    spectrum, corrections, abundance, alleles, verdict, expected_loss, truth, picture, dropped
         Further parts; ``None`` where a run has none. ``docs/report.md`` says what
-        each holds.
+        each holds, and of ``sample`` and ``command``.
 
     Returns
     -------
@@ -121,22 +127,18 @@ def build_report(
         Where a part does not follow the schema.
     """
     parts: dict[str, Any] = {
-        "tag": TAG,
-        "schema_version": SCHEMA_VERSION,
-        "version": version,
+        **head("report", SCHEMA_VERSION, files_of(inputs), sample, command),
         "verdict": verdict,
         "config": config,
         "inputs": [_ordered(group, _INPUT) for group in inputs],
+        "dropped": dropped,
         "spectrum": None if spectrum is None else _ordered(spectrum, _SPECTRUM),
         "corrections": _refusals_by_name(corrections),
         "ambiguity": {name: _ordered(column, AMBIGUITY_KEYS) for name, column in ambiguity.items()},
-        "abundance": abundance,
-        "alleles": alleles,
         "expected_loss": expected_loss,
-        "truth": truth,
-        "picture": picture,
+        **{"abundance": abundance, "alleles": alleles, "truth": truth, "picture": picture},
     }
-    report = {key: _plain(parts[key]) for key in _TOP if key in parts}
+    report = {key: plain(parts[key]) for key in _TOP if key in parts}
     validate_report(report)
     return report
 
@@ -246,26 +248,9 @@ def histogram_pairs(histogram: "np.ndarray | Sequence[int]") -> list[list[int]]:
     return [[a, int(n)] for a, n in enumerate(histogram) if a and n]
 
 
-_SUFFIXES = re.compile(r"(\.(gz|bgz|zst|bam|cram|sam|fastq|fq|fasta|fa|fna|txt))+$", re.IGNORECASE)
-_MATE = re.compile(r"(?<=.)[._-](R?[12])(_001)?$", re.IGNORECASE)
-
-
-def sample_name(files: Iterable[str]) -> str:
-    """Name a sample after its first file: folders, suffixes and mate number taken off.
-
-    Examples
-    --------
-    >>> sample_name(["run7/ecoli_R1.fastq.gz", "run7/ecoli_R2.fastq.gz"])
-    'ecoli'
-    >>> sample_name(["-"])
-    'stdin'
-    """
-    first = next(iter(files), "")
-    if first == "-":
-        return "stdin"
-    name = _MATE.sub("", _SUFFIXES.sub("", PurePath(first).name))
-    name = "".join(c if c.isprintable() and c not in '/\\<>:"|?*' else "_" for c in name)
-    return name.strip(" .") or "sample"
+def sample_of(report: Mapping[str, Any]) -> str:
+    """The sample's name, where a report has none that of its first file."""
+    return str(report.get("sample") or sample_name(files_of(report.get("inputs") or [])))
 
 
 def _refusals_by_name(corrections: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -281,10 +266,10 @@ def _ordered(mapping: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     return first | {key: value for key, value in mapping.items() if key not in first}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Reduce to what JSON holds: see :func:`build_report`."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):  # numpy scalar or array, without importing numpy
         value = value.tolist()
     if isinstance(value, PurePath):
@@ -296,7 +281,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if math.isfinite(value) else None
     if isinstance(value, Iterable):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     msg = f"a report cannot hold a {type(value).__name__}: {value!r}"
     raise ValueError(msg)
 

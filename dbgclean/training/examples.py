@@ -20,6 +20,7 @@ from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gather import Evidence, gather
 from dbgclean.evidence.places import Places
 from dbgclean.evidence.windows import build_windows
+from dbgclean.pipeline.figures import dropped, inputs_of
 from dbgclean.pipeline.passes import Inputs, count
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.hashing import hashes
@@ -132,6 +133,8 @@ def _look_at(run: Inputs) -> _Sample:
         "depth": round(evidence.context.peak, 1),
         "own_alternatives": len(own),
         "places": len(places),
+        "inputs": inputs_of(run.groups, statistics),
+        "dropped": dropped(statistics, counted.windows, None),
     }
     size = max(evidence.context.genome_size, 1.0)
     nothing = np.zeros(0, np.uint64)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dbgclean import __version__
 from dbgclean._folder import OutputFolder
+from dbgclean.pipeline.figures import SCHEMA_VERSION
+from dbgclean.report.head import files_of, head
 from dbgclean.training.plots import write_training_plots
 
 if TYPE_CHECKING:
@@ -98,19 +100,23 @@ def write_model(
     Parameters
     ----------
     facts
-        Of the sample, the rounds, and the weights begun with.
+        Of the sample, the rounds, and the weights begun with; ``inputs`` and ``dropped`` are
+        for ``history.json`` alone.
     """
     from dbgclean.model import save_model
 
+    about = {name: facts[name] for name in ("inputs", "dropped")}
+    facts = {name: value for name, value in facts.items() if name not in about}
     home = folder.path("config.toml").parent
     save_model(home, tuned.model, _card(tuned, facts, settings))
     (home / "MODEL_CARD.md").write_text(_card_text(tuned, facts, settings), encoding="utf-8")
     history = tuned.history.to_dict()
     document = {
-        "version": __version__,
+        **head("train", SCHEMA_VERSION, files_of(about["inputs"]), options.sample, options.command),
+        **about,
         "accepted": tuned.accepted,
         "reason": tuned.reason,
-        "sample": facts,
+        "trained_on": facts,
         "figures": tuned.figures,
         "history": history,
     }

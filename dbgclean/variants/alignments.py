@@ -6,10 +6,10 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pysam
 
+from dbgclean._sample import sample_name
 from dbgclean.errors import InputError
 from dbgclean.reads.bam import explain_failure, quiet_htslib
 from dbgclean.reads.compression import read_head
@@ -35,7 +35,7 @@ class Alignments:
     contigs
         dict of str to int: lengths by name, in the order of the header.
     sample
-        The sample's name (SM of the read groups); the file's stem where there is none
+        The sample's name (SM of the read groups); that of the file where there is none
         or more than one.
     """
 
@@ -51,7 +51,7 @@ class Alignments:
             raise InputError(msg)
         groups = file.header.to_dict().get("RG", [])
         names = {as_text(group["SM"]) for group in groups if group.get("SM")}
-        self.sample: str = names.pop() if len(names) == 1 else Path(path).stem
+        self.sample: str = names.pop() if len(names) == 1 else sample_name([path])
         if len(names) > 1:
             logger.warning("%s: holds %d samples; taken as one", path, len(names))
 
