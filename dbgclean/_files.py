@@ -19,7 +19,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, TextIO, cast
 
-from dbgclean._bgzf import BgzfWriter
 from dbgclean._temporary import Temporary
 from dbgclean.errors import InputError, OutputError, UsageError
 
@@ -206,6 +205,9 @@ def open_output(path: _Path, *, packed: bool = False) -> Iterator[BinaryIO]:
     name = os.fspath(path)
     with atomic_path(path) as place, _plain(place) as raw:
         if packed or name.lower().endswith(_GZIP_SUFFIXES):
+            # Not above: who writes plain text (MultiQC's plug-in) needs no library for it.
+            from dbgclean._bgzf import BgzfWriter
+
             # The writer cuts blocks of its own; small pieces are gathered before.
             with io.BufferedWriter(BgzfWriter(raw), _BUFFER) as blocks:
                 yield cast(BinaryIO, blocks)
