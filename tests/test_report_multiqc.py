@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from report_example import bare, example, without_truth
+from report_example import bare, example, parts, without_truth
 
 import dbgclean
 from dbgclean.__main__ import main
@@ -95,21 +95,22 @@ def test_no_histogram_no_line(tmp_path, report):
     assert write_multiqc(report, tmp_path) == ["sample.dbgclean_mqc.json"]
 
 
-def _named(report, name):
-    report["inputs"][0]["files"] = [f"{name}_R1.fastq.gz", f"{name}_R2.fastq.gz"]
-    return report
+def _named(make, name):
+    """A report of a sample's own files."""
+    group = parts()["inputs"][0] | {"files": [f"{name}_R1.fastq.gz", f"{name}_R2.fastq.gz"]}
+    return make(inputs=[group])
 
 
 @pytest.fixture
 def samples(tmp_path):
     """Five samples: four of `run`, with what it writes for MultiQC, and one of `count`."""
-    reports = {"a": example(), "b": without_truth(), "c": bare(), "d": example()}
-    reports["c"]["inputs"] = [{}]
+    kinds = {"a": example, "b": without_truth, "c": bare, "d": example}
+    reports = {name: _named(make, name) for name, make in kinds.items()}
     reports["d"]["spectrum"]["fit"] |= {"fitted": False, "reason": "no peak"}
     for name, report in reports.items():
         folder = tmp_path / "in" / name
         folder.mkdir(parents=True)
-        write_report(_named(report, name), folder / "report.json")
+        write_report(report, folder / "report.json")
         write_multiqc(report, folder)
     reads = tmp_path / "e.fa"
     reads.write_text(">1\n" + "ACGGTCATTAGCCATGAACGTTTGCACGATCCATG" + "\n")
@@ -150,7 +151,7 @@ def test_the_plug_in_reads_five_samples(samples, tmp_path):
     data = _multiqc(samples, tmp_path / "out", plugged=True)
     (rows,) = data["report_general_stats_data"].values()
     assert sorted(rows) == list("abcde")
-    assert rows["a"] == statistics(_named(example(), "a"))
+    assert rows["a"] == statistics(_named(example, "a"))
     assert rows["d"]["fit"] == rows["e"]["fit"] == "no"
     lines = data["report_plot_data"]["dbgclean_spectrum_plot"]["datasets"][0]["lines"]
     points = {line["name"]: line["pairs"] for line in lines}
@@ -162,7 +163,7 @@ def test_the_plug_in_reads_five_samples(samples, tmp_path):
 def test_without_the_plug_in_the_files_say_the_same_of_runs(samples, tmp_path):
     data = _multiqc(samples, tmp_path / "out", plugged=False)
     (rows,) = data["report_general_stats_data"].values()
-    assert rows["a"] == statistics(_named(example(), "a"))
+    assert rows["a"] == statistics(_named(example, "a"))
     assert sorted(rows) == list("abcd")
     assert "dbgclean_spectrum_plot" in data["report_plot_data"]
 
