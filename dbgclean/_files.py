@@ -22,7 +22,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, TextIO, cast
 
-from dbgclean._bgzf import BgzfWriter
 from dbgclean._temporary import Temporary
 from dbgclean.errors import InputError, OutputError, UsageError
 
@@ -283,7 +282,7 @@ def open_output(path: _Path, *, packed: bool = False) -> Iterator[BinaryIO]:
     """
     name = os.fspath(path)
     with atomic_path(path) as place, _plain(place) as raw:
-        packer = BgzfWriter(raw) if packed else _packer(name, raw)
+        packer = _packer(f"{name}.gz" if packed else name, raw)
         if packer is None:
             yield raw
             return
@@ -296,6 +295,9 @@ def _packer(name: str, raw: BinaryIO) -> Any:
     """What packs as a name's suffix says, or None; ``raw`` stays open."""
     suffix = os.path.splitext(name.lower())[1]
     if suffix in _GZIP_SUFFIXES:
+        # Not above: who writes plain text (MultiQC's plug-in) needs no library for it.
+        from dbgclean._bgzf import BgzfWriter
+
         return BgzfWriter(raw)
     if suffix == ".bz2":
         return bz2.BZ2File(raw, "w")

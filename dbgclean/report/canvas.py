@@ -11,12 +11,13 @@ dark.
 
 import io
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["SETTINGS", "TOKENS", "inline_svg", "new_figure", "to_svg"]
+__all__ = ["SETTINGS", "TOKENS", "abundance_end", "inline_svg", "new_figure", "to_svg"]
 
 # Colour tokens (after Okabe and Ito, told apart by readers with colour-vision
 # deficiencies) and the style variables that replace them on the page.
@@ -32,6 +33,9 @@ TOKENS = {
     CHOSEN: "--chosen",
     FILL: "--fill",
 }
+
+_MIN_SPAN = 20  # abundances shown at least, however shallow the data
+_TAIL = 0.005  # share of k-mers (repeats, organelles) that may lie right of the picture
 
 SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "dbgclean",
@@ -86,6 +90,25 @@ def new_figure(width: float, height: float, *, between: float = 0.02) -> "Figure
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(hspace=between))
     FigureCanvasAgg(figure)
     return figure
+
+
+def abundance_end(report: Mapping[str, Any]) -> float:
+    """Where the abundance axis ends: past the peak and its double, not at the repeats."""
+    spectrum = report.get("spectrum") or {}
+    fit = spectrum.get("fit") or {}
+    sides = report.get("abundance") or {}
+    pairs = spectrum.get("histogram") or [*(sides.get("kept") or []), *(sides.get("removed") or [])]
+    last = max((a for a, _ in pairs), default=_MIN_SPAN)
+    if fit.get("fitted") and fit.get("peak"):
+        end = 2.6 * fit["peak"]
+    else:
+        total, seen, end = sum(n for _, n in pairs), 0.0, float(last)
+        for a, n in sorted(pairs, key=lambda pair: pair[0]):
+            seen += n
+            if seen >= (1 - _TAIL) * total:
+                end = 1.3 * a
+                break
+    return float(max(_MIN_SPAN, min(end, last)))
 
 
 def inline_svg(svg: str, name: str, label: str) -> str:

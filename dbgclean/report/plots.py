@@ -17,6 +17,7 @@ from dbgclean.report.canvas import (
     INK,
     MUTED,
     SETTINGS,
+    abundance_end,
     new_figure,
     to_svg,
 )
@@ -31,9 +32,6 @@ __all__ = ["draw_plots", "write_plots"]
 
 Report = Mapping[str, Any]
 Pairs = Sequence[Sequence[float]]
-
-_MIN_SPAN = 20  # abundances shown at least, however shallow the data
-_TAIL = 0.005  # share of k-mers (repeats, organelles) that may lie right of the picture
 
 
 def draw_plots(report: Report) -> dict[str, str]:
@@ -110,7 +108,7 @@ def _spectrum(report: Report) -> "Figure | None":
         return None
     figure = new_figure(8, 3.6)
     axes = figure.subplots()
-    end = _x_end(report)
+    end = abundance_end(report)
     _steps(axes, histogram, end, label="k-mers seen", color=FILL, fill=True)
     fit = spectrum.get("fit") or {}
     curve = spectrum.get("curve") or []
@@ -137,7 +135,7 @@ def _abundance(report: Report) -> "Figure | None":
         return None
     figure = new_figure(8, 3.4)
     axes = figure.subplots()
-    end = _x_end(report)
+    end = abundance_end(report)
     _steps(axes, kept, end, label="kept", color=GENOME, fill=True)
     _steps(axes, removed, end, label="removed", color=ERROR, fill=False)
     fit = (report.get("spectrum") or {}).get("fit") or {}
@@ -186,25 +184,6 @@ def _mark(axes: "Axes", at: float, text: str, step: int) -> None:
         fontsize=9,
         color=INK,
     )
-
-
-def _x_end(report: Report) -> float:
-    """Where the abundance axis ends: past the peak and its double, not at the repeats."""
-    spectrum = report.get("spectrum") or {}
-    fit = spectrum.get("fit") or {}
-    sides = report.get("abundance") or {}
-    pairs = spectrum.get("histogram") or [*(sides.get("kept") or []), *(sides.get("removed") or [])]
-    last = max((a for a, _ in pairs), default=_MIN_SPAN)
-    if fit.get("fitted") and fit.get("peak"):
-        end = 2.6 * fit["peak"]
-    else:
-        total, seen, end = sum(n for _, n in pairs), 0.0, float(last)
-        for a, n in sorted(pairs, key=lambda pair: pair[0]):
-            seen += n
-            if seen >= (1 - _TAIL) * total:
-                end = 1.3 * a
-                break
-    return float(max(_MIN_SPAN, min(end, last)))
 
 
 def _ambiguity(report: Report) -> "Figure | None":
