@@ -121,7 +121,7 @@ def corrected(paths, name, threads=1):
     options = Options(corrector=name, threads=threads)
     inputs = open_run(paths, options, Progress(quiet=True), graph=True)
     batches = []
-    return correct(inputs, lambda _, batch: batches.append(batch)), batches
+    return correct(inputs, lambda written: batches.append(written.after)), batches
 
 
 @pytest.fixture(scope="module")

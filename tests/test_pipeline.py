@@ -55,7 +55,7 @@ def run(files):
         patch.setattr(counting, "iter_batches", small)
         inputs = open_run(files[0], Options(corrector="likelihood"), QUIET, graph=True)
         judged = judge(count(inputs), [*CONTROLS, "none", "cutoff"])
-        return rewrite(judged, lambda group, batch: None)
+        return rewrite(judged, lambda written: None)
 
 
 def batches(run):
@@ -121,7 +121,7 @@ def test_no_reads_are_lost_on_the_way(files):
     seen = {}
     run = correct(
         open_run(files[0], options, QUIET),
-        lambda group, batch: seen.setdefault(group, []).extend(batch.names),
+        lambda one: seen.setdefault(one.group, []).extend(one.after.names),
     )
     assert [len(seen[group]) for group in range(3)] == [2000, 150, 13]
     assert len(run.raw) == len(run.chosen.table) == len(run.chosen.kept) == 0
@@ -183,7 +183,7 @@ def test_options_in_the_report_are_those_that_decide():
 @pytest.mark.parametrize("memory", [None, 1 << 20])
 def test_any_k_and_little_memory(files, k, memory):
     options = Options(corrector="likelihood", k=k, memory_bytes=memory)
-    run = correct(open_run(files[0], options, QUIET, graph=True), lambda group, batch: None)
+    run = correct(open_run(files[0], options, QUIET, graph=True), lambda written: None)
     true = simulate.true_kmers(files[1], files[2], k)
     left = (~np.isin(run.chosen.kmers.keys, true)).sum()
     assert left < (~np.isin(run.raw.keys, true)).sum() / 50

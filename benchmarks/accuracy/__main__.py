@@ -179,7 +179,7 @@ def _correct_by_ours(
         begun = time.perf_counter()
         both = Both.of(sample, threads)
         options = replace(found.options, corrector=tool)
-        run = rewrite(replace(found, options=options), both.add_group)
+        run = rewrite(replace(found, options=options), both.add_written)
         seconds = together + time.perf_counter() - begun
         verdicts = run.chosen.verdicts
         assert verdicts is not None

@@ -25,6 +25,7 @@ import numpy as np
 from benchmarks.accuracy.samples import Sample
 from benchmarks.harness.ours import K, batches_of
 from benchmarks.simulators.simulate import ADAPTER, CHIMERA, INDEL
+from dbgclean.pipeline.rewriting import Written
 from dbgclean.reads import ReadBatch
 from dbgclean.report.cost import truth_cost
 from dbgclean.spectrum.counting import KmerCounter
@@ -344,9 +345,9 @@ class Both:
         self.scorer.add(batch.codes, batch.offsets, rows)
         self.counter.add(batch)
 
-    def add_group(self, group: int, batch: ReadBatch) -> None:
-        """The same as a sink of `dbgclean.pipeline.passes.rewrite`."""
-        self.add(batch)
+    def add_written(self, written: Written) -> None:
+        """The same as a sink of `dbgclean.pipeline.rewriting.rewrite`."""
+        self.add(written.after)
 
     def finish(self) -> dict[str, Any]:
         """Everything for a row of the results."""

@@ -36,7 +36,7 @@ def judged(
 
 def rewritten(run: Judged) -> Corrected:
     """The same run with the k-mers that each corrector makes of the reads."""
-    return rewrite(run, lambda group, batch: None)
+    return rewrite(run, lambda written: None)
 
 
 def batches_of(files: Sequence[str | Path], threads: int = 2) -> Iterator[tuple[int, ReadBatch]]:

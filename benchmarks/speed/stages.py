@@ -197,7 +197,7 @@ def profile(verb: str, files: list[str], threads: int, folder: Path) -> dict[str
     with Progress(quiet=True) as progress:
         if verb == "correct":
             outputs = [str(folder / f"corrected_{mate}.fastq") for mate in (1, 2)]
-            passes.correct_reads(files, outputs, options, progress)
+            passes.correct_reads(files, passes.ReadOutputs([outputs]), options, progress)
         else:
             full.full_run(files, str(folder / "run"), options, progress=progress)
     wall, cpu = time.perf_counter() - begun, time.process_time() - cpu
