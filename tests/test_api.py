@@ -44,7 +44,7 @@ SIGNATURES = {
     "read_reads": f"reads | {LAYOUT} threads",
     "count": f"reads k | min_abundance min_quality {LAYOUT} threads memory tmp",
     "correct": "reads k | corrector correction_k model min_quality min_vaf ploidy protect poly_g "
-    f"spikes seed {LAYOUT} threads memory tmp",
+    f"mask min_abundance spikes seed {LAYOUT} threads memory tmp",
     "build_graph": "source k | min_abundance limit threads",
     "bubbles": "graph",
     "tips": "graph max_length",
