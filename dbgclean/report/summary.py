@@ -102,8 +102,7 @@ def build_report(
     Parameters
     ----------
     config
-        Options that decide the result (k, corrector, seed, ...). Leave threads and
-        output names out: they do not change the result.
+        Options that decide the result (k, corrector, seed, ...): no threads, no outputs.
     inputs
         One mapping per input group: ``files``, ``layout``, ``format``, ``reads``,
         ``bases`` and any further counts (what was skipped, and why).
