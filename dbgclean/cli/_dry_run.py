@@ -76,7 +76,10 @@ def dry_run(
 
 
 def _refuse_pipes(paths: Iterable[str]) -> None:
+    from dbgclean.reads.compression import refuse_database
+
     for path in paths:
+        refuse_database(path)
         if path == "-" or not os.path.isfile(path):
             msg = f"{path}: --dry-run would use up what can be read only once; name a file"
             raise InputError(msg)
@@ -87,6 +90,7 @@ def _check(args: argparse.Namespace, options: Options) -> None:
     from dbgclean.correct.correctors import load_corrector
     from dbgclean.pipeline.graphs import sniff
     from dbgclean.pipeline.options import policy_of
+    from dbgclean.reads.compression import read_head, refuse_database
     from dbgclean.reads.reference import iter_sequences
 
     given = vars(args)
@@ -97,7 +101,10 @@ def _check(args: argparse.Namespace, options: Options) -> None:
         policy_of(options)
     if given.get("truth"):
         next(iter_sequences(args.truth))
-    if given.get("kmers") and (kind := sniff(args.kmers)) != "kmers":
+    if not given.get("kmers"):
+        return
+    refuse_database(args.kmers, read_head(args.kmers))
+    if (kind := sniff(args.kmers)) != "kmers":
         msg = f"{args.kmers}: holds {kind}, not k-mers; give k-mers with their abundances"
         raise InputError(msg)
 
