@@ -105,6 +105,11 @@ def test_no_room(home, capfd, monkeypatch):
         _dry_run.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 5000})
     )
     assert "4.88KB free, and the reads alone take" in plan(f"run {R1} -o out", capfd, 1)
+    Path("plain.fa").write_text((">a\n" + "ACGTTGCA" * 20 + "\n") * 50)
+    assert "4.88KB free" in plan("correct plain.fa -o 1.fa", capfd, 1)
+    # Packed, they may well fit.
+    assert plan("correct plain.fa -o 1.fa.zst", capfd)["write"] == ["1.fa.zst"]
+    assert plan("correct plain.fa -o 1 --bam", capfd)["write"] == ["1"]
 
 
 @pytest.mark.parametrize("name", ["db", "db.kmc_pre", "db.kmc_suf", "j.jf"])

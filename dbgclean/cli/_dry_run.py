@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_dry_run", "dry_run"]
 
+_PACKED = (".gz", ".bgz", ".bgzf", ".bz2", ".xz", ".zst", ".bam", ".ubam")
+
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:
     """Add ``--dry-run``."""
@@ -162,7 +164,7 @@ def _rooms(args: argparse.Namespace, paths: Sequence[str], files: Sequence[str])
         homes = [args.output]
     tmp = args.tmp or tempfile.gettempdir()
     check_folder(tmp)
-    needed = 0 if args.verb == "count" else sum(map(os.path.getsize, files))
+    needed = sum(map(os.path.getsize, _as_large(args, files)))
     for home in dict.fromkeys([*homes, tmp]):
         refuse_unwritable(home, folder=True)
         folder = home
@@ -176,6 +178,19 @@ def _rooms(args: argparse.Namespace, paths: Sequence[str], files: Sequence[str])
             )
             raise OutputError(msg)
         yield f"{home}: {_bytes(free)} free"
+
+
+def _as_large(args: argparse.Namespace, files: Sequence[str]) -> Sequence[str]:
+    """Inputs that what is written of the reads cannot be much smaller than."""
+    from dbgclean.reads.compression import detect_compression
+
+    if args.verb == "run":
+        return files
+    if args.verb == "count":
+        return []
+    if not args.bam and not all(name.lower().endswith(_PACKED) for name in args.output):
+        return files
+    return [path for path in files if detect_compression(path)]
 
 
 def _bytes(number: int) -> str:
