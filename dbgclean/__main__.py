@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from dbgclean import __version__
 from dbgclean._cache import NO_CACHE, prepare_cache
-from dbgclean._files import refuse_missing, refuse_overwriting, refuse_unwritable
+from dbgclean._files import refuse_missing, refuse_overwriting, refuse_unwritable, together
 from dbgclean._folder import refuse_folder
 from dbgclean._process import (
     NO_MEMORY,
@@ -65,7 +65,9 @@ def _run(argv: Sequence[str]) -> int:
         logger.info("dbgclean's own folder cannot be written: compiled kernels go to %s", folder)
     args.command = command_of(args, written, read)
     try:
-        code = module.main(args) or 0
+        # What is in a folder has its name within that before the folder has its own.
+        with contextlib.nullcontext() if "force" in args else together():
+            code = module.main(args) or 0
     except DoubtfulError:  # after everything is written
         _tell_written(written)
         raise

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import bz2
 import errno
-import fcntl
 import importlib
 import io
 import lzma
@@ -18,12 +17,13 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, TextIO, cast
 
-from dbgclean._temporary import Temporary
-from dbgclean.errors import InputError, OutputError, UsageError
+from dbgclean._temporary import FINISHING, Temporary
+from dbgclean.errors import DoubtfulError, InputError, OutputError, UsageError
 
 __all__ = [
     "atomic_path",
@@ -37,13 +37,15 @@ __all__ = [
     "refuse_missing",
     "refuse_overwriting",
     "refuse_unwritable",
-    "standard_input",
+    "together",
 ]
 
 _Path = str | os.PathLike[str]
 
 _GZIP_SUFFIXES = (".gz", ".bgz", ".bgzf")
 _BUFFER = 1 << 20
+# Whole files of `together`: where each is, where it belongs, and what the user calls it.
+_held: ContextVar[list[tuple[Temporary, Path, _Path]] | None] = ContextVar("_held", default=None)
 
 _REMEDIES = {
     errno.ENOSPC: "free some space or write elsewhere",
@@ -251,18 +253,56 @@ class atomic_path:  # noqa: N801  (reads like the function it replaces)
     ) -> None:
         temporary = self._temporary
         if exc is None and temporary is not None:
-            try:
-                os.replace(temporary.path, self._final)
-            except OSError as error:
-                temporary.remove()
-                raise output_error(self._given, error) from error
-            temporary.forget()
+            held = _held.get()
+            if held is not None:
+                held.append((temporary, self._final, self._given))
+            else:
+                _name(temporary, self._final, self._given)
             return
         if temporary is not None:
             temporary.remove()
         path = temporary.path if temporary else self._final
         if isinstance(exc, OSError) and concerns(exc, path, self._final):
             raise output_error(self._given, exc) from exc
+
+
+def _name(temporary: Temporary, final: Path, given: _Path) -> None:
+    try:
+        os.replace(temporary.path, final)
+    except OSError as error:
+        temporary.remove()
+        raise output_error(given, error) from error
+    temporary.forget()
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Files that are whole appear under their names at the end, and after an error none does.
+
+    A doubtful result is no error. Devices, pipes and standard output are written as ever.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot have its name.
+    """
+    held: list[tuple[Temporary, Path, _Path]] = []
+    token = _held.set(held)
+    doubt: DoubtfulError | None = None
+    try:
+        try:
+            yield
+        except DoubtfulError as error:
+            doubt = error
+        with FINISHING:
+            while held:
+                _name(*held.pop(0))
+    finally:
+        _held.reset(token)
+        for temporary, _, _ in held:
+            temporary.remove()
+    if doubt is not None:
+        raise doubt
 
 
 @contextmanager
@@ -329,12 +369,12 @@ def _plain(place: Path) -> Iterator[BinaryIO]:
     no word; one that an error left full is pushed out once more as the program ends.
     """
     if os.fspath(place) != "-":
-        with open(place, "wb") as file:
-            yield file
+        with io.BufferedWriter(_Named(place, "wb"), _BUFFER) as file:
+            yield cast(BinaryIO, file)
         return
     if sys.stdout is not None:
         sys.stdout.flush()
-    raw = io.FileIO(1, "wb", closefd=False)
+    raw = _Named(1, "wb", closefd=False)
     try:
         out = io.BufferedWriter(raw, _BUFFER)
         yield cast(BinaryIO, out)
@@ -343,19 +383,12 @@ def _plain(place: Path) -> Iterator[BinaryIO]:
         raw.close()
 
 
-def standard_input() -> BinaryIO:
-    """Standard input for bytes.
+class _Named(io.FileIO):
+    """A file whose failed writes name it: of several that are open, one is full."""
 
-    Raises
-    ------
-    InputError
-        If it is closed.
-    """
-    try:
-        closed = sys.stdin is None or fcntl.fcntl(0, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
-    except OSError:
-        closed = True
-    if closed:
-        message = "-: standard input is closed; give it something to read, or name a file"
-        raise InputError(message)
-    return cast(BinaryIO, sys.stdin.buffer)
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = "-" if self.name == 1 else self.name
+            raise

@@ -114,7 +114,7 @@ def galaxy_command(work: Path) -> None:
         "class Group(dict): __getattr__ = dict.__getitem__\n"
         "text = tree.parse(sys.argv[1]).findtext('command')\n"
         "library = Group(type='paired', forward=Reads(sys.argv[2]), reverse=Reads(sys.argv[3]))\n"
-        "sample = Group(ploidy='2', min_vaf='')\n"
+        "sample = Group(sample='patient 7', ploidy='2', min_vaf='')\n"
         "values = dict(library=library, sample=sample, k=31, corrector='auto', seed=1,\n"
         "              no_controls='--no-controls', truth=None)\n"
         "print(str(Template(text, searchList=[values])).replace('\\n', ' '))\n"

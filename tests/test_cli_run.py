@@ -293,11 +293,15 @@ def test_several_inputs_keep_their_names(sample, tmp_path):
     ]  # fmt: skip
 
 
-def test_a_cutoff_on_what_is_written(sample, tmp_path):
+def test_a_cutoff_on_what_is_written(sample, tmp_path, capsys):
     """k-mers below it are in neither file; reads stay as they were."""
     inputs = [sample / "r1.fq", sample / "r2.fq.gz"]
     run(*inputs, "-o", tmp_path / "all", *FAST)
     run(*inputs, "-o", tmp_path / "some", "--min-abundance", "12", *FAST)
+    argv = ["run", *map(str, inputs), "-o", str(tmp_path / "none"), "--min-abundance", "9999"]
+    assert main([*argv, *FAST, "-q"]) == 1
+    assert "--min-abundance 9999 leaves none of" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
 
     def table(name):
         return read_kmer_fasta(tmp_path / name / "kmers.fa.gz")

@@ -105,3 +105,20 @@ def test_no_room(home, capfd, monkeypatch):
         _dry_run.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 5000})
     )
     assert "4.88KB free, and the reads alone take" in plan(f"run {R1} -o out", capfd, 1)
+    Path("plain.fa").write_text((">a\n" + "ACGTTGCA" * 20 + "\n") * 50)
+    assert "4.88KB free" in plan("correct plain.fa -o 1.fa", capfd, 1)
+    # Packed, they may well fit.
+    assert plan("correct plain.fa -o 1.fa.zst", capfd)["write"] == ["1.fa.zst"]
+    assert plan("correct plain.fa -o 1 --bam", capfd)["write"] == ["1"]
+
+
+@pytest.mark.parametrize("name", ["db", "db.kmc_pre", "db.kmc_suf", "j.jf"])
+@pytest.mark.parametrize("argv", ["run --kmers", "run", "correct"])
+def test_databases_of_counters_have_the_words_of_a_run(argv, name, home, capfd):
+    Path("db.kmc_pre").write_bytes(b"KMCP" + bytes(100))
+    Path("db.kmc_suf").write_bytes(b"KMCS" + bytes(100))
+    Path("j.jf").write_bytes(b'000000040{"canonical":true,"format":"binary/sorted"}' + bytes(100))
+    planned = plan(f"{argv} {name} -o out", capfd, 1)
+    assert main([*argv.split(), name, "-o", "out", "-q"]) == 1
+    assert said(capfd.readouterr().err) == [planned]
+    assert "a database of" in planned

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from report_example import example
+from report_example import picture as example_picture
 
 from dbgclean.__main__ import main
 from dbgclean.graph.compaction import compact, compact_rows
@@ -173,3 +175,49 @@ def test_every_unitig_has_a_row_for_bandage(tmp_path):
         assert [row.split(",")[0] for row in rows] == [graph.name(u) for u in range(len(graph))]
     kinds = [row.split(",")[3] for row in (tmp_path / "raw.csv").read_text().splitlines()[1:]]
     assert kinds.count("removed") == 1
+
+
+_AFTER = ("picture", "after")
+_HOSTILE = "\"'><script>alert(1)</script>"
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        ((*_AFTER, 0, 0), _HOSTILE, None),
+        ((*_AFTER, 0, 1), _HOSTILE, "picture has the row"),
+        ((*_AFTER, 0, 2), float("inf"), None),
+        ((*_AFTER, 0, 4), 10**9, "picture has the row"),
+        (("picture", "alternatives", 0, "quality"), _HOSTILE, "is not what dbgclean writes"),
+        (("picture", "alternatives", 0, "kmer"), _HOSTILE, None),
+        (("picture", "box", 0), _HOSTILE, "is not what dbgclean writes"),
+        (("verdict", "depth_classes"), "12", "is not what dbgclean writes"),
+        (("verdict", "reasons"), [_HOSTILE], None),
+        (("abundance",), [1], "no attribute"),
+        (("spectrum", "fit"), [1], "no attribute"),
+        (("version",), "\ud800", "is not what dbgclean writes"),
+    ],
+)
+def test_damaged_and_hostile_reports(tmp_path, capsys, place, value, words):
+    """What is shown is escaped; what cannot be shown is one line, and no page."""
+    report = example(picture=example_picture())
+    *way, last = place
+    part = report
+    for step in way:
+        part = part[step]
+    part[last] = value
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    code, said = main(["report", str(tmp_path)]), capsys.readouterr().err
+    if words:
+        assert (code, said.count("\n")) == (1, 1)
+        assert words in said
+        assert not (tmp_path / "report.html").exists()
+    else:
+        assert code == 0
+        assert "<script" not in (tmp_path / "report.html").read_text()
+
+
+def test_json_too_deep_to_read(tmp_path, capsys):
+    (tmp_path / "report.json").write_text("[" * 100_000)
+    assert main(["report", str(tmp_path)]) == 1
+    assert "not JSON" in capsys.readouterr().err

@@ -47,6 +47,14 @@ def test_every_option_is_one_of_run(capsys):
         assert used <= known, f"{_name(path)}: {used - known}"
 
 
+def test_a_sample_can_be_named():
+    """Links have names of ours: without one, `p_1.fastq.gz` of single reads is the sample p."""
+    for path in ("galaxy/dbgclean.xml", "cwl/dbgclean-run.cwl"):
+        assert "--sample" in TEXTS[KIT / path]
+    module = TEXTS[KIT / "nextflow" / "modules" / "dbgclean" / "run" / "main.nf"]
+    assert "--sample '${prefix}'" in module
+
+
 def test_every_output_is_one_of_run(tmp_path):
     assert main(["run", "--example", "-o", str(tmp_path / "out"), "--no-controls", "-q"]) == 0
     written = {path.name for path in (tmp_path / "out").rglob("*")}

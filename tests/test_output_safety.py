@@ -362,3 +362,32 @@ def test_a_commit_in_another_thread(tmp_path):
     worker.start()
     worker.join()
     assert texts(tmp_path) == OLD | NEW
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "count a.fq -o k.fa.zst --histogram h.tsv --histo /dev/full",
+        "count a.fq -o k.fa --histo h --multiqc . --json /dev/full",
+        "correct a.fq -o b.fq --corrections c.tsv.gz --changes d.tsv --json /dev/full",
+        "correct a.fq -o b.bam --corrections c.tsv.gz --changes /dev/full",
+        "correct a.fq -o /dev/full --bam --changes d.tsv --unplaced u.bam",
+        "correct a.fq -o /dev/full --changes d.tsv --unplaced u.fq",
+        "graph a.fq -o g2.gfa --unitigs u.fa --json /dev/full",
+    ],
+)
+def test_of_several_files_all_appear_or_none_and_the_full_one_is_named(argv, home, capfd):
+    before = everything(home)
+    words = [*argv.split(), "-k", "21", "-t", "1", "-q"]
+    words += ["--corrector", "nearest"] if words[0] == "correct" else []
+    assert main(words) == 1
+    assert everything(home) == before
+    said = capfd.readouterr().err
+    assert said.startswith("dbgclean: error: /dev/full: cannot be written: No space left")
+
+
+def test_a_doubtful_result_is_written_whole(home):
+    argv = "correct a.fq -o b.fq --json j.json --fail-on doubtful --corrector none -q -k 31"
+    (home / "a.fq").write_bytes(b"".join((home / "a.fq").read_bytes().splitlines(True)[:80]))
+    assert main(argv.split()) == 1
+    assert {"b.fq", "j.json"} <= set(everything(home))

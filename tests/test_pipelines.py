@@ -234,3 +234,11 @@ def test_the_manual_page_is_made_of_the_parser(tmp_path):
     for verb in find_verbs():
         assert f"dbgclean {verb}" in text
     assert "--sample" in text
+
+
+def test_a_pipe_through_is_in_the_command(tmp_path):
+    out = tmp_path / "j.json"
+    argv = [sys.executable, "-m", "dbgclean", "correct", "-", "-o", "-", "--corrector", "none"]
+    reads = (EXAMPLE / "example_R1.fastq.gz").read_bytes()
+    subprocess.run([*argv, "--json", out], input=reads, stdout=subprocess.DEVNULL, check=True)
+    assert figures(out)["command"] == "dbgclean correct - --corrector none"

@@ -208,11 +208,37 @@ def test_fastq_becomes_what_samtools_imports(sample, tmp_path):
     (tmp_path / "in.fq").write_text(fastq(tagged))
     out = tmp_path / "out.bam"
     correct(tmp_path / "in.fq", "--interleaved", "-o", out, corrector="none")
-    command = ["samtools", "import", "-T", "*", "-s", tmp_path / "in.fq", "-o", tmp_path / "i.bam"]
+    command = ["samtools", "import", "-T", "*", "-r", "ID:in", "-r", "SM:in"]
+    command += ["-s", tmp_path / "in.fq", "-o", tmp_path / "i.bam"]
     subprocess.run(command, check=True)
     ours, theirs = read_bam(out)[1], read_bam(tmp_path / "i.bam")[1]
-    assert [r.to_string() for r in ours] == [r.to_string() for r in theirs]
+
+    def fields(record):
+        first, tags = record.to_string().split("\t")[:11], record.to_string().split("\t")[11:]
+        return first, sorted(tags)
+
+    assert [fields(record) for record in ours] == [fields(record) for record in theirs]
     subprocess.run(["samtools", "quickcheck", "-u", out], check=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [([], "in"), (["--sample", "patient 7"], "patient 7"), (["--sample", "é"], "_")],
+)
+def test_reads_from_no_bam_have_the_sample_as_their_group(tmp_path, given, name):
+    fasta = ">a\n" + "ACGTTGCA" * 10 + "\n>b\tRG:Z:own\n" + "ACGTTGCA" * 10 + "\n"
+    (tmp_path / "in.fa").write_text(fasta)
+    correct(tmp_path / "in.fa", "-o", tmp_path / "o.bam", *given, corrector="none")
+    header, rows = read_bam(tmp_path / "o.bam")
+    assert f"@RG\tID:{name}\tSM:{name}\n" in header
+    assert [row.get_tag("RG") for row in rows] == [name, "own"]
+
+
+@pytest.mark.parametrize("name", ["o.bam.gz", "o.SAM", "o.sam.gz", "o.cram"])
+def test_other_files_of_htslib_are_refused_by_their_names(sample, tmp_path, name, capsys):
+    assert main(["correct", str(sample / "u.bam"), "-o", str(tmp_path / name), "-q"]) == 2
+    assert "written as FASTQ or FASTA" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

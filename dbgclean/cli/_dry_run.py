@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_dry_run", "dry_run"]
 
+_PACKED = (".gz", ".bgz", ".bgzf", ".bz2", ".xz", ".zst", ".bam", ".ubam")
+
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:
     """Add ``--dry-run``."""
@@ -76,7 +78,10 @@ def dry_run(
 
 
 def _refuse_pipes(paths: Iterable[str]) -> None:
+    from dbgclean.reads.compression import refuse_database
+
     for path in paths:
+        refuse_database(path)
         if path == "-" or not os.path.isfile(path):
             msg = f"{path}: --dry-run would use up what can be read only once; name a file"
             raise InputError(msg)
@@ -87,6 +92,7 @@ def _check(args: argparse.Namespace, options: Options) -> None:
     from dbgclean.correct.correctors import load_corrector
     from dbgclean.pipeline.graphs import sniff
     from dbgclean.pipeline.options import policy_of
+    from dbgclean.reads.compression import read_head, refuse_database
     from dbgclean.reads.reference import iter_sequences
 
     given = vars(args)
@@ -97,7 +103,10 @@ def _check(args: argparse.Namespace, options: Options) -> None:
         policy_of(options)
     if given.get("truth"):
         next(iter_sequences(args.truth))
-    if given.get("kmers") and (kind := sniff(args.kmers)) != "kmers":
+    if not given.get("kmers"):
+        return
+    refuse_database(args.kmers, read_head(args.kmers))
+    if (kind := sniff(args.kmers)) != "kmers":
         msg = f"{args.kmers}: holds {kind}, not k-mers; give k-mers with their abundances"
         raise InputError(msg)
 
@@ -155,7 +164,7 @@ def _rooms(args: argparse.Namespace, paths: Sequence[str], files: Sequence[str])
         homes = [args.output]
     tmp = args.tmp or tempfile.gettempdir()
     check_folder(tmp)
-    needed = 0 if args.verb == "count" else sum(map(os.path.getsize, files))
+    needed = sum(map(os.path.getsize, _as_large(args, files)))
     for home in dict.fromkeys([*homes, tmp]):
         refuse_unwritable(home, folder=True)
         folder = home
@@ -169,6 +178,19 @@ def _rooms(args: argparse.Namespace, paths: Sequence[str], files: Sequence[str])
             )
             raise OutputError(msg)
         yield f"{home}: {_bytes(free)} free"
+
+
+def _as_large(args: argparse.Namespace, files: Sequence[str]) -> Sequence[str]:
+    """Inputs that what is written of the reads cannot be much smaller than."""
+    from dbgclean.reads.compression import detect_compression
+
+    if args.verb == "run":
+        return files
+    if args.verb == "count":
+        return []
+    if not args.bam and not all(name.lower().endswith(_PACKED) for name in args.output):
+        return files
+    return [path for path in files if detect_compression(path)]
 
 
 def _bytes(number: int) -> str:

@@ -254,7 +254,8 @@ def command_of(
         if action.dest in _HOW or given in (None, [], action.default):
             continue
         values = given if isinstance(given, list) else [given]
-        if any(value in written for value in values):
+        # Of "-" for both, one is what is read.
+        if action.option_strings and any(value in written for value in values):
             continue
         shown = [os.path.basename(v) if v in read else str(v) for v in values]
         for each in [[one] for one in shown] if action.nargs is None else [shown]:

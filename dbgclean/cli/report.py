@@ -8,6 +8,8 @@ files hold as long as the page stands beside them.
 import argparse
 from pathlib import Path
 
+from dbgclean.errors import InputError
+
 _JSON = "report.json"
 
 
@@ -35,7 +37,27 @@ def _source(args: argparse.Namespace) -> Path:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Read the JSON, write the page."""
-    from dbgclean.report import read_report, write_html
+    """Read the JSON, write the page.
 
-    write_html(read_report(_source(args)), args.output)
+    Raises
+    ------
+    InputError
+        If the JSON holds what no page can show.
+    """
+    from dbgclean._files import open_text
+    from dbgclean.report import read_report, render_html
+
+    source = _source(args)
+    report = read_report(source)
+    try:
+        text = render_html(report)
+        text.encode()
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # Whatever the schema does not say of a field, that dbgclean always writes the same way.
+        msg = (
+            f"{source}: damaged, a field is not what dbgclean writes ({error!r:.80}); "
+            "write the report again with dbgclean run"
+        )
+        raise InputError(msg) from error
+    with open_text(args.output) as out:
+        out.write(text)

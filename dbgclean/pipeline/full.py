@@ -150,9 +150,12 @@ def finish(out: OutputFolder, report: dict[str, Any], progress: Progress) -> Non
 def _check_left(run: Corrected) -> None:
     """An empty set of k-mers is no result."""
     if not run.chosen.kept.any():
+        least = run.options.kept_from
+        who = run.chosen.name if least == 1 else f"--min-abundance {least}"
+        other = "another --corrector" if least == 1 else "a lower one"
         msg = (
-            f"{run.files}: {run.chosen.name} leaves none of {len(run.raw):,} k-mers, so there is "
-            "no result; give more reads, or another --corrector"
+            f"{run.files}: {who} leaves none of {len(run.raw):,} k-mers, so there is "
+            f"no result; give more reads, or {other}"
         )
         raise InputError(msg)
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dbgclean._memory import give_memory_back
+from dbgclean._sample import sample_name
 from dbgclean.correct.corrections import write_corrections
 from dbgclean.correct.correctors import Corrector, Sample, load_corrector
 from dbgclean.correct.linkage import leave_linked
@@ -261,7 +262,8 @@ def reads_out(groups: Sequence[InputGroup], outputs: ReadOutputs, options: Optio
             "out, or choose another --corrector"
         )
         raise UsageError(msg)
-    return ReadsOut(groups, outputs, _in_words(options))
+    sample = options.sample or sample_name(groups[0].paths)
+    return ReadsOut(groups, outputs, _in_words(options), sample)
 
 
 def correct_reads(

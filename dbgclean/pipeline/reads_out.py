@@ -67,14 +67,18 @@ class ReadsOut:
     """
 
     def __init__(
-        self, groups: Sequence[InputGroup], outputs: ReadOutputs, description: str = ""
+        self,
+        groups: Sequence[InputGroup],
+        outputs: ReadOutputs,
+        description: str = "",
+        sample: str = "",
     ) -> None:
         self.unplaced = 0
         self._outputs, self._groups = outputs, groups
         self._stack = ExitStack()
         self._writers, self._apart = (
             [
-                open_writer(group, names, bam=outputs.bam, description=description)
+                open_writer(group, names, bam=outputs.bam, description=description, sample=sample)
                 for group, names in zip(groups, files, strict=bool(files))
             ]
             for files in (outputs.reads, outputs.unplaced)

@@ -67,10 +67,16 @@ class BamWriter(ReadWriter):
         '-' is standard output.
     description : str
         Of what was done, for ``@PG``.
+    sample : str
+        Of reads that are from no BAM: the name of their read group. Without it they have none.
     """
 
     def __init__(
-        self, group: InputGroup, outputs: Sequence[str | os.PathLike[str]], description: str = ""
+        self,
+        group: InputGroup,
+        outputs: Sequence[str | os.PathLike[str]],
+        description: str = "",
+        sample: str = "",
     ) -> None:
         super().__init__(group, outputs)
         if len(self._outputs) > 1:
@@ -82,14 +88,17 @@ class BamWriter(ReadWriter):
         self._aligned, self._dropped = 0, Counter[str]()
         self._group, self._description = group, description
         self.needs_records = group.format in ("bam", "cram")
+        # SAM takes printable ASCII there.
+        name = "".join(c if " " <= c <= "~" else "_" for c in sample)
+        self._read_group = "" if self.needs_records else name
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(quiet_htslib())
-            header = _header(self._group, self._description)
+            header = _header(self._group, self._description, self._read_group)
             self._header = pysam.AlignmentHeader.from_text(header)
-            raw = stack.enter_context(open_output(self._outputs[0]))
-            self._file = stack.enter_context(_opened(raw, self._header))
+            self._raw = stack.enter_context(open_output(self._outputs[0]))
+            self._file = stack.enter_context(_opened(self._raw, self._header))
             self._stack = stack.pop_all()
         return self
 
@@ -125,7 +134,11 @@ class BamWriter(ReadWriter):
                 self._respell(record, sequence, scores)
             for tag in header.split("\t")[1:]:
                 self._put(record, tag)
-            self._file.write(record)
+            try:
+                self._file.write(record)
+            except OSError as error:
+                _say_why(self._raw, error)
+                raise
             low = end
 
     def _new(self, batch: ReadBatch) -> Iterator[pysam.AlignedSegment]:
@@ -141,6 +154,8 @@ class BamWriter(ReadWriter):
             record = pysam.AlignedSegment(self._header)
             record.query_name = stem.decode("utf-8", "surrogateescape") or "*"
             record.flag = _MATES[row % 2] if batch.paired else _ALONE
+            if self._read_group:
+                record.set_tag("RG", self._read_group)
             yield record
 
     def _respell(
@@ -209,13 +224,19 @@ def _opened(raw: BinaryIO, header: pysam.AlignmentHeader) -> Iterator[pysam.Alig
     except BaseException as error:
         with suppress(OSError):
             file.close()
-        if isinstance(error, OSError) and not error.errno:
-            # Of a failed write, htslib does not say why; the next one does.
-            os.write(raw.fileno(), END)
+        if isinstance(error, OSError):
+            _say_why(raw, error)
         raise
 
 
-def _header(group: InputGroup, description: str) -> str:
+def _say_why(raw: BinaryIO, error: OSError) -> None:
+    """Of a failed write, htslib does not say why, nor where; the next one does."""
+    if error.errno is None:
+        raw.write(END)
+        raw.flush()
+
+
+def _header(group: InputGroup, description: str, sample: str) -> str:
     """Lines of the input's header that hold for its reads, and ours as the last ``@PG``."""
     lines: list[str] = []
     if group.format in ("bam", "cram"):
@@ -230,6 +251,7 @@ def _header(group: InputGroup, description: str) -> str:
     ours += [f"PP:{programs[-1]}"] if programs else []
     ours += [f"DS:{printable(description)}"] if description else []
     kept = [line for line in lines if line and not line.startswith(("@HD", "@SQ"))]
+    kept += [f"@RG\tID:{sample}\tSM:{sample}"] if sample else []
     first = f"@HD\tVN:{head.get('VN', '1.6')}\tSO:unsorted{order}"
     return "\n".join([first, *kept, "\t".join(ours), ""])
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from dbgclean._files import refuse_missing, standard_input
+from dbgclean._files import refuse_missing
 from dbgclean._temporary import temporary_folder
 from dbgclean.errors import InputError
 from dbgclean.reads.compression import (
@@ -46,7 +48,7 @@ class Spool:
             If the file is missing, a folder, may not be read, or cannot be copied.
         """
         if name == "-":
-            return self._copy(standard_input(), "stdin")
+            return self._copy(_standard_input(), "stdin")
         if not os.path.lexists(name):
             refuse_database(name)
         refuse_missing([name])
@@ -87,3 +89,21 @@ def _suffixes(path: str) -> str:
         return ".bam" if head.startswith(b"BAM") else ".cram"
     kind = {b">": ".fasta", b"@": ".fastq"}.get(head.lstrip()[:1], "")
     return f"{kind}.{compression}" if compression else kind
+
+
+def _standard_input() -> BinaryIO:
+    """Standard input for bytes.
+
+    Raises
+    ------
+    InputError
+        If it is closed.
+    """
+    try:
+        closed = sys.stdin is None or fcntl.fcntl(0, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
+    except OSError:
+        closed = True
+    if closed:
+        message = "-: standard input is closed; give it something to read, or name a file"
+        raise InputError(message)
+    return cast(BinaryIO, sys.stdin.buffer)

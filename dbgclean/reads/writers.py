@@ -20,7 +20,7 @@ __all__ = ["ReadWriter", "open_writer"]
 
 _BLOCK_READS = 512  # even, so that mates stay together
 _BAM = (".bam", ".ubam")
-_REFUSED_SUFFIXES = (".cram", ".sam")
+_REFUSED_SUFFIXES = (".cram", ".sam", ".bam.gz", ".sam.gz")
 
 
 class ReadWriter:
@@ -94,6 +94,7 @@ def open_writer(
     *,
     bam: bool = False,
     description: str = "",
+    sample: str = "",
 ) -> ReadWriter:
     """Return a writer for the batches of a group.
 
@@ -109,6 +110,8 @@ def open_writer(
         Write BAM, whatever the output is called.
     description : str
         What was done to the reads, for the header of BAM.
+    sample : str
+        Name of the read group in BAM of reads that are from no BAM.
 
     Raises
     ------
@@ -120,7 +123,7 @@ def open_writer(
     if bam or any(os.fspath(output).lower().endswith(_BAM) for output in outputs):
         from dbgclean.reads.bam_writer import BamWriter
 
-        return BamWriter(group, outputs, description)
+        return BamWriter(group, outputs, description, sample)
     return ReadWriter(group, outputs)
 
 

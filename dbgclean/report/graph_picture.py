@@ -7,6 +7,7 @@ have the same positions. A ring marks what has an evidence card on the page.
 import math
 import re
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 from dbgclean.report.canvas import CHOSEN, ERROR, GENOME, MUTED, PAPER
@@ -37,6 +38,9 @@ _PARTS: dict[str, tuple[type, ...]] = {
     "standing": (int,), "removed": (int,), "before": (list,), "after": (list,),
     "alternatives": (list,),
 }  # fmt: skip
+_ROW: tuple[type | tuple[type, ...], ...] = (
+    str, int, (int, float), str, (int, type(None)), str
+)  # fmt: skip
 _DRAWN = re.compile(r"M[-0-9.LQC ]+")
 
 
@@ -52,11 +56,13 @@ def check_picture(found: Report) -> None:
         if not isinstance(found.get(key), kinds):
             msg = f"report: picture.{key} is {found.get(key)!r:.80}, expected a {kinds[0].__name__}"
             raise ValueError(msg)
+    cards = len(found["alternatives"])
     for row in [*found["before"], *found["after"]]:
-        good = isinstance(row, list) and len(row) == 6 and row[3] in COLOURS  # noqa: PLR2004
-        good = good and row[4] in (None, *range(len(found["alternatives"])))
+        good = isinstance(row, list) and len(row) == len(_ROW)
+        good = good and all(isinstance(v, kinds) for v, kinds in zip(row, _ROW, strict=True))
+        good = good and row[3] in COLOURS and (row[4] is None or 0 <= row[4] < cards)
         # It goes into the page as it is.
-        if not good or not isinstance(row[5], str) or not _DRAWN.fullmatch(row[5]):
+        if not good or not _DRAWN.fullmatch(row[5]):
             msg = f"report: picture has the row {row!r:.80}, expected a unitig and its SVG path"
             raise ValueError(msg)
 
@@ -77,7 +83,7 @@ def _drawing(found: Report, side: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{high:.0f}" '
         f'viewBox="{-_MARGIN} {-top:.1f} {width:.1f} {high:.1f}">',
         f"<title>The graph {side}</title>",
-        f"<desc>{caption(found, side)}</desc>",
+        f"<desc>{escape(caption(found, side))}</desc>",
         '<g fill="none" stroke-linecap="round" stroke-linejoin="round">',
     ]
     rows = [(row, _width(row[2], found["depth"])) for row in found[side]]
@@ -94,7 +100,7 @@ def _drawing(found: Report, side: str) -> str:
 
 def _width(depth: float, usual: float) -> float:
     share = depth / max(usual, 1e-9)
-    return next(wide for below, wide in _WIDTHS if share < below)
+    return next((wide for below, wide in _WIDTHS if share < below), _WIDTHS[-1][1])
 
 
 def _line(row: Sequence[Any]) -> str:
@@ -103,7 +109,7 @@ def _line(row: Sequence[Any]) -> str:
 
 def _title(row: Sequence[Any]) -> str:
     name = f"unitig {row[0]}" if str(row[0]).isdigit() else printable(row[0])
-    return f"{name} · {full(row[1])} bp · depth {full(row[2])} · {row[3]}"
+    return escape(f"{name} · {full(row[1])} bp · depth {full(row[2])} · {row[3]}")
 
 
 def _marks(rows: Sequence[Sequence[Any]]) -> list[str]:

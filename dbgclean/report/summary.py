@@ -209,7 +209,7 @@ def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
     except OSError as error:
         msg = f"{path}: {error.strerror or error}; give the report.json of a dbgclean run"
         raise InputError(msg) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{path}: not JSON ({error}); give the report.json of a dbgclean run"
         raise InputError(msg) from error
     if not isinstance(report, dict) or report.get("tag") != TAG:
@@ -224,7 +224,7 @@ def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise InputError(msg)
     try:
         validate_report(report)
-    except ValueError as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         msg = f"{path}: {error}; write the report again with dbgclean run"
         raise InputError(msg) from error
     return report

@@ -32,6 +32,11 @@ inputs:
     doc: FASTA, FASTQ, BAM or CRAM; two files whose read names are mates are a pair
     inputBinding:
       position: 1
+  sample:
+    type: string?
+    doc: the sample's name in the report and in MultiQC; by default that of the first file
+    inputBinding:
+      prefix: --sample
   kmer_size:
     type: int?
     doc: odd, 11 to 31

@@ -26,7 +26,7 @@ process DBGCLEAN_RUN {
     script:
     def args = task.ext.args ?: ''
     prefix = task.ext.prefix ?: "${meta.id}"
-    // Links, because the sample, and with it what MultiQC shows, is named after the reads.
+    // Links, because corrected reads have the names of what came in.
     def names = meta.single_end ? ["${prefix}.fastq.gz"] : ["${prefix}_1.fastq.gz", "${prefix}_2.fastq.gz"]
     def files = reads instanceof List ? reads : [reads]
     def links = [files, names].transpose().collect { file, name -> "[ -e ${name} ] || ln -s ${file} ${name}" }.join('\n    ')
@@ -35,6 +35,7 @@ process DBGCLEAN_RUN {
     ${links}
 
     dbgclean run \\
+        --sample '${prefix}' \\
         ${args} \\
         ${layout} \\
         --threads ${task.cpus} \\
