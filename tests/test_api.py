@@ -417,6 +417,7 @@ def test_tables_in_notebooks_and_pandas(session, monkeypatch):
         monkeypatch.setitem(sys.modules, "pandas", None)
         with pytest.raises(UsageError, match="pip install pandas"):
             table.to_pandas()
+        assert len(repr(table)) < 2000, "what print() shows is no dump of arrays"
     assert "alternatives" not in session["clean"]._repr_html_()
     assert session["raw"].spectrum._repr_svg_().startswith("<?xml")
 
