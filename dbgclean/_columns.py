@@ -48,6 +48,9 @@ class Columns:
             {name: list(v) if getattr(v, "ndim", 1) > 1 else v for name, v in columns}
         )
 
+    def __repr__(self) -> str:
+        return f"{len(self):,} rows of {', '.join(self.columns(slice(0)))}"
+
     def _repr_html_(self) -> str:
         columns, size = self.columns(slice(_SHOWN)), len(self)
         head = "".join(f"<th>{escape(name)}</th>" for name in columns)
@@ -82,9 +85,6 @@ class Named(Columns):
 
     def __len__(self) -> int:
         return len(next(iter(self._columns.values()), ()))
-
-    def __repr__(self) -> str:
-        return f"{len(self):,} rows of {', '.join(self._columns)}"
 
 
 def _shown(value: Any) -> str:

@@ -189,7 +189,8 @@ def refuse_folder(path: _Path, force: bool) -> None:
     except OSError as error:
         raise output_error(path, error) from error
     if full:
-        message = f"{path}: the folder is not empty; use --force or name another output folder"
+        what = "use --force (from Python force=True) or name another output folder"
+        message = f"{path}: the folder is not empty; {what}"
         raise OutputError(message)
 
 

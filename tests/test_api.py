@@ -417,8 +417,11 @@ def test_tables_in_notebooks_and_pandas(session, monkeypatch):
         monkeypatch.setitem(sys.modules, "pandas", None)
         with pytest.raises(UsageError, match="pip install pandas"):
             table.to_pandas()
+        assert len(repr(table)) < 2000, "what print() shows is no dump of arrays"
     assert "alternatives" not in session["clean"]._repr_html_()
     assert session["raw"].spectrum._repr_svg_().startswith("<?xml")
+    for shown in (session["clean"], session["raw"].spectrum, session["raw"].spectrum.plot()):
+        assert len(repr(shown)) < 2000
 
 
 def test_frames_of_pandas(session):

@@ -48,7 +48,8 @@ FILES = {
     "unitigs.fa",
     "versions.yml",
 }
-CONTROLS = ["raw", "cutoff", "classical", "nearest", "likelihood", "autoencoder", "auto"]
+SETS = ["raw", "cutoff", "classical"]
+COLUMNS = [*SETS, "nearest", "likelihood", "autoencoder", "auto"]
 
 
 def run(*argv):
@@ -147,10 +148,10 @@ def test_the_example_costs_next_to_nothing(which, request):
 
 def test_columns_of_the_report(example, likelihood):
     report = report_of(example)
-    assert list(report["ambiguity"]) == CONTROLS
+    assert list(report["ambiguity"]) == COLUMNS
     assert report["config"]["corrector"] == report["corrections"]["corrector"] == "auto"
     alone = report_of(likelihood)
-    assert list(alone["ambiguity"]) == [*CONTROLS[:3], "likelihood"]
+    assert list(alone["ambiguity"]) == [*SETS, "likelihood"]
     assert alone["ambiguity"]["likelihood"] == report["ambiguity"]["likelihood"]
 
 

@@ -193,7 +193,7 @@ def test_empty_folder_is_filled(tmp_path):
 
 def test_folder_that_holds_something_is_refused(tmp_path):
     (tmp_path / "notes").write_text("mine")
-    with pytest.raises(OutputError, match="not empty; use --force"):
+    with pytest.raises(OutputError, match=r"not empty; use --force \(from Python force=True\)"):
         OutputFolder(tmp_path)
     assert not hidden(tmp_path)
 

@@ -15,7 +15,7 @@ import dbgclean
 ROOT = Path(__file__).parents[1]
 _BUILD = (
     "import sys; from setuptools import build_meta as b; out = sys.argv[1]; "
-    "b.build_sdist(out); b.build_wheel(out)"
+    "b.build_sdist(out); b.build_wheel(out); b.build_editable(out + '/editable')"
 )
 
 
@@ -26,6 +26,7 @@ def built(tmp_path_factory):
     top = tmp_path_factory.mktemp("packaging")
     left = shutil.ignore_patterns("__pycache__", ".git", "*.egg-info", "build", "dist", ".venv")
     shutil.copytree(ROOT, top / "copy", ignore=left)
+    (top / "editable").mkdir()
     done = subprocess.run(
         [sys.executable, "-c", _BUILD, str(top)],
         cwd=top / "copy", capture_output=True, text=True, check=False,
@@ -34,8 +35,12 @@ def built(tmp_path_factory):
     (sdist,), (wheel,) = top.glob("*.tar.gz"), top.glob("*.whl")
     with tarfile.open(sdist) as file:
         inside = {name.partition("/")[2] for name in file.getnames()}
-    with zipfile.ZipFile(wheel) as file:
-        return {"sdist": inside, "wheel": set(file.namelist()), "names": {sdist.name, wheel.name}}
+    (editable,) = (top / "editable").glob("*.whl")
+    names = {"sdist": inside, "names": {sdist.name, wheel.name}}
+    for kind, path in (("wheel", wheel), ("editable", editable)):
+        with zipfile.ZipFile(path) as file:
+            names[kind] = set(file.namelist())
+    return names
 
 
 def _files(folder):
@@ -52,6 +57,13 @@ def test_the_wheel_holds_the_package_and_nothing_else(built):
     }
     for part in ("example/", "model/pretrained/", "report/templates/", "py.typed"):
         assert any(name.startswith(f"dbgclean/{part}") for name in package)
+
+
+def test_an_editable_install_is_a_path(built):
+    # An import hook is asked last: a folder with nothing but caches of numba, which pip leaves
+    # of an earlier install, would be taken for the package.
+    (path,) = (name for name in built["editable"] if ".dist-info/" not in name)
+    assert path.endswith(".pth")
 
 
 @pytest.mark.parametrize("folder", ["tests", "docs", "benchmarks", "data", "dbgclean", "packaging"])

@@ -8,7 +8,8 @@ import pytest
 from report_example import bare, example, parts, without_truth
 
 from dbgclean.report import draw_plots, write_plots
-from dbgclean.report.canvas import TOKENS, inline_svg
+from dbgclean.report.canvas import TOKENS, abundance_end, inline_svg
+from dbgclean.report.plots import _spectrum
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,19 @@ def test_valley_peak_and_every_column_are_named(drawn):
     for name in parts()["ambiguity"]:
         assert name in _texts(drawn["ambiguity"])
         assert name in _texts(drawn["cost"])
+
+
+def test_no_mark_lies_under_the_legend():
+    report = example()
+    fit = report["spectrum"]["fit"]
+    fit["peak"] = 0.8 * abundance_end(report)
+    figure = _spectrum(report)
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    legend = axes.get_legend().get_window_extent()
+    assert len(axes.texts) == 3
+    for mark in axes.texts:
+        assert not legend.overlaps(mark.get_window_extent()), mark.get_text()
 
 
 def test_missing_parts_leave_out_pictures():

@@ -374,6 +374,26 @@ def test_nothing_is_called_a_loss_that_was_never_in_question():
     assert "never in question, and stay." in " ".join(sentences(report))
 
 
+@pytest.mark.parametrize(
+    ("kept", "bubbles", "note"),
+    [
+        (0, 0, "no rare alternative was judged real"),
+        (0, 3, "solid variants, never in question; no rare alternative was judged real"),
+        (1, 3, "1 rare alternative judged real"),
+        (2, 3, "2 rare alternatives judged real"),
+    ],
+)
+def test_bubbles_are_called_solid_variants_where_there_are_any(kept, bubbles, note):
+    columns = {
+        name: {key: column[key] for key in AMBIGUITY_KEYS}
+        | {"simple_bubbles": bubbles, "superbubbles": 0}
+        for name, column in parts()["ambiguity"].items()
+    }
+    report = without_truth(ambiguity=columns, alleles={"kept": kept, "undecided": 0})
+    (tile,) = (one for one in tiles(report) if one.label == "bubbles kept")
+    assert (tile.value, tile.note) == (str(bubbles), note)
+
+
 def test_no_junction_left_by_any_is_no_defeat():
     columns = parts()["ambiguity"]
     for name in ("nearest", "likelihood", "autoencoder"):

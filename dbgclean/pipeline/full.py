@@ -277,7 +277,7 @@ class _Graphs:
         self._aside.do(write_gfa, out.path("raw.gfa"), compacted[0])
         if self._truth:
             self._costs["raw"] = self._truth.cost(raw, raw)
-        run.progress.start("Graph of classical")
+        run.progress.start("Classical cleaning")
         return classical_clean(raw.keys, raw.counts, raw.k, threads, compacted=compacted)
 
     def column(self, name: str, kmers: Kmers) -> None:

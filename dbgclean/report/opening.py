@@ -174,14 +174,16 @@ def _bubbles_tile(report: Report) -> Tile | None:
     if not clean or alleles.get("kept") is None:
         return None
     kept, undecided = alleles["kept"], alleles.get("undecided") or 0
-    note = f"{full(kept)} rare alternatives judged real"
+    bubbles = clean["simple_bubbles"] + clean["superbubbles"]
+    note = f"{full(kept)} rare alternative{'' if kept == 1 else 's'} judged real"
     if not kept:
-        note = "solid variants, never in question; no rare alternative was judged real"
+        solid = "solid variants, never in question; " if bubbles else ""
+        note = f"{solid}no rare alternative was judged real"
     if undecided:
         note += f"; {full(undecided)} undecided, left as read"
     if closed := clean.get("real_bubbles_closed"):
         note += f"; {full(closed)} real ones closed"
-    return Tile("bubbles kept", full(clean["simple_bubbles"] + clean["superbubbles"]), note)
+    return Tile("bubbles kept", full(bubbles), note)
 
 
 def _expected_tile(report: Report) -> Tile | None:

@@ -124,7 +124,7 @@ def _spectrum(report: Report) -> "Figure | None":
         for step, (key, label) in enumerate((k, n) for k, n in marks if fit.get(k) is not None):
             _mark(axes, fit[key], f"{label} {fit[key]:.4g}", step)
     _count_axes(axes, end, "abundance (times a k-mer was seen)")
-    axes.legend(loc="upper right")
+    _legend(axes)
     return figure
 
 
@@ -142,7 +142,7 @@ def _abundance(report: Report) -> "Figure | None":
     if fit.get("fitted") and fit.get("valley") is not None:
         _mark(axes, fit["valley"], f"valley {fit['valley']:.4g}", 0)
     _count_axes(axes, end, "abundance in the raw reads")
-    axes.legend(loc="upper right")
+    _legend(axes)
     return figure
 
 
@@ -169,6 +169,11 @@ def _count_axes(axes: "Axes", end: float, label: str) -> None:
     axes.set_xlim(0.5, end + 0.5)
     axes.set_xlabel(label)
     axes.set_ylabel("distinct k-mers")
+
+
+def _legend(axes: "Axes") -> None:
+    """Above the axes, where no label of a mark can lie under it."""
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
 
 
 def _mark(axes: "Axes", at: float, text: str, step: int) -> None:

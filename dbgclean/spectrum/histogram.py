@@ -97,7 +97,7 @@ class Spectrum:
     """
 
     k: int
-    histogram: np.ndarray
+    histogram: np.ndarray = field(repr=False)
     distinct: int
     total: int
     fitted: bool = False

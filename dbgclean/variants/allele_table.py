@@ -47,7 +47,7 @@ def _code(words: str, names: tuple[str, ...], empty: int = 0) -> np.ndarray:
     return column(np.uint8, words=words, names=names, empty=empty)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AlleleTable(Rows, Columns):
     """Alleles sorted by contig (in the order of the regions), position, ref and alt.
 
