@@ -38,7 +38,21 @@ from dbgclean.reads.bam import quiet_htslib
 LIMIT = 30
 K = 21
 BASES = "ACGT"
-UNPACK = {"gz": gzip.decompress, "bz2": bz2.decompress, "xz": lzma.decompress}
+
+
+def unpack_xz(data):
+    """All streams, over the padding between them that lzma.decompress takes for the end."""
+    text = b""
+    while data:
+        stream = lzma.LZMADecompressor()
+        text += stream.decompress(data)
+        if not stream.eof:
+            raise EOFError
+        data = stream.unused_data.lstrip(b"\0")
+    return text
+
+
+UNPACK = {"gz": gzip.decompress, "bz2": bz2.decompress, "xz": unpack_xz}
 PACK = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
 DAMAGED = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
