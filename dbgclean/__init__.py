@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     )
 
 from dbgclean._cache import prepare_cache
+from dbgclean._lazy import lazy
 
 __version__ = "0.4.0"
 
@@ -101,11 +102,7 @@ class _Verb(ModuleType):
 import_module("dbgclean.correct").__class__ = _Verb
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    return getattr(import_module("dbgclean.api"), name)
+__getattr__ = lazy(__name__, dict.fromkeys(__all__, "api"))
 
 
 def __dir__() -> list[str]:

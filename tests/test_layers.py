@@ -25,7 +25,17 @@ MAY_IMPORT = {
     "report": {"spectrum", "graph"},
     "variants": {"reads", "spectrum", "evidence", "model", "correct", "graph"},
 }
-FOR_ALL = {"errors", "_bgzf", "_cache", "_columns", "_files", "_memory", "_sample", "_temporary"}
+FOR_ALL = {
+    "errors",
+    "_bgzf",
+    "_cache",
+    "_columns",
+    "_files",
+    "_lazy",
+    "_memory",
+    "_sample",
+    "_temporary",
+}
 
 # Third-party libraries, and the rooms that may hold them.
 BORDERS = {

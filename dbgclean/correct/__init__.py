@@ -5,8 +5,7 @@ and the table of corrections. Correctors stand behind one protocol and are found
 entry point (group ``dbgclean.correctors``), ours and anybody else's alike.
 """
 
-from importlib import import_module
-from typing import Any
+from dbgclean._lazy import lazy
 
 _HOME = {
     "Corrector": "correctors",
@@ -25,8 +24,4 @@ _HOME = {
 __all__ = sorted(_HOME)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy(__name__, _HOME)

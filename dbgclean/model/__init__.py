@@ -7,8 +7,9 @@ or verdicts. Torch is imported on first use of a name below, so that importing
 ``dbgclean.model`` costs nothing; besides, only ``dbgclean.training`` imports it.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from dbgclean._lazy import lazy
 
 if TYPE_CHECKING:
     from dbgclean.model.autoencoder import Autoencoder, AutoencoderConfig, predict
@@ -35,12 +36,7 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import the module that holds ``name`` when it is first asked for."""
-    if name not in _HOME:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

@@ -5,8 +5,9 @@ writes it back with names, order, qualities and layout as they came. The names b
 on first use: what is wrong with an input is said before numba is there.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from dbgclean._lazy import lazy
 
 if TYPE_CHECKING:
     from dbgclean.reads.batch import ReadBatch
@@ -40,8 +41,4 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy(__name__, _HOME)

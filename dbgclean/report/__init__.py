@@ -9,8 +9,7 @@ The names below load on first use, so that importing the package stays cheap:
 matplotlib, jinja2 and rich are imported only by the function that needs them.
 """
 
-from importlib import import_module
-from typing import Any
+from dbgclean._lazy import lazy
 
 _HOME = {
     "AMBIGUITY_KEYS": "summary",
@@ -44,11 +43,7 @@ _HOME = {
 __all__ = sorted(_HOME)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy(__name__, _HOME)
 
 
 def __dir__() -> list[str]:
