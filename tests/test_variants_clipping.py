@@ -16,6 +16,7 @@ from benchmarks.simulators.aligned import (
     snv,
     write_bam,
     write_fasta,
+    write_sorted,
 )
 from dbgclean.variants.clipping import leave_out_clips
 from dbgclean.variants.region_reads import fetch_reads, open_alignments
@@ -68,12 +69,7 @@ def write_tiles(path, sample, tiles, *, clip=True, pairs=150, seed=3):
                 record.query_sequence = text.tobytes().decode()
                 record.query_qualities = array("B", [37] * READ)
                 records.append(record)
-    records.sort(key=lambda record: record.reference_start)
-    with pysam.AlignmentFile(str(path), "wb", header=header) as file:
-        for record in records:
-            file.write(record)
-    pysam.index(str(path))
-    return str(path)
+    return write_sorted(path, header, records)
 
 
 def primers_of(reference):

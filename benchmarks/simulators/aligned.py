@@ -138,6 +138,11 @@ def write_bam(
                 record.flag = 3 | (64 if is_first else 128) | (16 if is_right else 32)
                 _fill(record, bases[part], places[part], low, rng)
                 records.append(record)
+    return write_sorted(path, header, records)
+
+
+def write_sorted(path, header, records):
+    """An indexed BAM of records in any order."""
     records.sort(key=lambda record: record.reference_start)
     with pysam.AlignmentFile(str(path), "wb", header=header) as file:
         for record in records:
