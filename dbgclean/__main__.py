@@ -31,14 +31,15 @@ from dbgclean.correct.registry import find_corrector
 from dbgclean.errors import DbgcleanError, DoubtfulError, printable
 from dbgclean.log import close_log, log_error, log_to, set_up_logging
 
-__all__ = ["main", "main_cli"]
+__all__ = ["main", "main_cli", "run_verb"]
 
 logger = logging.getLogger("dbgclean")  # and not "__main__", which `python -m` makes of it
 
 INTERRUPTED = 130
 
 
-def _run(argv: Sequence[str]) -> int:
+def run_verb(argv: Sequence[str]) -> int:
+    """Run one verb and return its exit code; what goes wrong is raised."""
     parser, modules = build_parser(argv)
     args = parser.parse_args(argv)
     module = modules[args.verb]
@@ -63,7 +64,7 @@ def _run(argv: Sequence[str]) -> int:
     _refuse_inputs(args, read)
     if folder := prepare_cache():
         logger.info("dbgclean's own folder cannot be written: compiled kernels go to %s", folder)
-    args.command = command_of(args, written, read)
+    args.argv, args.command = list(argv), command_of(args, written, read)
     try:
         # What is in a folder has its name within that before the folder has its own.
         with contextlib.nullcontext() if "force" in args else together():
@@ -129,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _run(arguments)
+        code = run_verb(arguments)
         # A pipe that closed early shows itself only when the last bytes are pushed out.
         sys.stdout.flush()
     except SystemExit as stop:

@@ -31,6 +31,7 @@ __all__ = [
     "identities",
     "identity",
     "open_output",
+    "open_plain",
     "open_text",
     "optional",
     "output_error",
@@ -321,7 +322,7 @@ def open_output(path: _Path, *, packed: bool = False) -> Iterator[BinaryIO]:
         If whoever read standard output has gone.
     """
     name = os.fspath(path)
-    with atomic_path(path) as place, _plain(place) as raw:
+    with atomic_path(path) as place, open_plain(place) as raw:
         packer = _packer(f"{name}.gz" if packed else name, raw)
         if packer is None:
             yield raw
@@ -362,7 +363,7 @@ def open_text(path: _Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def _plain(place: Path) -> Iterator[BinaryIO]:
+def open_plain(place: Path) -> Iterator[BinaryIO]:
     """A file, or for '-' descriptor 1, with a buffer of our own.
 
     `sys.stdout.buffer` has none under PYTHONUNBUFFERED, and may then write a part and say

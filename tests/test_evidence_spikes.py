@@ -15,6 +15,7 @@ from dbgclean.evidence.gather import build_graph, gather, gather_along
 from dbgclean.evidence.planting import Facts, Planter
 from dbgclean.evidence.spike_kernels import BY_ENDS, BY_FRAGMENT
 from dbgclean.evidence.spikes import FRACTIONS, Spikes
+from dbgclean.reads.tasks import over_batches
 from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.histogram import fit_spectrum
 
@@ -44,7 +45,7 @@ def planter(sample):
 def planted(sample, size=2000, threads=1, seed=7):
     reads, graph, spectrum, _ = sample
     batches = lambda: simulate.to_batches(reads, size)  # noqa: E731
-    return gather_along(batches(), graph, spectrum, threads, again=batches, seed=seed)
+    return gather_along(over_batches(batches, threads), graph, spectrum, threads, seed=seed)
 
 
 def mixed(value):
@@ -107,8 +108,8 @@ def test_planted_where_drawn_and_nowhere_else(sample, planter):
         text_of(batch.codes[a:b])
         for a, b in np.lib.stride_tricks.sliding_window_view(batch.offsets, 2)[:240]
     ]
-    part = planter.look(batch, first)
-    ground = planter._ground
+    part = planter.planting(first, batch)
+    ground = planter.planting.ground
     rows = [tuple(int(row[c]) for c in (0, 1, 2, 4, 3, 5, 8)) for row in part.table]
     rows = [row for row in rows if row[1] < first + 240]
     expected = [
@@ -137,7 +138,7 @@ def test_planted_where_drawn_and_nowhere_else(sample, planter):
 def test_copies_of_a_molecule_are_drawn_together(sample, planter):
     reads = sample[0]
     batch = next(iter(simulate.to_batches(reads, 1000)))
-    tables = [planter.look(batch, first).table for first in (0, 10_000, 20_000)]
+    tables = [planter.planting(first, batch).table for first in (0, 10_000, 20_000)]
     by_ends = [set(map(tuple, t[t[:, 8] & BY_ENDS > 0][:, 2:8])) for t in tables]
     assert by_ends[0] == by_ends[1] == by_ends[2]
     alone = [{(r[0], r[1] % 10_000) for r in t[t[:, 8] & BY_FRAGMENT > 0]} for t in tables]

@@ -234,7 +234,7 @@ def options_of(args: argparse.Namespace) -> "Options":
 # What says how a result is computed, and not which one it is.
 _HOW = {
     "help", "threads", "memory_bytes", "tmp", "quiet", "debug", "log", "force", "resume",
-    "fail_on", "dry_run", "multiqc", "sample",
+    "fail_on", "dry_run", "multiqc", "sample", "cluster", "workers", "blocks", "steps",
 }  # fmt: skip
 
 

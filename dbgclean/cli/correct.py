@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from dbgclean.cli import add_kmer_size, add_memory, add_reads, add_seed, add_threads
+from dbgclean.cli._cluster import add_cluster, validate_cluster, working
 from dbgclean.cli._correction import (
     add_correction,
     add_tag_reads,
@@ -50,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_seed(parser)
     add_memory(parser)
     add_threads(parser)
+    add_cluster(parser)
 
 
 def _add_read_outputs(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +86,7 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     if max(len(args.output), len(args.unplaced)) > max(len(args.reads), 2):
         parser.error("more outputs than inputs")
     validate_correction(args, parser)
+    validate_cluster(args, parser)
 
 
 def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:
@@ -115,7 +118,7 @@ def main(args: argparse.Namespace) -> None:
     from dbgclean.pipeline.passes import correct_reads
     from dbgclean.report.planted import expected_loss_sentence
 
-    with Progress(quiet=args.quiet) as progress:
+    with working(args), Progress(quiet=args.quiet) as progress:
         run, out = correct_reads(
             args.reads, read_outputs(args), options_of(args), progress, args.corrections,
             json=args.json, multiqc=args.multiqc,

@@ -19,6 +19,7 @@ from dbgclean.cli import (
     add_threads,
     kmer_size,
 )
+from dbgclean.cli._cluster import add_cluster, validate_cluster, working
 from dbgclean.cli._correction import (
     add_correction,
     add_tag_reads,
@@ -92,6 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_seed(parser)
     add_memory(parser)
     add_threads(parser)
+    add_cluster(parser)
 
 
 def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
@@ -106,6 +108,7 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     if args.correction_k and args.correction_k > k:
         parser.error(f"argument --correction-k: {args.correction_k} is above -k {k}")
     validate_correction(args, parser)
+    validate_cluster(args, parser)
 
 
 def _validate_kmers(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
@@ -149,7 +152,7 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
     from dbgclean.pipeline.kmer_set import kmer_set_run
 
     wanted, args.k = args.k, args.k or DEFAULT_K
-    with Progress(quiet=args.quiet) as progress:
+    with working(args), Progress(quiet=args.quiet) as progress:
         given: dict[str, Any] = {
             "truth": args.truth,
             "controls": not args.no_controls,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK, OtherChanges
 
 if TYPE_CHECKING:
     from dbgclean.evidence.gather import Evidence
+    from dbgclean.evidence.off_path import Stretches
     from dbgclean.reads import ReadBatch
 
 __all__ = ["Bases", "RewriteStatistics", "Rewriter", "applied", "bases_of"]
@@ -73,6 +73,11 @@ class RewriteStatistics:
         """Plain numbers for the report."""
         return dict(vars(self))
 
+    def __iadd__(self, other: RewriteStatistics) -> RewriteStatistics:
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+        return self
+
 
 class Rewriter:
     """Applies one set of verdicts to the batches of a run.
@@ -96,14 +101,14 @@ class Rewriter:
         doubted: np.ndarray | None = None,
     ) -> None:
         self.statistics = RewriteStatistics()
-        self._lock = threading.Lock()
-        self._evidence = evidence
+        self._edits_reads = evidence is not None and kept is not None
         empty = np.zeros(0, np.int64)
         self._read, self._position, self._to = empty, empty, empty.astype(np.uint8)
         self._kept_read, self._kept_position = empty, empty
+        self._substituted, self._changed, self._unplaced = empty, empty, empty
         self._changes = OtherChanges.concatenate([])
+        self._stretches: Stretches | None = None
         if evidence is None or kept is None:
-            self._evidence = None
             return
         edits, all_edits = evidence.edits.substitutions(), evidence.alternatives.of_edit
         of_edit = all_edits[: len(edits)]
@@ -115,7 +120,9 @@ class Rewriter:
         self._to = np.where(turned, 3 - edits.to[use], edits.to[use]).astype(np.uint8)
         if doubted is not None:
             stands &= ~doubted[of_edit]
-        changes = evidence.changes
+        # Nothing else is held of the evidence: it is most of what a run weighs.
+        changes, self._changed = evidence.changes, evidence.changes.read
+        self._unplaced, self._stretches = evidence.unplaced, evidence.off_path
         stays = changes.gap >= 0
         stays[stays] = kept[all_edits[changes.gap[stays]]]
         self._changes = changes.select(~stays)
@@ -145,32 +152,38 @@ class Rewriter:
     def unplaced(self, first_read: int, n_reads: int) -> np.ndarray:
         """Reads that have no place in the solid graph, bool (n_reads,)."""
         mask = np.zeros(n_reads, bool)
-        if self._evidence is not None:
-            reads = self._evidence.unplaced
-            low, high = np.searchsorted(reads, [first_read, first_read + n_reads])
-            mask[reads[low:high] - first_read] = True
+        low, high = np.searchsorted(self._unplaced, [first_read, first_read + n_reads])
+        mask[self._unplaced[low:high] - first_read] = True
         return mask
 
     def touched(self, first_read: int, n_reads: int) -> np.ndarray:
         """Reads of a batch that any verdict could touch, bool (n_reads,)."""
         mask = np.zeros(n_reads, bool)
-        if self._evidence is not None:
-            for read in (self._substituted, self._evidence.changes.read):
-                low, high = np.searchsorted(read, [first_read, first_read + n_reads])
-                mask[read[low:high] - first_read] = True
+        for read in (self._substituted, self._changed):
+            low, high = np.searchsorted(read, [first_read, first_read + n_reads])
+            mask[read[low:high] - first_read] = True
         return mask
 
     def rewrite(self, batch: ReadBatch, first_read: int) -> ReadBatch:
-        """The batch as these verdicts have it; ``first_read`` counts over the whole run.
+        """The batch as these verdicts have it, counted in ``statistics``; see `rewritten`."""
+        result, counts = self.rewritten(batch, first_read)
+        self.statistics += counts
+        return result
 
-        Batches may be rewritten in any order and by several threads, each once.
+    def rewritten(self, batch: ReadBatch, first_read: int) -> tuple[ReadBatch, RewriteStatistics]:
+        """The batch as these verdicts have it, and what was done.
+
+        Parameters
+        ----------
+        first_read
+            Number of the batch's first read in the whole run.
         """
-        if self._evidence is None:
-            return batch
+        if not self._edits_reads:
+            return batch, RewriteStatistics()
         where, to = self._substitutions(batch.offsets, first_read, len(batch))
         changes = self._other(batch.offsets, first_read, len(batch))
         if len(where) == 0 and len(changes.at) == 0:
-            return batch
+            return batch, RewriteStatistics()
         bases = batch.bases.copy()
         bases[where] = _in_case_of(bases[where], _LETTERS[to])
         masked = changes.at[changes.kind == MASK]
@@ -178,9 +191,9 @@ class Rewriter:
         filled = changes.at[changes.kind == FILL]
         values = changes.value[changes.kind == FILL]
         bases[filled] = _in_case_of(bases[filled], _LETTERS[values])
-        self._count(batch, first_read, len(where), changes)
-        result = _regapped(batch, bases, changes) if changes.has_gaps else None
-        return _spelled_as(batch, batch.with_bases(bases) if result is None else result)
+        result = _regapped(batch, bases, changes) if changes.has_gaps else batch.with_bases(bases)
+        counts = self._count(batch, first_read, len(where), changes)
+        return _spelled_as(batch, result), counts
 
     def kept_stretches(self, batch: ReadBatch, first_read: int, k: int) -> Bases:
         """The k-mers of the corrected reads over bases that stand although they were weak.
@@ -223,12 +236,11 @@ class Rewriter:
             All such k-mers; those that show again what their fragment has shown
             (`dbgclean.correct.off_path`). Without a path there are none.
         """
-        stretches = getattr(self._evidence, "off_path", None)
-        if stretches is None:
+        if self._stretches is None:
             none = bases_of(result).take(np.zeros(len(result), bool))
             return none, none
         pieces, twins = off_path_pieces(
-            stretches, self._changes, batch, result.offsets, result.codes, first_read, k
+            self._stretches, self._changes, batch, result.offsets, result.codes, first_read, k
         )
         return _cut(result, pieces), _cut(result, twins)
 
@@ -248,17 +260,19 @@ class Rewriter:
             offsets[reads] + c.position[part], reads, c.kind[part], c.value[part], c.size[part]
         )
 
-    def _count(self, batch: ReadBatch, first_read: int, substitutions: int, c: _Changes) -> None:
+    def _count(
+        self, batch: ReadBatch, first_read: int, substitutions: int, c: _Changes
+    ) -> RewriteStatistics:
         low, high = np.searchsorted(self._read, [first_read, first_read + len(batch)])
         touched = len(np.union1d(self._read[low:high] - first_read, c.reads))
-        s = self.statistics
-        with self._lock:
-            s.bases_changed += substitutions
-            s.bases_deleted += int(np.count_nonzero(c.kind == DELETE))
-            s.bases_inserted += int(c.size[c.kind == INSERT].sum())
-            s.bases_masked += int(np.count_nonzero(c.kind == MASK))
-            s.unknown_filled += int(np.count_nonzero(c.kind == FILL))
-            s.reads_touched += touched
+        return RewriteStatistics(
+            bases_changed=substitutions,
+            bases_deleted=int(np.count_nonzero(c.kind == DELETE)),
+            bases_inserted=int(c.size[c.kind == INSERT].sum()),
+            bases_masked=int(np.count_nonzero(c.kind == MASK)),
+            unknown_filled=int(np.count_nonzero(c.kind == FILL)),
+            reads_touched=touched,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,29 +11,33 @@ from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import Edits
 from dbgclean.evidence.explanations import Explained, candidates, explain
 from dbgclean.evidence.gap_alternatives import Gaps
-from dbgclean.evidence.planting import Drawn, Planter
+from dbgclean.evidence.planting import Drawn, Planter, Planting
 from dbgclean.evidence.sample import SampleContext
 from dbgclean.evidence.sites import NO_SITE, Sites
-from dbgclean.reads.prefetch import map_in_order
+from dbgclean.reads.tasks import Each, Over
 
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
 
-__all__ = ["numbered", "second_look"]
+__all__ = ["Comparing", "second_look"]
 
 
-def numbered(batches: Iterable[ReadBatch]) -> Iterator[tuple[int, ReadBatch]]:
-    """Each batch with the number of its first read in the run."""
-    first = 0
-    for batch in batches:
-        yield first, batch
-        first += len(batch)
+@dataclass(frozen=True, eq=False)
+class Comparing(Each):
+    """What a batch shows over the sites, and its reads with planted alleles in them."""
+
+    sites: Sites
+    planting: Planting | None
+
+    def __call__(self, first: int, batch: ReadBatch) -> tuple[tuple[np.ndarray, ...], Drawn | None]:
+        drawn = None if self.planting is None else self.planting(first, batch)
+        return self.sites.look(batch, first), drawn
 
 
 def second_look(
     alternatives: Alternatives,
     edits: Edits,
-    batches: Iterable[ReadBatch],
+    over: Over,
     context: SampleContext,
     mean_length: float,
     paired: bool,
@@ -45,8 +49,8 @@ def second_look(
 
     Parameters
     ----------
-    batches
-        The reads that ``edits`` are of, once more.
+    over
+        Applies a task to the reads that ``edits`` are of, once more.
     planter
         Plants alleles in them meanwhile.
     gaps
@@ -63,12 +67,7 @@ def second_look(
     if not len(keys):
         return alternatives, None
     sites = Sites(keys, depth)
-
-    def look(item: tuple[int, ReadBatch]) -> tuple[tuple[np.ndarray, ...], Drawn | None]:
-        first, batch = item
-        return sites.look(batch, first), None if planter is None else planter.look(batch, first)
-
-    parts = list(map_in_order(look, numbered(batches), threads))
+    parts = list(over("compare", Comparing(sites, None if planter is None else planter.planting)))
     reads = sites.collect([part[0] for part in parts])
     alternatives, explained = explain(
         alternatives,

@@ -5,16 +5,16 @@ What the pass leaves behind is proportional to what would change, not to the rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dbgclean._memory import give_memory_back
 from dbgclean.evidence.alternatives import LOW_QUALITY, Alternatives, Depths, pool_edits
 from dbgclean.evidence.changes import OtherChanges, other_changes
-from dbgclean.evidence.comparing import numbered, second_look
+from dbgclean.evidence.comparing import second_look
 from dbgclean.evidence.cutoffs import choose_cutoffs, enough_depth, median_depth
 from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
 from dbgclean.evidence.explanations import Explained
@@ -36,7 +36,7 @@ from dbgclean.evidence.threading import (
     Threads,
     thread_batch,
 )
-from dbgclean.reads.prefetch import map_in_order
+from dbgclean.reads.tasks import Each, Over, Task, over_batches
 from dbgclean.spectrum.histogram import Spectrum
 from dbgclean.spectrum.table import KmerTable
 
@@ -47,6 +47,7 @@ __all__ = [
     "Evidence",
     "Gathered",
     "Part",
+    "Threading",
     "build_graph",
     "gather",
     "gather_along",
@@ -137,15 +138,21 @@ def look_at(batch: ReadBatch, threads: Threads, graph: SolidGraph, first_read: i
     )
 
 
-def _thread(
-    batch: ReadBatch, graph: SolidGraph, first_read: int, poly_g: bool, seams: bool
-) -> Part:
-    threads = thread_batch(batch, graph)
-    if not seams:
-        threads.place[threads.place == MASKED] = OUTSIDE
-    if poly_g:
-        threads = leave_out_tails(batch, threads, graph)
-    return look_at(batch, threads, graph, first_read)
+@dataclass(frozen=True, eq=False)
+class Threading(Each):
+    """The `Part` of a batch that is threaded along ``graph``; see `gather_along`."""
+
+    graph: SolidGraph
+    poly_g: bool = False
+    mask_seams: bool = True
+
+    def __call__(self, first: int, batch: ReadBatch) -> Part:
+        threads = thread_batch(batch, self.graph)
+        if not self.mask_seams:
+            threads.place[threads.place == MASKED] = OUTSIDE
+        if self.poly_g:
+            threads = leave_out_tails(batch, threads, self.graph)
+        return look_at(batch, threads, self.graph, first)
 
 
 @dataclass
@@ -196,7 +203,7 @@ class Gathered:
         peak: float,
         genome_size: float,
         threads: int = 1,
-        again: Callable[[], Iterable[ReadBatch]] | None = None,
+        again: Over | None = None,
         seed: int | None = None,
         depths: Depths | None = None,
         common_gap: float = 1.0,
@@ -209,7 +216,9 @@ class Gathered:
             That the reads were threaded through.
         peak, genome_size
             Reads over a base of the sample, and its bases.
-        again, seed, threads
+        again
+            Applies a task to the same reads, for a second look at the sites that matter.
+        seed, threads
             See `gather_along`.
         depths
             See `dbgclean.evidence.alternatives.pool_edits`.
@@ -235,7 +244,7 @@ class Gathered:
                 planter = Planter(graph, alternatives, facts, seed)
                 planter = planter if len(planter) else None
             alternatives, explained = second_look(
-                alternatives, edits, again(), context, length, self.paired, threads, planter,
+                alternatives, edits, again, context, length, self.paired, threads, planter,
                 gaps,
             )  # fmt: skip
         return Evidence(
@@ -299,7 +308,13 @@ def gather(
         Gives the same batches once more, for a second look at the sites that matter.
     """
     graph = build_graph(table, spectrum, threads, cutoffs)
-    return gather_along(batches, graph, spectrum, threads, again=again)
+    first = over_batches(lambda: batches, threads)
+    more = None if again is None else over_batches(again, threads)
+
+    def over(name: str, task: Task) -> Iterator[Any]:
+        return first(name, task) if more is None or name == "thread" else more(name, task)
+
+    return gather_along(over, graph, spectrum, threads, again=again is not None)
 
 
 def build_graph(
@@ -314,34 +329,35 @@ def build_graph(
 
 
 def gather_along(
-    batches: Iterable[ReadBatch],
+    over: Over,
     graph: SolidGraph,
     spectrum: Spectrum,
     threads: int = 1,
     *,
     poly_g: bool = False,
     mask_seams: bool = True,
-    again: Callable[[], Iterable[ReadBatch]] | None = None,
+    again: bool = True,
     seed: int | None = None,
 ) -> Evidence:
     """As `gather`, where the graph is there and its table may be gone.
 
     Parameters
     ----------
+    over
+        Applies a task to the reads.
     poly_g
         Mask tails of G that the graph does not hold; it has to be built without their
         k-mers (`dbgclean.evidence.poly_g.TailCounter`).
     mask_seams
         Mask what follows a seam that no other fragment has. Not where a rare member of a
         mix shares stretches with a deep one: its reads leave the deep path alone.
+    again
+        Look at the reads a second time, over the sites that matter.
     seed
-        Plant alleles in the reads when they are looked at ``again``.
+        Plant alleles in the reads when they are looked at again.
     """
     found = Gathered()
-    parts = map_in_order(
-        lambda b: _thread(b[1], graph, b[0], poly_g, mask_seams), numbered(batches), threads
-    )
-    for part in parts:
+    for part in over("thread", Threading(graph, poly_g, mask_seams)):
         found.add(part)
     depth = spectrum.peak if spectrum.fitted else median_depth(spectrum)
     return found.pool(
@@ -349,6 +365,6 @@ def gather_along(
         peak=depth * found.scale(graph.k),
         genome_size=float(spectrum.genome_size if spectrum.fitted else graph.solid_kmers),
         threads=threads,
-        again=again,
+        again=over if again else None,
         seed=seed,
     )

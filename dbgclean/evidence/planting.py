@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +37,7 @@ from dbgclean.reads.batch import ReadBatch, stretches
 from dbgclean.spectrum.hashing import hashes
 from dbgclean.spectrum.kmers import LETTERS, reverse_complements
 
-__all__ = ["Drawn", "Facts", "Planter"]
+__all__ = ["Drawn", "Facts", "Planter", "Planting"]
 
 # Fragments that are changed at each fraction, at most: a deep sample gets fewer alleles.
 _MOST_CHANGED = 8000
@@ -76,63 +76,33 @@ class Drawn(NamedTuple):
     cover: np.ndarray
 
 
-class Planter:
-    """Chooses places and alleles, plants them in reads that go by, and pools the outcome.
-
-    Parameters
-    ----------
-    graph, alternatives
-        Of the sample: places are even stretches of the one, away from the other.
-    facts
-        See `Facts`.
-    seed
-        Of the choice of places, and of the molecules drawn.
+@dataclass(frozen=True, eq=False)
+class Planting:
+    """Draws the molecules of every allele from the reads, and puts it in.
 
     Attributes
     ----------
-    keys, depth
-        uint64, float64 (n,): key of each planted allele, and reads over it, roughly.
-    spikes
-        What became of them, once it is known.
+    ground
+        The places: see `dbgclean.evidence.spike_kernels.draw`.
+    to, place
+        uint8, int64, one per allele: its base, and the place it is at.
+    flipped
+        uint8, one per place: its window stands on the other strand of the key.
     """
 
-    def __init__(
-        self, graph: SolidGraph, alternatives: Alternatives, facts: Facts, seed: int
-    ) -> None:
-        self._graph, self._facts = graph, facts
-        salt = hashes(np.array([seed], np.uint64))[0]
-        places, depth = _places(graph, alternatives, _numbers(facts.peak), salt)
-        fraction = _fractions(facts.peak, _ROUNDS * len(places))
-        n, p = len(fraction), max(1, len(places))
-        place, turn = np.arange(n) % p, np.arange(n) // p
-        mixed = hashes(places.key ^ salt)[place]
-        # The three other bases of a place in turn, from one of them on.
-        step = 1 + (mixed % np.uint64(3) + turn.astype(np.uint64)) % np.uint64(3)
-        self._to = ((places.base[place] + step) % 4).astype(np.uint8)
-        many = places.take(place)
-        self.keys = many.alternatives(self._to)
-        self.depth = depth[place] * facts.scale
-        self._by_key = np.argsort(self.keys, kind="stable")
-        self._fraction, self._place = fraction, place
-        self.spikes: Spikes | None = None
-        self._ground = self._make_ground(places, mixed ^ turn.astype(np.uint64))
+    ground: Ground
+    to: np.ndarray
+    place: np.ndarray
+    flipped: np.ndarray
 
-    def _make_ground(self, places: Places, salt: np.ndarray) -> Ground:
-        window = places.windows(places.base)
-        self._flipped = (reverse_complements(window, WINDOW) < window).astype(np.uint8)
-        return Ground(index_places(places), places.context, self._flipped, self._fraction, salt)
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def look(self, batch: ReadBatch, first_read: int) -> Drawn:
+    def __call__(self, first_read: int, batch: ReadBatch) -> Drawn:
         """The reads of one batch that an allele is put in, with it."""
-        cover = np.zeros((len(self._ground.context), 2), np.int64)
+        cover = np.zeros((len(self.ground.context), 2), np.int64)
         arguments = batch.codes, batch.offsets, batch.paired, np.int64(first_read)
         room = 1024
         while True:
             table = np.zeros((room, len(COLUMNS)), np.int64)
-            n = draw(*arguments, self._ground, cover, table)
+            n = draw(*arguments, self.ground, cover, table)
             if n <= room:
                 break
             room = n
@@ -149,11 +119,62 @@ class Planter:
         for mate in range(2):
             here = np.flatnonzero(table[:, 2 + mate] >= 0)
             table[here, 2 + mate] -= starts[here, mate]
-            to, allele = self._to[table[here, 0]], table[here, 0]
-            turned = table[here, 4 + mate] != self._flipped[self._place[allele]]
+            to, allele = self.to[table[here, 0]], table[here, 0]
+            turned = table[here, 4 + mate] != self.flipped[self.place[allele]]
             codes[begins[here, mate] + table[here, 2 + mate]] = np.where(turned, 3 - to, to)
         table[:, 1] += first_read
         return Drawn(table, codes, quals, lengths.ravel(), cover)
+
+
+class Planter:
+    """Chooses places and alleles to plant in reads that go by, and pools the outcome.
+
+    Parameters
+    ----------
+    graph, alternatives
+        Of the sample: places are even stretches of the one, away from the other.
+    facts
+        See `Facts`.
+    seed
+        Of the choice of places, and of the molecules drawn.
+
+    Attributes
+    ----------
+    keys, depth
+        uint64, float64 (n,): key of each planted allele, and reads over it, roughly.
+    planting
+        What plants them in reads that go by.
+    spikes
+        What became of them, once it is known.
+    """
+
+    def __init__(
+        self, graph: SolidGraph, alternatives: Alternatives, facts: Facts, seed: int
+    ) -> None:
+        self._graph, self._facts = graph, facts
+        salt = hashes(np.array([seed], np.uint64))[0]
+        places, depth = _places(graph, alternatives, _numbers(facts.peak), salt)
+        fraction = _fractions(facts.peak, _ROUNDS * len(places))
+        n, p = len(fraction), max(1, len(places))
+        place, turn = np.arange(n) % p, np.arange(n) // p
+        mixed = hashes(places.key ^ salt)[place]
+        # The three other bases of a place in turn, from one of them on.
+        step = 1 + (mixed % np.uint64(3) + turn.astype(np.uint64)) % np.uint64(3)
+        to = ((places.base[place] + step) % 4).astype(np.uint8)
+        many = places.take(place)
+        self.keys = many.alternatives(to)
+        self.depth = depth[place] * facts.scale
+        self._by_key = np.argsort(self.keys, kind="stable")
+        self._fraction, self._place = fraction, place
+        self.spikes: Spikes | None = None
+        window = places.windows(places.base)
+        flipped = (reverse_complements(window, WINDOW) < window).astype(np.uint8)
+        salts = mixed ^ turn.astype(np.uint64)
+        ground = Ground(index_places(places), places.context, flipped, fraction, salts)
+        self.planting = Planting(ground, to, place, flipped)
+
+    def __len__(self) -> int:
+        return len(self.keys)
 
     def finish(
         self,
@@ -170,7 +191,7 @@ class Planter:
         Parameters
         ----------
         parts
-            From `look`, in the order of the reads.
+            From `planting`, in the order of the reads.
         sites, reads
             Of ``keys``, and what the reads over them show as they came.
         alternatives, errors, explained

@@ -167,6 +167,14 @@ class TailCounter:
         first = np.maximum(batch.offsets[:-1], starts - (self.k - 1))
         self._counter.add(batch.parts(first[has], (ends - first)[has]))
 
+    def __iadd__(self, later: TailCounter) -> TailCounter:
+        self.runs += later.runs
+        if self._counter is None:
+            self._counter = later._counter
+        elif later._counter is not None:
+            self._counter += later._counter
+        return self
+
     def left_out(self, table: KmerTable) -> KmerTable:
         """``table`` less the k-mers that touch tails; k-mers it lacks are of no account."""
         if self._counter is None:

@@ -10,6 +10,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import iadd
+from typing import Any
 
 from dbgclean._memory import give_memory_back
 from dbgclean._sample import sample_name
@@ -21,19 +24,18 @@ from dbgclean.correct.rewrite import Rewriter
 from dbgclean.errors import InputError, UsageError
 from dbgclean.evidence.cutoffs import CORRECTION_K, choose_correction_k, choose_cutoffs
 from dbgclean.evidence.gather import Evidence, build_graph, gather_along
-from dbgclean.evidence.poly_g import TailCounter
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.log import Progress
-from dbgclean.pipeline.counting import check_kmers, counter_of, fit_of
+from dbgclean.pipeline.counting import check_kmers, fit_of
+from dbgclean.pipeline.counts import Counting, Counts
 from dbgclean.pipeline.figures import figures_of, write_figures
 from dbgclean.pipeline.options import Options
 from dbgclean.pipeline.reads_out import ReadOutputs, ReadsOut
 from dbgclean.pipeline.rewriting import Sink, rewrite
 from dbgclean.pipeline.runs import Column, Corrected, Counted, Inputs, Judged, open_run
 from dbgclean.reads import InputGroup, ReadStatistics
-from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.histogram import fit_spectrum
-from dbgclean.spectrum.read_depths import ReadSample, depth_modes, read_depths
+from dbgclean.spectrum.read_depths import depth_modes, read_depths
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = [
@@ -57,9 +59,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-# Interpreter, libraries (the network's are the largest) and batches under way.
-_BESIDES = 600 << 20
-
 CONTROLS = ("nearest", "likelihood", "autoencoder")
 
 
@@ -81,13 +80,18 @@ def count(inputs: Inputs, *, singles: bool = False) -> Counted:
     InputError
         If no read holds a k-mer.
     """
-    options, statistics, sampled = inputs.options, list[ReadStatistics](), ReadSample()
+    facts = inputs.engine.kept("counted", lambda: _count(inputs, singles))
+    return Counted(**vars(inputs), **facts)
+
+
+def _count(inputs: Inputs, singles: bool) -> dict[str, Any]:
+    """What `Counted` has beyond the inputs."""
+    options, statistics = inputs.options, list[ReadStatistics]()
     k = options.correction_k or min(options.k, CORRECTION_K)
     sizes = sorted({k, options.k} if inputs.graph else {k})
     whole = {options.k} if inputs.graph else set()
-    counters, tails = _count_at(
-        inputs, k, sizes, whole | {k} if singles else whole, statistics, sampled
-    )
+    counts = _count_at(inputs, "count", k, sizes, whole | {k} if singles else whole, statistics)
+    counters, tails = counts.counters, counts.tails
     inputs.refuse(wait=True)
     tables = {size: counter.finish() for size, counter in counters.items()}
     give_memory_back()
@@ -102,56 +106,46 @@ def count(inputs: Inputs, *, singles: bool = False) -> Counted:
         logger.debug("reads are threaded at k = %d", chosen)
         if chosen != k:
             del table, tables, counters
-            again, tails = _count_at(inputs, chosen, [chosen], {chosen} if singles else set())
-            table = again[chosen].finish()
-            threading = fit_of(again[chosen], read.bases)
+            again = _count_at(inputs, "recount", chosen, [chosen], {chosen} if singles else set())
+            counter, tails = again.counters[chosen], again.tails
+            table = counter.finish()
+            threading = fit_of(counter, read.bases)
             spectrum = spectrum if inputs.graph else threading
     if tails is not None and options.poly_g != "on" and not tails.runs.artefact:
         tails = None
     if tails is not None and not singles:
         table = tails.left_out(table)
-    return Counted(
-        **vars(inputs),
-        table=table,
-        raw=raw,
-        spectrum=spectrum,
-        threading_spectrum=threading,
-        statistics=statistics,
-        windows=windows,
-        tails=tails,
-        sampled=sampled,
-        modes=depth_modes(read_depths(sampled, table)),
-    )
+    return {
+        "table": table,
+        "raw": raw,
+        "spectrum": spectrum,
+        "threading_spectrum": threading,
+        "statistics": statistics,
+        "windows": windows,
+        "tails": tails,
+        "sampled": counts.sampled,
+        "modes": depth_modes(read_depths(counts.sampled, table)),
+    }
 
 
 def _count_at(
     inputs: Inputs,
+    name: str,
     tails_k: int,
     sizes: list[int],
     whole: set[int],
     statistics: list[ReadStatistics] | None = None,
-    sampled: ReadSample | None = None,
-) -> tuple[dict[int, KmerCounter], TailCounter | None]:
+) -> Counts:
     """Go over the reads and count at every k of ``sizes``, and the runs of G they end in.
 
     k-mers seen once are handed out where k is among ``whole``.
     """
     options = inputs.options
-    counters = {
-        k: counter_of(options, k, 1 if k in whole else 2, besides=_BESIDES, sharing=len(sizes))
-        for k in sizes
-    }
     masked = options.mask and options.poly_g != "off"
-    tails = TailCounter(tails_k, options.min_quality) if masked else None
-    for _, _, batch in inputs.batches("Counting", statistics):
-        inputs.refuse()
-        if sampled is not None:
-            sampled.add(batch)
-        for counter in counters.values():
-            counter.add(batch)
-        if tails is not None:
-            tails.add(batch)
-    return counters, tails
+    task = Counting(
+        options, {k: 1 if k in whole else 2 for k in sizes}, tails_k if masked else None
+    )
+    return reduce(iadd, inputs.over(name, task, statistics))
 
 
 def judge(counted: Counted, names: Sequence[str]) -> Judged:
@@ -173,17 +167,18 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
         if counted.compiling is not None:
             counted.compiling.finish_threading()
         cutoffs = choose_cutoffs(spectrum, counted.rarest)
-        graph = build_graph(counted.table, spectrum, options.threads, cutoffs)
+        graph = counted.engine.kept(
+            "solid", lambda: build_graph(counted.table, spectrum, options.threads, cutoffs)
+        )
     counted = replace(counted, table=KmerTable.empty(counted.table.k))
     if graph is not None:
         evidence = gather_along(
-            (batch for _, _, batch in counted.batches("Threading")),
+            counted.over,
             graph,
             spectrum,
             options.threads,
             poly_g=counted.tails is not None,
             mask_seams=options.mask and counted.rarest is None,
-            again=lambda: (batch for _, _, batch in counted.batches("Comparing")),
             seed=options.seed if options.spikes else None,
         )
         del graph

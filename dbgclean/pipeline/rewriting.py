@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dbgclean.correct.correctors import Sample
-from dbgclean.correct.rewrite import Bases, bases_of
+from dbgclean.correct.rewrite import Bases, Rewriter, RewriteStatistics, bases_of
 from dbgclean.pipeline.runs import Cleaned, Column, Corrected, Judged
-from dbgclean.reads.prefetch import map_in_order
+from dbgclean.reads.tasks import Each
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.membership import deepest_sibling, rows_among
 from dbgclean.spectrum.table import KmerTable
@@ -60,12 +60,40 @@ class _Rewritten:
 
     ``before`` are the reads that change as they came; ``columns`` has for each column
     the same as they are now, what its k-mer set is to keep, and what of all reads lies
-    off path: everything, and what only shows a molecule again.
+    off path: everything, and what only shows a molecule again. ``done`` says what was done
+    to the reads, by column.
     """
 
-    written: Written
+    after: ReadBatch
+    done: dict[str, RewriteStatistics]
     before: Bases | None = None
     columns: dict[str, tuple[Bases, Bases, Bases, Bases]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rewriting(Each):
+    """Rewrites a batch for the ``chosen`` column and, with k, for all that edit reads."""
+
+    chosen: str
+    rewriters: dict[str, Rewriter]
+    edited: tuple[str, ...]
+    k: int
+
+    def __call__(self, first: int, batch: ReadBatch) -> _Rewritten:
+        after, counts = self.rewriters[self.chosen].rewritten(batch, first)
+        done = {self.chosen: counts}
+        if not self.edited:
+            return _Rewritten(after, done)
+        touched = self.rewriters[self.edited[0]].touched(first, len(batch))
+        parts = {}
+        for name in self.edited:
+            rewriter, result = self.rewriters[name], after
+            if name != self.chosen:
+                result, done[name] = rewriter.rewritten(batch, first)
+            stretches = rewriter.kept_stretches(batch, first, self.k)
+            off = rewriter.off_path(batch, result, first, self.k)
+            parts[name] = bases_of(result).take(touched), stretches, *off
+        return _Rewritten(after, done, bases_of(batch).take(touched), parts)
 
 
 def rewrite(run: Judged, sink: Sink, *, records: bool = False) -> Corrected:
@@ -78,25 +106,13 @@ def rewrite(run: Judged, sink: Sink, *, records: bool = False) -> Corrected:
     edited = [c for c in run.columns.values() if c.corrector.edits_reads] if run.graph else []
     before = _Delta(run)
     deltas = {column.name: _Deltas.of(run) for column in edited}
-
-    def rewritten(item: tuple[int, int, ReadBatch]) -> _Rewritten:
-        group, first, batch = item
-        chosen = run.chosen.rewriter.rewrite(batch, first)
-        written = Written(run, group, first, batch, chosen)
-        if not edited:
-            return _Rewritten(written)
-        touched = edited[0].rewriter.touched(first, len(batch))
-        parts = {}
-        for column in edited:
-            result = chosen if column is run.chosen else column.rewriter.rewrite(batch, first)
-            stretches = column.rewriter.kept_stretches(batch, first, run.options.k)
-            off = column.rewriter.off_path(batch, result, first, run.options.k)
-            parts[column.name] = bases_of(result).take(touched), stretches, *off
-        return _Rewritten(written, bases_of(batch).take(touched), parts)
-
-    batches = run.batches("Writing", records=records)
-    for done in map_in_order(rewritten, batches, run.options.threads):
-        sink(done.written)
+    chosen, names = run.chosen.name, tuple(column.name for column in edited)
+    rewriters = {name: run.columns[name].rewriter for name in dict.fromkeys((chosen, *names))}
+    task = _Rewriting(chosen, rewriters, names, run.options.k)
+    for (group, first, batch), done in run.beside("write", task, records=records):
+        for name, counts in done.done.items():
+            rewriters[name].statistics += counts
+        sink(Written(run, group, first, batch, done.after))
         if done.before is None:
             continue
         before.add(done.before)

@@ -22,9 +22,11 @@ from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.poly_g import TailCounter
 from dbgclean.log import Progress
 from dbgclean.pipeline.counting import batches_of, groups_of
+from dbgclean.pipeline.engines import Engine, engine_now
 from dbgclean.pipeline.first_run import Compiling, start_compiling
 from dbgclean.pipeline.options import Options, policy_of
 from dbgclean.reads import InputGroup, ReadStatistics
+from dbgclean.reads.tasks import Each, Task
 from dbgclean.spectrum.histogram import Spectrum
 from dbgclean.spectrum.read_depths import ReadSample
 from dbgclean.spectrum.table import KmerTable
@@ -59,6 +61,8 @@ class Inputs:
         The look at the corrector's weights, which goes on while reads are counted.
     compiling
         On the first run, the process that compiles the search meanwhile.
+    engine
+        Who goes over the reads.
     """
 
     options: Options
@@ -68,6 +72,7 @@ class Inputs:
     graph: bool = False
     checked: Future[None] | None = None
     compiling: Compiling | None = None
+    engine: Engine = field(default_factory=engine_now)
 
     def batches(
         self,
@@ -78,6 +83,18 @@ class Inputs:
     ) -> Iterator[tuple[int, int, ReadBatch]]:
         """Go over the reads of all inputs: see `dbgclean.pipeline.counting.batches_of`."""
         return batches_of(self.groups, self.options, self.progress, what, statistics, records)
+
+    def over(
+        self, name: str, task: Task, statistics: list[ReadStatistics] | None = None
+    ) -> Iterator[Any]:
+        """Apply a task to all reads: see `dbgclean.pipeline.engines.Engine`."""
+        return self.engine.over(self, name, task, statistics)
+
+    def beside(
+        self, name: str, task: Each, *, records: bool = False
+    ) -> Iterator[tuple[tuple[int, int, ReadBatch], Any]]:
+        """As `over`, each result beside its batch, as `batches` has it."""
+        return self.engine.beside(self, name, task, records=records)
 
     def refuse(self, *, wait: bool = False) -> None:
         """Raise what is wrong with the corrector, once that is known."""

@@ -147,6 +147,32 @@ class KmerCounter:
     def __repr__(self) -> str:
         return f"KmerCounter(k={self.k}, threads={self.threads}, min_quality={self.min_quality})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All that was counted, for another process; the counter is spent afterwards."""
+        self._flush()
+        pieces = self._map(self._settled, range(_PARTITIONS))
+        self._close()
+        names = ("k", "min_quality", "min_count", "statistics")
+        return {"pieces": pieces} | {name: getattr(self, name) for name in names}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(  # type: ignore[misc]
+            state["k"], min_quality=state["min_quality"], min_count=state["min_count"]
+        )
+        self._buffer = self._buffer[:0].copy()  # it takes in other counters, and no reads
+        self.statistics = state["statistics"]
+        for partition, piece in zip(self._partitions, state["pieces"], strict=True):
+            partition.give([piece])
+
+    def __iadd__(self, other: "KmerCounter") -> "KmerCounter":
+        """Take over what another one counted; that one is spent afterwards."""
+        other._flush()
+        for partition, theirs in zip(self._partitions, other._partitions, strict=True):
+            partition.adopt(theirs)
+        self.statistics += other.statistics
+        other._close()
+        return self
+
     def add(self, batch: "ReadBatch", reads: np.ndarray | None = None) -> None:
         """Count the reads of a batch, or those whose entry in `reads` is not zero.
 

@@ -132,6 +132,13 @@ class Partition:
         self._clear()
         return settled
 
+    def adopt(self, other: "Partition") -> None:
+        """Take over what another one of the same k-mers holds; that one is empty afterwards."""
+        self._fresh += other._fresh
+        self._singles += other._singles
+        self._pending += [other._rows, *other._pending]
+        other._clear()
+
     def give(self, pieces: list[Settled]) -> None:
         """Put back what was taken, once or several times; nothing may be repeated or lost."""
         self._singles += [piece.singles for piece in pieces if piece.singles.size]

@@ -31,11 +31,16 @@ class ReadSample:
 
     Which reads are taken depends on their number in the run alone; n doubles whenever
     more than 20,000 were taken. Reads below 31 bases have no stretch.
+
+    Parameters
+    ----------
+    first
+        Number of the first read that will be added.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 0) -> None:
         self._step = 1
-        self._first = 0
+        self._first = first
         self._numbers = np.zeros(0, np.int64)
         self._codes = np.zeros((0, _WINDOWS, _WIDTH), np.uint8)
 
@@ -52,7 +57,19 @@ class ReadSample:
         at = (batch.offsets[numbers][:, None] + starts)[:, :, None] + np.arange(_WIDTH)
         self._numbers = np.concatenate([self._numbers, numbers + self._first - len(batch)])
         self._codes = np.concatenate([self._codes, batch.codes[at]])
-        while len(self._numbers) > _MOST_READS:
+        self._thin(self._step)
+
+    def __iadd__(self, later: ReadSample) -> ReadSample:
+        """Take over what was taken of the reads that follow: as if all had been added here."""
+        self._first = later._first
+        self._numbers = np.concatenate([self._numbers, later._numbers])
+        self._codes = np.concatenate([self._codes, later._codes])
+        self._thin(later._step)
+        return self
+
+    def _thin(self, step: int) -> None:
+        """Keep every ``step``-th read, or fewer where these are too many."""
+        while self._step < step or len(self._numbers) > _MOST_READS:
             self._step *= 2
             kept = self._numbers % self._step == 0
             self._numbers, self._codes = self._numbers[kept], self._codes[kept]

@@ -10,11 +10,11 @@ from dbgclean.correct.correctors import Sample, load_corrector
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.correct.verdicts import LIKELIHOOD_ERROR, LIKELIHOOD_REAL, Verdicts
 from dbgclean.evidence.alternatives import Alternatives
-from dbgclean.evidence.comparing import numbered
 from dbgclean.evidence.edits import Edits
 from dbgclean.evidence.gather import Evidence, Gathered, look_at
 from dbgclean.evidence.threading import Threads
 from dbgclean.reads import ReadBatch
+from dbgclean.reads.tasks import numbered, over_batches
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.histogram import Spectrum, abundance_histogram
 from dbgclean.variants.aligned_window import AlignedWindow
@@ -97,7 +97,7 @@ def _gather(window: AlignedWindow, parts: _Parts) -> Evidence:
         graph,
         peak=float(np.median(covered)) if len(covered) else 1.0,
         genome_size=float(max(1, len(covered))),
-        again=lambda: [batch for batch, _ in parts],
+        again=over_batches(lambda: [batch for batch, _ in parts]),
         depths=lambda edits, rows: _depths(window, edits, rows),
         common_gap=_COMMON,
     )

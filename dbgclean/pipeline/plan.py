@@ -1,0 +1,288 @@
+"""A run in steps: its reads cut into blocks, and for each pass over them one file per block.
+
+A folder holds all of it. ``plan.json`` says what is run on what; ``reads/`` has the reads, a
+batch in each file; every pass has a folder of its own with its task and, for each block, what
+the task gave. A file is there when it is whole, and a step that is done twice writes the same
+one again: what a lost worker had begun is begun anew by another.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from dbgclean import __version__
+from dbgclean._files import open_plain, output_error
+from dbgclean._store import load, save
+from dbgclean._temporary import Temporary
+from dbgclean.errors import InputError, UsageError
+from dbgclean.reads import ReadBatch, ReadStatistics, iter_batches
+from dbgclean.reads.batch import encode_bases
+from dbgclean.reads.compression import detect_compression
+from dbgclean.reads.names import as_names
+from dbgclean.reads.reading import BATCH_BASES
+
+if TYPE_CHECKING:
+    from dbgclean.pipeline.runs import Inputs
+
+__all__ = ["Piece", "Plan", "do_step"]
+
+_FORMAT = 1
+_PLAN = "plan.json"
+# Batches of a block, so that blocks are about as large as each other, and bases of one.
+_PER_BLOCK, _FEWEST_BASES = 4, 100_000
+# Bases that a byte of reads stands for, about, plain (FASTQ) and compressed.
+_PLAIN, _PACKED = 0.5, 2.0
+
+
+class Piece(NamedTuple):
+    """One batch of reads: the number of its input and of its first read, reads and bases."""
+
+    group: int
+    first: int
+    reads: int
+    bases: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run, and on which reads.
+
+    Attributes
+    ----------
+    folder
+        Where all of it is; any machine that does a step sees it under this name.
+    words, directory
+        Arguments of the command line, and the folder that they were given in.
+    command
+        The command line as far as it decides the result.
+    inputs
+        Files of reads, with their sizes and times of change.
+    pieces
+        The reads, batch by batch.
+    blocks
+        Piece that each block begins with, and their number.
+    """
+
+    folder: Path
+    words: list[str]
+    directory: str
+    command: str | None
+    inputs: list[tuple[str, int, int]]
+    pieces: list[Piece]
+    blocks: list[int]
+
+    @classmethod
+    def make(cls, folder: Path, words: list[str], inputs: Inputs, blocks: int) -> Plan:
+        """Cut the reads of a run into blocks, which reads them once.
+
+        Raises
+        ------
+        OutputError
+            If the folder cannot be written.
+        """
+        try:
+            (folder / "reads").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise output_error(folder, error) from error
+        progress, statistics = inputs.progress, list[ReadStatistics]()
+        pieces, first = list[Piece](), 0
+        progress.start("Cutting the reads into blocks")
+        for number, group in enumerate(inputs.groups):
+            tally = ReadStatistics()
+            for batch in progress.iterate(
+                iter_batches(
+                    group,
+                    batch_bases=_batch_bases(group.paths, blocks),
+                    reference=inputs.options.reference,
+                    threads=inputs.options.threads,
+                    statistics=tally,
+                )
+            ):
+                save(folder / "reads" / f"{len(pieces):06d}", _packed(batch))
+                pieces.append(Piece(number, first, len(batch), len(batch.bases)))
+                first += len(batch)
+            statistics.append(tally)
+        save(folder / "statistics", statistics)
+        files = [_file(path) for group in inputs.groups for path in group.paths]
+        bounds, command = _bounds(pieces, blocks), inputs.options.command
+        plan = cls(folder, words, os.getcwd(), command, files, pieces, bounds)
+        plan._write()
+        return plan
+
+    def _write(self) -> None:
+        content = {
+            "format": _FORMAT,
+            "version": __version__,
+            "words": self.words,
+            "directory": self.directory,
+            "command": self.command,
+            "inputs": self.inputs,
+            "pieces": self.pieces,
+            "blocks": self.blocks,
+        }
+        try:
+            temporary = Temporary(self.folder, _PLAN)
+            with open_plain(temporary.path) as file:
+                file.write(json.dumps(content, indent=1).encode())
+            os.replace(temporary.path, self.folder / _PLAN)
+            temporary.forget()
+        except OSError as error:
+            raise output_error(self.folder / _PLAN, error) from error
+
+    @classmethod
+    def exists(cls, folder: Path) -> bool:
+        """Whether a plan was made in a folder."""
+        return (folder / _PLAN).exists()
+
+    @classmethod
+    def open(cls, folder: Path) -> Plan:
+        """Read a plan.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it is of another version.
+        """
+        path = folder / _PLAN
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            made = content["version"]
+            plan = cls(
+                folder,
+                list(content["words"]),
+                content["directory"],
+                content["command"],
+                [tuple(each) for each in content["inputs"]],
+                [Piece(*each) for each in content["pieces"]],
+                list(content["blocks"]),
+            )
+        except FileNotFoundError as error:
+            msg = f"{path}: no such file; make a plan first (dbgclean plan -o {folder} ...)"
+            raise InputError(msg) from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            msg = f"{path}: not a plan ({error}); make it again (dbgclean plan)"
+            raise InputError(msg) from error
+        if made != __version__ or content["format"] != _FORMAT:
+            msg = (
+                f"{path}: made by dbgclean {made}, and this is {__version__}; steps of one run "
+                "need one version: make it again in an empty folder"
+            )
+            raise InputError(msg)
+        return plan
+
+    def check(self, command: str | None) -> None:
+        """See that inputs are as they were, and the command the one that is asked for.
+
+        Raises
+        ------
+        InputError, UsageError
+        """
+        if command != self.command:
+            msg = (
+                f"{self.folder}: has steps of another command ({self.command}); give that, or "
+                "another folder"
+            )
+            raise UsageError(msg)
+        for path, size, modified in self.inputs:
+            if _file(path) != (path, size, modified):
+                msg = (
+                    f"{path}: not as it was when {self.folder} was planned; plan anew in an "
+                    "empty folder"
+                )
+                raise InputError(msg)
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks."""
+        return len(self.blocks) - 1
+
+    def statistics(self) -> list[ReadStatistics]:
+        """What was read of each input."""
+        found: list[ReadStatistics] = load(self.folder / "statistics", check=True)
+        return found
+
+    def batches(self, block: int) -> Iterator[tuple[int, int, ReadBatch]]:
+        """Yield (group, number of the first read in the run, batch) of one block."""
+        for number in range(self.blocks[block], self.blocks[block + 1]):
+            piece = self.pieces[number]
+            batch = load(self.folder / "reads" / f"{number:06d}")
+            yield piece.group, piece.first, replace(batch, codes=encode_bases(batch.bases))
+
+    def path(self, name: str, block: int) -> Path:
+        """File of what a pass gave for one block."""
+        return self.folder / name / f"{block:06d}"
+
+    def missing(self, name: str) -> list[int]:
+        """Blocks for which a pass is still to be done."""
+        return [block for block in range(self.n_blocks) if not self.path(name, block).exists()]
+
+    def ask(self, name: str, task: Any) -> None:
+        """Write the task of a pass, once: from then on its steps can be done."""
+        path = self.folder / name / "task"
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise output_error(path, error) from error
+        if not path.exists():
+            save(path, task)
+
+    def do(self, name: str, block: int, threads: int = 1) -> None:
+        """Do one step: the task of a pass with the reads of one block.
+
+        Raises
+        ------
+        UsageError
+            If there is no such block, or the pass is not asked for.
+        """
+        if not 0 <= block < self.n_blocks:
+            msg = f"{self.folder}: no block {block}; they go from 0 to {self.n_blocks - 1}"
+            raise UsageError(msg)
+        path = self.folder / name / "task"
+        if not path.exists():
+            msg = f"{self.folder}: no pass {name!r} is asked for now; see `dbgclean step PLAN`"
+            raise UsageError(msg)
+        if self.path(name, block).exists():
+            return
+        batches = ((first, batch) for _, first, batch in self.batches(block))
+        save(self.path(name, block), list(load(path).over(batches, threads)))
+
+
+def do_step(folder: str, name: str, block: int, threads: int = 1) -> None:
+    """`Plan.do`, for a process that knows nothing of the plan yet."""
+    Plan.open(Path(folder)).do(name, block, threads)
+
+
+def _packed(batch: ReadBatch) -> ReadBatch:
+    """A batch as it is written: what follows from the bases is left out."""
+    return replace(batch, codes=np.zeros(0, np.uint8), names=as_names(batch.names))
+
+
+def _file(path: str) -> tuple[str, int, int]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return path, -1, -1
+    return path, found.st_size, found.st_mtime_ns
+
+
+def _batch_bases(paths: tuple[str, ...], blocks: int) -> int:
+    """Bases of a batch, so that each block has some."""
+    bases = sum(
+        os.path.getsize(path) * (_PACKED if detect_compression(path) else _PLAIN) for path in paths
+    )
+    return int(min(BATCH_BASES, max(_FEWEST_BASES, bases / (_PER_BLOCK * blocks))))
+
+
+def _bounds(pieces: list[Piece], blocks: int) -> list[int]:
+    """Where blocks of about as many bases each begin among the pieces."""
+    ends = np.cumsum([piece.bases for piece in pieces], dtype=np.int64)
+    total = int(ends[-1]) if len(ends) else 0
+    inner = [total * block // blocks for block in range(1, blocks)]
+    return [0, *np.searchsorted(ends, inner, side="left").tolist(), len(pieces)]
