@@ -35,6 +35,9 @@ from dbgclean.errors import InputError
 from dbgclean.graph.compaction_kernels import find_circles, lead_links, spell, turn, walk
 from dbgclean.graph.meeting_kernels import count_turned, meet, scatter_turned
 from dbgclean.graph.unitigs import UnitigGraph
+from dbgclean.spectrum.kmers import MAX_K
+from dbgclean.spectrum.ordering import borders, order_of, search
+from dbgclean.spectrum.words import as_keys
 
 __all__ = ["compact", "compact_rows", "outline"]
 
@@ -87,12 +90,12 @@ def compact(keys: np.ndarray, counts: np.ndarray, k: int, threads: int = 1) -> U
 
     Parameters
     ----------
-    keys : ndarray of uint64, (n,)
+    keys : ndarray of uint64, or wider (`dbgclean.spectrum.words`), (n,)
         Canonical k-mers, sorted, each once.
     counts : ndarray of uint32, (n,)
         Their abundances.
     k : int
-        Odd, 3 to 31.
+        Odd, 3 to 127.
     threads : int
         Workers; the graph does not depend on it.
 
@@ -111,7 +114,8 @@ def compact(keys: np.ndarray, counts: np.ndarray, k: int, threads: int = 1) -> U
     Notes
     -----
     Time is linear in the k-mers. Memory beyond the input: 8 bytes a k-mer for
-    successors, about 8 for ends in buckets, later let go, and the graph.
+    successors, about 8 (of wider k-mers 11 or 21) for ends in buckets, later let go, and
+    the graph.
 
     Examples
     --------
@@ -124,8 +128,8 @@ def compact(keys: np.ndarray, counts: np.ndarray, k: int, threads: int = 1) -> U
 
 
 def _checked(keys: np.ndarray, counts: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    if k % 2 == 0 or not 3 <= k <= 31:
-        msg = f"k must be odd and from 3 to 31, found {k}"
+    if k % 2 == 0 or not 3 <= k <= MAX_K:
+        msg = f"k must be odd and from 3 to {MAX_K}, found {k}"
         raise ValueError(msg)
     if keys.size != counts.size:
         msg = f"{keys.size} k-mers but {counts.size} counts"
@@ -136,10 +140,7 @@ def _checked(keys: np.ndarray, counts: np.ndarray, k: int) -> tuple[np.ndarray, 
             "numbered; raise --min-abundance"
         )
         raise InputError(msg)
-    return (
-        np.ascontiguousarray(keys, dtype=np.uint64),
-        np.ascontiguousarray(counts, dtype=np.uint32),
-    )
+    return as_keys(keys), np.ascontiguousarray(counts, dtype=np.uint32)
 
 
 def _compact(
@@ -183,12 +184,12 @@ def _successors(keys: np.ndarray, k: int, threads: int) -> tuple[np.ndarray, np.
     bits = min(2 * (k - 1), _MAX_BUCKET_BITS, int(keys.size // _BUCKET_ROWS).bit_length())
     shift = 2 * (k - 1) - bits
     buckets = 1 << bits
-    borders = np.arange(buckets, dtype=np.uint64) << np.uint64(shift)
+    numbers = np.arange(buckets, dtype=np.uint64)
     rows = np.full((5, buckets + 1), keys.size, dtype=np.int64)
-    rows[0, :-1] = np.searchsorted(keys, borders << np.uint64(2))
+    rows[0, :-1] = search(keys, borders(numbers, shift + 2, k))
     for base in range(4):
-        begins = borders | np.uint64(base << 2 * (k - 1))
-        rows[1 + base, :-1] = np.searchsorted(keys, begins)
+        begins = borders(numbers | np.uint64(base << bits), shift, k)
+        rows[1 + base, :-1] = search(keys, begins)
     rows[1:4, -1] = rows[2:5, 0]
     turned, places, nodes = _turned(keys, k, shift, buckets, threads)
     after = np.empty(2 * keys.size, dtype=np.int32)
@@ -220,7 +221,7 @@ def _turned(
     offsets = np.zeros(buckets + 1, dtype=np.int64)
     np.cumsum(sizes.sum(axis=0), out=offsets[1:])
     cursors = np.cumsum(sizes, axis=0)[:-1] + offsets[:-1]
-    places = np.empty(offsets[-1], dtype=np.uint64)
+    places = np.empty(offsets[-1], dtype=keys.dtype)
     nodes = np.empty(offsets[-1], dtype=np.int32)
     _each(
         lambda first, last: scatter_turned(
@@ -265,7 +266,7 @@ def _ordered(
     keys: np.ndarray, k: int, heads: np.ndarray, tails: np.ndarray, sizes: np.ndarray
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Paths in canonical direction, sorted by their first k-mers, and these."""
-    firsts = np.empty(heads.size, dtype=np.uint64)
+    firsts = np.empty(heads.size, dtype=keys.dtype)
     turn(keys, k, heads, tails, firsts)
-    order = np.argsort(firsts)
+    order = order_of(firsts)
     return firsts[order], [column[order] for column in (heads, tails, sizes)]

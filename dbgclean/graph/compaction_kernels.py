@@ -1,6 +1,6 @@
 """Numba kernels of the compaction: paths and unitigs; see `dbgclean.graph.compaction`.
 
-`keys` are sorted canonical k-mers (uint64); an oriented k-mer is ``2 * row`` as there,
+`keys` are sorted canonical k-mers (uint64, or wider: `dbgclean.spectrum.words`); an oriented k-mer is ``2 * row`` as there,
 ``2 * row + 1`` as its reverse complement. Threads call the kernels over ranges that do
 not meet.
 """
@@ -9,6 +9,7 @@ import numba
 import numpy as np
 
 from dbgclean.spectrum.kmers import revcomp
+from dbgclean.spectrum.words import load, store
 
 __all__ = ["find_circles", "lead_links", "spell", "turn", "walk"]
 
@@ -112,7 +113,7 @@ def find_circles(
 @numba.njit(cache=True, nogil=True)
 def _oriented_kmer(keys: np.ndarray, node: int, k: int) -> int:
     """The packed k-mer as read on the strand of oriented k-mer `node`."""
-    key = keys[node >> 1]
+    key = load(keys, node >> 1)
     return revcomp(key, k) if node & 1 else key
 
 
@@ -130,7 +131,7 @@ def turn(
             heads[i] = back
             tails[i] = head ^ 1
             forward = backward
-        firsts[i] = forward
+        store(firsts, i, forward)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -166,7 +167,8 @@ def spell(
             if codes.size:
                 kmer = _oriented_kmer(keys, lanes[_NODE, busy], k)
                 for i in range(k - 1):
-                    codes[offsets[waiting] + i] = (kmer >> np.uint64(2 * (k - 1 - i))) & _U3
+                    base = (kmer >> np.uint64(2 * (k - 1 - i))) & _U3
+                    codes[offsets[waiting] + i] = np.uint64(base)
             busy += 1
             waiting += 1
         if busy == 0:
@@ -175,8 +177,9 @@ def spell(
         while lane < busy:
             here = lanes[_NODE, lane]
             if codes.size:
-                key = keys[here >> 1]
-                codes[lanes[_AT, lane]] = _U3 - (key >> top) if here & 1 else key & _U3
+                key = load(keys, here >> 1)
+                base = _U3 - np.uint64(key >> top) if here & 1 else np.uint64(key) & _U3
+                codes[lanes[_AT, lane]] = base
                 lanes[_AT, lane] += 1
             lanes[_TOTAL, lane] += np.int64(counts[here >> 1])
             if unitig_of.size:

@@ -1,6 +1,6 @@
 """Numba kernels of the compaction: where k-mers meet; see `dbgclean.graph.compaction`.
 
-`keys` are sorted canonical k-mers (uint64); an oriented k-mer is ``2 * row`` as there,
+`keys` are sorted canonical k-mers (uint64, or wider: `dbgclean.spectrum.words`); an oriented k-mer is ``2 * row`` as there,
 ``2 * row + 1`` as its reverse complement. A *place* is a canonical (k-1)-mer, which
 oriented k-mers enter (it is their last bases) and leave. Threads call the kernels over
 ranges that do not meet.
@@ -11,10 +11,10 @@ import numpy as np
 
 from dbgclean.spectrum.hashing import GOLDEN
 from dbgclean.spectrum.kmers import revcomp
+from dbgclean.spectrum.words import folded, full, load, store, zero
 
 __all__ = ["count_turned", "meet", "scatter_turned"]
 
-_FREE = np.uint64(2**64 - 1)
 _U1 = np.uint64(1)
 _U2 = np.uint64(2)
 
@@ -29,9 +29,10 @@ def count_turned(
     is the smaller. The bucket is ``place >> shift``; `sizes` (int64) is added to.
     """
     down = np.uint64(shift)
-    low = (_U1 << np.uint64(2 * (k - 1))) - _U1
+    one = zero(keys) | _U1
+    low = (one << np.uint64(2 * (k - 1))) - one
     for row in range(first, last):
-        key = keys[row]
+        key = load(keys, row)
         other = revcomp(key, k)
         if other & low < key >> _U2:
             sizes[np.int64((other & low) >> down)] += 1
@@ -52,26 +53,27 @@ def scatter_turned(
 ) -> None:
     """Write what `count_turned` counted to where `cursors` (int64, by bucket) say.
 
-    `places` (uint64) get the place. `nodes` (int32) get the reverse complement of the
+    `places` (as `keys`) get the place. `nodes` (int32) get the reverse complement of the
     k-mer: as it is where it enters the place (its last bases are the k-mer's first,
     turned), and as ``-1 - node`` where it leaves.
     """
     down = np.uint64(shift)
-    low = (_U1 << np.uint64(2 * (k - 1))) - _U1
+    one = zero(keys) | _U1
+    low = (one << np.uint64(2 * (k - 1))) - one
     for row in range(first, last):
-        key = keys[row]
+        key = load(keys, row)
         other = revcomp(key, k)
         place = other & low
         if place < key >> _U2:
             at = cursors[np.int64(place >> down)]
             cursors[np.int64(place >> down)] = at + 1
-            places[at] = place
+            store(places, at, place)
             nodes[at] = 2 * row + 1
         place = other >> _U2
         if place < key & low:
             at = cursors[np.int64(place >> down)]
             cursors[np.int64(place >> down)] = at + 1
-            places[at] = place
+            store(places, at, place)
             nodes[at] = -2 - 2 * row
 
 
@@ -89,20 +91,21 @@ def _collect(
     `nodes` (int32) get the k-mer where it enters the place, and ``-1 - node`` where it
     leaves.
     """
-    low = (_U1 << np.uint64(2 * (k - 1))) - _U1
+    one = zero(keys) | _U1
+    low = (one << np.uint64(2 * (k - 1))) - one
     n = 0
     for kind in range(5):
         for row in range(rows[kind, bucket], rows[kind, bucket + 1]):
-            key = keys[row]
+            key = load(keys, row)
             other = revcomp(key, k)
             place = key & low if kind else key >> _U2
             mirror = other >> _U2 if kind else other & low
             # Whether it is turned is a coin toss to the branch predictor, hence no branch.
-            places[n] = place
+            store(places, n, place)
             nodes[n] = 2 * row if kind else -1 - 2 * row
             n += int(place <= mirror)
             if place == mirror:
-                places[n] = place
+                store(places, n, place)
                 nodes[n] = -2 - 2 * row if kind else 2 * row + 1
                 n += 1
     return n
@@ -110,16 +113,16 @@ def _collect(
 
 @numba.njit(cache=True, nogil=True)
 def _find_slots(places: np.ndarray, n: int, bits: int, table: np.ndarray) -> None:
-    """Put places into the open-addressing `table` (uint64); each is overwritten by its slot."""
+    """Put places into the open-addressing `table`; each is overwritten by its slot."""
     mask = (np.int64(1) << bits) - 1
     down = np.uint64(64 - bits)
     for i in range(n):
-        place = places[i]
-        slot = np.int64((place * GOLDEN) >> down)
-        while table[slot] != place and table[slot] != _FREE:
+        place = load(places, i)
+        slot = np.int64((folded(place) * GOLDEN) >> down)
+        while load(table, slot) != place and load(table, slot) != full(table):
             slot = np.int64((slot + 1) & mask)
-        table[slot] = place
-        places[i] = slot
+        store(table, slot, place)
+        store(places, i, np.uint64(slot))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -149,7 +152,7 @@ def _meet_in_bucket(
     """
     n_others = 0
     for i in range(n):
-        slot = np.int64(slots[i])
+        slot = np.int64(load(slots, i))
         side = np.int64(nodes[i] < 0)
         node = np.int64(nodes[i]) ^ -side
         if met[slot, side] == -1:
@@ -191,7 +194,7 @@ def _resolve(
 ) -> int:
     """Write `after` of the k-mers met in a bucket, and what is a link; how many are now."""
     for i in range(n):
-        slot = np.int64(slots[i])
+        slot = np.int64(load(slots, i))
         into = np.int64(met[slot, 0])
         out = np.int64(met[slot, 1])
         side = np.int64(nodes[i] < 0)
@@ -201,7 +204,7 @@ def _resolve(
         target = into ^ 1 if side else out
         after[node ^ side] = target if one else -1
         if not one and not side and out != -1:
-            own = revcomp(table[slot], k - 1) == table[slot]
+            own = revcomp(load(table, slot), k - 1) == load(table, slot)
             n_links = _link(links, n_links, node, out, others, own)
     return n_links
 
@@ -254,10 +257,10 @@ def meet(
             size += rows[kind, bucket + 1] - rows[kind, bucket]
         most = max(most, size)
     # Twice: a place that is its own reverse complement is both entered and left.
-    places = np.empty(2 * most + 1, dtype=np.uint64)
+    places = np.empty(2 * most + 1, dtype=keys.dtype)
     nodes = np.empty(2 * most + 1, dtype=np.int32)
     others = np.empty((4 * most, 2), dtype=np.int32)
-    table = np.empty(4 * most, dtype=np.uint64)
+    table = np.empty(4 * most, dtype=keys.dtype)
     met = np.empty((4 * most, 2), dtype=np.int32)
     links = np.empty((64, 2), dtype=np.int32)
     n_links = 0
@@ -265,13 +268,14 @@ def meet(
         n = _collect(keys, k, rows, bucket, places, nodes)
         more = turned[bucket + 1] - turned[bucket]
         for i in range(more):
-            places[n + i] = turned_places[turned[bucket] + i]
+            store(places, n + i, load(turned_places, turned[bucket] + i))
             nodes[n + i] = turned_nodes[turned[bucket] + i]
         n += more
         bits = 1
         while (np.int64(1) << bits) <= n:
             bits += 1
-        table[: np.int64(1) << bits] = _FREE
+        for slot in range(np.int64(1) << bits):
+            store(table, slot, full(table))
         met[: np.int64(1) << bits] = -1
         _find_slots(places, n, bits, table)
         _meet_in_bucket(places, nodes, n, met, others)

@@ -1,6 +1,7 @@
 """Counting canonical k-mers, by strand and by quality, with one sort.
 
-A packed 31-mer takes 62 of 64 bits. The two spare ones carry the strand it was
+A packed 31-mer takes 62 of 64 bits (a 63-mer 126 of 128, a 127-mer 254 of 256: what is
+said here of eight bytes holds of 16 and 32 for them). The two spare ones carry the strand it was
 read from and whether all its bases are of high quality, so that sorting the
 emitted integers and measuring runs counts all three at once. Three steps:
 
@@ -34,6 +35,7 @@ from dbgclean.spectrum.spill import SpillFile, check_folder
 from dbgclean.spectrum.table import KmerTable
 from dbgclean.spectrum.tagged import emit, gather, interleave, pick_reads
 from dbgclean.spectrum.tally import CountStatistics, Tally
+from dbgclean.spectrum.words import key_dtype
 
 if TYPE_CHECKING:
     from dbgclean.reads.batch import ReadBatch
@@ -64,13 +66,13 @@ _TABLE_SHARE = 0.8  # of the memory; the rest is what the allocator cannot use a
 class _Scratch(threading.local):
     """Room that a thread uses again and again: fresh pages cost as much as the work."""
 
-    def __init__(self) -> None:
-        self._words = np.empty(0, dtype=np.uint64)
+    def __init__(self, dtype: np.dtype) -> None:
+        self._words = np.empty(0, dtype=dtype)
 
     def words(self, n: int) -> np.ndarray:
-        """uint64 (n,), of any content."""
+        """Tagged k-mers (n,), of any content."""
         if self._words.size < n:
-            self._words = np.empty(n + n // 4, dtype=np.uint64)
+            self._words = np.empty(n + n // 4, dtype=self._words.dtype)
         return self._words[:n]
 
 
@@ -80,7 +82,7 @@ class KmerCounter:
     Parameters
     ----------
     k : int
-        Odd, 11 to 31.
+        Odd, 11 to 127.
     threads : int
         Workers; the result does not depend on it.
     min_quality : int
@@ -126,23 +128,23 @@ class KmerCounter:
         self.min_count = int(min_count)
         self.statistics = CountStatistics()
         self.tally = Tally()
-        size = DEFAULT_BUFFER
+        dtype, size = key_dtype(self.k), DEFAULT_BUFFER
         if memory_bytes is not None:
             size = min(max(memory_bytes // 64, SMALLEST_BUFFER), DEFAULT_BUFFER)
-        self._buffer = np.empty(size, dtype=np.uint64)
+        self._buffer = np.empty(8 * size // dtype.itemsize, dtype=dtype)
         self._filled = 0
         self._starts: list[np.ndarray] = []
         self._shift = 2 * self.k + 2 - PARTITION_BITS
-        self._partitions = [Partition() for _ in range(_PARTITIONS)]
+        self._partitions = [Partition(dtype) for _ in range(_PARTITIONS)]
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
-        self._scratch = _Scratch()
+        self._scratch = _Scratch(dtype)
         self._table_bytes: int | None = None
         self._spill: SpillFile | None = None
         if tmp is not None and memory_bytes is not None:
             check_folder(tmp)
             table_bytes = _TABLE_SHARE * (memory_bytes - self._buffer.nbytes)
             self._table_bytes = max(int(table_bytes), memory_bytes // 4)
-            self._spill = SpillFile(tmp, _PARTITIONS)
+            self._spill = SpillFile(tmp, _PARTITIONS, dtype)
 
     def __repr__(self) -> str:
         return f"KmerCounter(k={self.k}, threads={self.threads}, min_quality={self.min_quality})"
@@ -324,7 +326,7 @@ class KmerCounter:
             Takes a part of the table, possibly empty, and returns what is yielded.
         """
         self._flush()
-        self._buffer = np.empty(0, dtype=np.uint64)
+        self._buffer = self._buffer[:0].copy()
 
         def part(partition: int) -> tuple[Tally, Result]:
             settled = self._settled(partition)
@@ -343,7 +345,7 @@ class KmerCounter:
     def finish(self) -> KmerTable:
         """The table of all k-mers added; the counter is spent afterwards."""
         self._flush()
-        self._buffer = np.empty(0, dtype=np.uint64)
+        self._buffer = self._buffer[:0].copy()
 
         def settle(partition: int) -> tuple[Settled, Tally]:
             settled = self._settled(partition)
@@ -409,7 +411,7 @@ def count_codes(
     quals : ndarray of uint8, (n_bases,), or None
         Phred scores; without them every k-mer is of high quality.
     k : int
-        Odd, 11 to 31.
+        Odd, 11 to 127.
     """
     counter = KmerCounter(k, threads=threads, min_quality=min_quality)
     counter.add_codes(codes, offsets, quals)

@@ -20,8 +20,10 @@ from numba.extending import intrinsic
 from dbgclean._files import open_output
 from dbgclean.errors import InputError, UsageError
 from dbgclean.reads.compression import READ_ERRORS, open_bytes, refuse_database
-from dbgclean.spectrum.kmers import BASE_CODES, canonical_kmers, check_k, revcomp
+from dbgclean.spectrum.kmers import BASE_CODES, MAX_K, MIN_K, canonical_kmers, check_k, revcomp
+from dbgclean.spectrum.ordering import is_rising, order_of
 from dbgclean.spectrum.table import KmerTable
+from dbgclean.spectrum.words import key_dtype, load, store, zero
 
 __all__ = [
     "HIGHEST_COUNT",
@@ -98,10 +100,10 @@ def _render(keys: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
         n += length
         out[n] = 10
         n += 1
-        codes = revcomp(keys[row], k)
+        codes = revcomp(load(keys, row), k)
         for i in range(0, k, 8):
-            _store_word(out, n + i, _eight_letters(codes))
-            codes >>= np.uint64(16)
+            _store_word(out, n + i, _eight_letters(np.uint64(codes)))
+            codes = codes >> np.uint64(16)
         n += k + 1
         out[n - 1] = 10
     return out[:n]
@@ -116,7 +118,7 @@ def write_kmer_fasta(
     ----------
     path : path
         '-' for standard output; a name in .gz is compressed (BGZF, no time stamp).
-    keys : ndarray of uint64, (n,)
+    keys : ndarray of uint64, or wider (`dbgclean.spectrum.words`), (n,)
         Packed k-mers; those of a `KmerTable` are sorted.
     counts : ndarray of uint32, (n,)
         Their abundances.
@@ -160,24 +162,33 @@ def _parse_count(text: np.ndarray, first: int, end: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _parse_kmer(text: np.ndarray, first: int, end: int, base_codes: np.ndarray) -> np.int64:
-    """Packed k-mer as int64; -1 where there is another letter (31 bases leave the sign free)."""
-    key = np.int64(0)
+def _parse_kmer(
+    text: np.ndarray, first: int, end: int, base_codes: np.ndarray, keys: np.ndarray, row: int
+) -> int:
+    """Pack a k-mer into ``keys[row]``; 0, or -1 where there is another letter."""
+    key = zero(keys)
     for i in range(first, end):
         code = base_codes[text[i]]
         if code > 3:
-            return np.int64(-1)
-        key = (key << 2) | np.int64(code)
-    return key
+            return -1
+        key = (key << np.uint64(2)) | np.uint64(code)
+    store(keys, row, key)
+    return 0
 
 
 @numba.njit(cache=True, nogil=True)
 def _parse(
-    text: np.ndarray, is_fasta: bool, k: int, base_codes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Records of whole lines: k-mers, abundances, and where a bad word begins or -1."""
-    keys = np.empty(text.size // (k + 2) + 1, dtype=np.uint64)
-    counts = np.empty(keys.size, dtype=np.uint32)
+    text: np.ndarray,
+    is_fasta: bool,
+    k: int,
+    base_codes: np.ndarray,
+    keys: np.ndarray,
+    counts: np.ndarray,
+) -> tuple[int, int]:
+    """Records of whole lines into k-mers and abundances: how many, and where a bad word begins.
+
+    That is -1 where there is none.
+    """
     words = 0
     end = 0
     while True:
@@ -197,14 +208,11 @@ def _parse(
                 value = _parse_count(text, first + is_fasta, end)
                 counts[row] = value
         elif end - first == k:
-            value = _parse_kmer(text, first, end, base_codes)
-            keys[row] = value
+            value = _parse_kmer(text, first, end, base_codes, keys, row)
         if value < 0:
-            return keys[:0], counts[:0], first
+            return 0, first
         words += 1
-    if words % 2:
-        return keys[:0], counts[:0], text.size
-    return keys[: words // 2].copy(), counts[: words // 2].copy(), -1
+    return words // 2, text.size if words % 2 else -1
 
 
 def _blocks(source: BinaryIO, is_fasta: bool, head: bytes) -> Iterator[bytes]:
@@ -232,7 +240,7 @@ def _length_of_first(path: str | os.PathLike[str], head: bytes) -> int:
     except UsageError as error:
         msg = (
             f"{path}: the first k-mer has {len(word)} letters; "
-            "k-mers of one odd length from 11 to 31 are needed"
+            f"k-mers of one odd length from {MIN_K} to {MAX_K} are needed"
         )
         raise InputError(msg) from error
 
@@ -259,10 +267,12 @@ def read_kmer_fasta(path: str | os.PathLike[str]) -> KmerTable:
             is_fasta = head.lstrip().startswith(b">")
             for block in _blocks(source, is_fasta, head):
                 text = np.frombuffer(block, dtype=np.uint8).copy()
-                keys, counts, bad = _parse(text, is_fasta, k, BASE_CODES)
+                keys = np.empty(text.size // (k + 2) + 1, dtype=key_dtype(k))
+                counts = np.empty(keys.size, dtype=np.uint32)
+                n, bad = _parse(text, is_fasta, k, BASE_CODES, keys, counts)
                 if bad >= 0:
                     raise InputError(_complaint(path, block, bad, lines, k))
-                parts.append((keys, counts))
+                parts.append((keys[:n].copy(), counts[:n].copy()))
                 lines += block.count(b"\n")
     except READ_ERRORS as error:
         refuse_database(path)
@@ -301,8 +311,8 @@ def _complaint(path: str | os.PathLike[str], block: bytes, bad: int, lines: int,
 
 def _table(keys: np.ndarray, counts: np.ndarray, k: int) -> KmerTable:
     keys = canonical_kmers(keys, k)
-    if keys.size and not np.all(keys[1:] > keys[:-1]):
-        order = np.argsort(keys, kind="stable")
+    if keys.size and not is_rising(keys):
+        order = order_of(keys)
         keys, counts = keys[order], counts[order]
         starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
         sums = np.add.reduceat(counts, starts, dtype=np.uint64)

@@ -1,10 +1,10 @@
 """k-mers as integers: 2-bit codes, packing, reverse complement, canonical form.
 
 Bases are coded A=0, C=1, G=2, T=3, so the complement of a code is ``3 - code``;
-code 4 stands for anything else (N, IUPAC). A k-mer is packed into a ``uint64``
-with its first base in the highest of the 2k bits used, so that integer order is
-lexicographic order. The canonical form is the smaller of a k-mer and its reverse
-complement; k is odd, so the two always differ.
+code 4 stands for anything else (N, IUPAC). A k-mer is packed into one, two or four
+``uint64`` (`dbgclean.spectrum.words`) with its first base in the highest of the 2k bits
+used, so that integer order is lexicographic order. The canonical form is the smaller of
+a k-mer and its reverse complement; k is odd, so the two always differ.
 
 The scalar functions are numba kernels meant to be called from other kernels.
 """
@@ -16,11 +16,13 @@ import numpy as np
 
 from dbgclean.errors import UsageError
 from dbgclean.reads.batch import encode_bases
+from dbgclean.spectrum.words import as_keys, key_dtype, load, store, turned, zero
 
 __all__ = [
     "BASE_CODES",
     "LETTERS",
     "MAX_K",
+    "MAX_ONE_WORD",
     "MIN_K",
     "canonical",
     "canonical_kmers",
@@ -28,6 +30,7 @@ __all__ = [
     "decode",
     "encode",
     "kmer_matrix",
+    "kmers_at",
     "kmers_to_strings",
     "pack",
     "revcomp",
@@ -38,7 +41,9 @@ __all__ = [
 ]
 
 MIN_K = 11
-MAX_K = 31
+MAX_ONE_WORD = 31
+"""Longest k-mers that reads are threaded at."""
+MAX_K = 127
 
 LETTERS = np.frombuffer(b"ACGTN", dtype=np.uint8).copy()
 """ASCII letter of each code, uint8 (5,)."""
@@ -46,20 +51,12 @@ LETTERS = np.frombuffer(b"ACGTN", dtype=np.uint8).copy()
 BASE_CODES = encode_bases(np.arange(256, dtype=np.uint8))
 """Code of each byte of a sequence, uint8 (256,)."""
 
-_PAIRS = np.uint64(0x3333333333333333)
-_NIBBLES = np.uint64(0x0F0F0F0F0F0F0F0F)
-_BYTES = np.uint64(0x00FF00FF00FF00FF)
-_SHORTS = np.uint64(0x0000FFFF0000FFFF)
 _U2 = np.uint64(2)
 _U3 = np.uint64(3)
-_U4 = np.uint64(4)
-_U8 = np.uint64(8)
-_U16 = np.uint64(16)
-_U32 = np.uint64(32)
 
 
 def check_k(k: int) -> int:
-    """Return `k` if it can be counted, that is, odd and from 11 to 31.
+    """Return `k` if it can be counted, that is, odd and from 11 to 127.
 
     Raises
     ------
@@ -84,21 +81,16 @@ def roll(
     forward: np.uint64, reverse: np.uint64, base: np.int64, k: np.int64
 ) -> tuple[np.uint64, np.uint64]:
     """The next k-mer of a sequence and its reverse complement, ``base`` coming in."""
-    keep = (np.uint64(1) << np.uint64(2 * k)) - np.uint64(1)
-    back = (np.uint64(3) - np.uint64(base)) << np.uint64(2 * (k - 1))
+    one = zero(forward) | np.uint64(1)
+    keep = (one << np.uint64(2 * k)) - one
+    back = (zero(forward) | (np.uint64(3) - np.uint64(base))) << np.uint64(2 * (k - 1))
     return ((forward << _U2) | np.uint64(base)) & keep, (reverse >> _U2) | back
 
 
 @numba.njit(cache=True, nogil=True)
 def revcomp(kmer: np.uint64, k: int) -> np.uint64:
     """Reverse complement of a packed k-mer (uint64 in, uint64 out)."""
-    x = ~np.uint64(kmer)
-    x = ((x >> _U2) & _PAIRS) | ((x & _PAIRS) << _U2)
-    x = ((x >> _U4) & _NIBBLES) | ((x & _NIBBLES) << _U4)
-    x = ((x >> _U8) & _BYTES) | ((x & _BYTES) << _U8)
-    x = ((x >> _U16) & _SHORTS) | ((x & _SHORTS) << _U16)
-    x = (x >> _U32) | (x << _U32)
-    return x >> np.uint64(64 - 2 * k)
+    return turned(kmer, k)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -115,10 +107,8 @@ def substitutions(a: np.uint64, b: np.uint64) -> np.int64:
 
 @numba.njit(cache=True, nogil=True)
 def canonical(kmer: np.uint64, k: int) -> np.uint64:
-    """The smaller of a packed k-mer and its reverse complement (uint64)."""
-    forward = np.uint64(kmer)
-    backward = revcomp(forward, k)
-    return forward if forward < backward else backward
+    """The smaller of a packed k-mer and its reverse complement."""
+    return min(kmer, revcomp(kmer, k))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -136,26 +126,26 @@ def pack(codes: np.ndarray, start: int, k: int) -> np.uint64:
 @numba.njit(cache=True, nogil=True)
 def _map_canonical(kmers: np.ndarray, k: int, out: np.ndarray) -> None:
     for i in range(kmers.size):
-        out[i] = canonical(kmers[i], k)
+        store(out, i, canonical(load(kmers, i), k))
 
 
 @numba.njit(cache=True, nogil=True)
 def _map_revcomp(kmers: np.ndarray, k: int, out: np.ndarray) -> None:
     for i in range(kmers.size):
-        out[i] = revcomp(kmers[i], k)
+        store(out, i, revcomp(load(kmers, i), k))
 
 
 def canonical_kmers(kmers: np.ndarray, k: int) -> np.ndarray:
-    """Canonical form of each packed k-mer (uint64 array of any orientation)."""
-    kmers = np.ascontiguousarray(kmers, dtype=np.uint64)
+    """Canonical form of each packed k-mer (array of any orientation)."""
+    kmers = as_keys(kmers)
     out = np.empty_like(kmers)
     _map_canonical(kmers, k, out)
     return out
 
 
 def reverse_complements(kmers: np.ndarray, k: int) -> np.ndarray:
-    """Reverse complement of each packed k-mer (uint64 array)."""
-    kmers = np.ascontiguousarray(kmers, dtype=np.uint64)
+    """Reverse complement of each packed k-mer (array)."""
+    kmers = as_keys(kmers)
     out = np.empty_like(kmers)
     _map_revcomp(kmers, k, out)
     return out
@@ -189,15 +179,15 @@ def decode(codes: np.ndarray) -> str:
 @numba.njit(cache=True, nogil=True)
 def _spell(keys: np.ndarray, k: int, letters: np.ndarray, out: np.ndarray) -> None:
     for row in range(keys.size):
-        key = keys[row]
+        key = load(keys, row)
         for i in range(k - 1, -1, -1):
             out[row, i] = letters[np.int64(key & _U3)]
-            key >>= _U2
+            key = key >> _U2
 
 
 def kmer_matrix(keys: np.ndarray, k: int) -> np.ndarray:
     """ASCII letters of packed k-mers, uint8 of shape (n, k)."""
-    keys = np.ascontiguousarray(keys, dtype=np.uint64)
+    keys = as_keys(keys)
     out = np.empty((keys.size, k), dtype=np.uint8)
     _spell(keys, k, LETTERS, out)
     return out
@@ -215,13 +205,40 @@ def kmers_to_strings(keys: np.ndarray, k: int) -> list[str]:
     return [text[i : i + k] for i in range(0, len(text), k)]
 
 
+@numba.njit(cache=True, nogil=True)
+def _pack_at(codes: np.ndarray, starts: np.ndarray, k: int, out: np.ndarray) -> None:
+    for row in range(starts.size):
+        kmer = zero(out)
+        for i in range(starts[row], starts[row] + k):
+            kmer = (kmer << _U2) | np.uint64(codes[i] & np.uint8(3))
+        store(out, row, kmer)
+
+
+def kmers_at(codes: np.ndarray, starts: np.ndarray, k: int) -> np.ndarray:
+    """The packed k-mers that begin at places of a sequence, as spelled there.
+
+    Parameters
+    ----------
+    codes : ndarray of uint8, (n_bases,)
+        Of a code of 4 the lowest two bits count.
+    starts : ndarray of int64, (n,)
+
+    Returns
+    -------
+    ndarray of `key_dtype`, (n,)
+    """
+    out = np.empty(len(starts), dtype=key_dtype(k))
+    _pack_at(np.ascontiguousarray(codes), np.ascontiguousarray(starts, np.int64), k, out)
+    return out
+
+
 def strings_to_kmers(strings: Iterable[str | bytes]) -> np.ndarray:
-    """Pack equally long strings over ACGT (either case) into uint64, as spelled.
+    """Pack equally long strings over ACGT (either case), as spelled: `key_dtype` (n,).
 
     Raises
     ------
     ValueError
-        If lengths differ, exceed 31, or a letter is not one of ACGT.
+        If lengths differ, exceed 127, or a letter is not one of ACGT.
     """
     words = [word.encode("ascii") if isinstance(word, str) else bytes(word) for word in strings]
     if not words:
@@ -230,10 +247,8 @@ def strings_to_kmers(strings: Iterable[str | bytes]) -> np.ndarray:
     if not 0 < k <= MAX_K or any(len(word) != k for word in words):
         msg = f"k-mers of one length from 1 to {MAX_K} are needed"
         raise ValueError(msg)
-    codes = encode(b"".join(words)).reshape(-1, k)
+    codes = encode(b"".join(words))
     if codes.max() > 3:
         msg = "a k-mer holds a letter other than A, C, G and T"
         raise ValueError(msg)
-    shifts = np.arange(2 * (k - 1), -2, -2, dtype=np.uint64)
-    packed: np.ndarray = (codes.astype(np.uint64) << shifts).sum(axis=1, dtype=np.uint64)
-    return packed
+    return kmers_at(codes, np.arange(0, codes.size, k), k)

@@ -8,6 +8,8 @@ import numba
 import numpy as np
 
 from dbgclean.spectrum.kmers import revcomp
+from dbgclean.spectrum.ordering import lower_bound
+from dbgclean.spectrum.words import as_keys, load, zero
 
 if TYPE_CHECKING:
     from dbgclean.spectrum.table import KmerTable
@@ -19,9 +21,10 @@ __all__ = ["deepest_sibling", "rows_among"]
 def _rows_among(queries: np.ndarray, keys: np.ndarray, rows: np.ndarray) -> None:
     row = 0
     for i in range(queries.size):
-        while row < keys.size and keys[row] < queries[i]:
+        query = load(queries, i)
+        while row < keys.size and load(keys, row) < query:
             row += 1
-        rows[i] = row if row < keys.size and keys[row] == queries[i] else -1
+        rows[i] = row if row < keys.size and load(keys, row) == query else -1
 
 
 def rows_among(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
@@ -29,7 +32,7 @@ def rows_among(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    queries, keys : ndarray of uint64, (n,) and (m,)
+    queries, keys : ndarray of uint64 (or wider: `dbgclean.spectrum.words`), (n,) and (m,)
         Both sorted.
 
     Returns
@@ -42,11 +45,7 @@ def rows_among(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
     [-1, 0, 1]
     """
     rows = np.empty(queries.size, dtype=np.int64)
-    _rows_among(
-        np.ascontiguousarray(queries, dtype=np.uint64),
-        np.ascontiguousarray(keys, dtype=np.uint64),
-        rows,
-    )
+    _rows_among(as_keys(queries), as_keys(keys), rows)
     return rows
 
 
@@ -55,7 +54,7 @@ def deepest_sibling(queries: np.ndarray, table: KmerTable) -> np.ndarray:
 
     Parameters
     ----------
-    queries : ndarray of uint64, (n,)
+    queries : ndarray of the table's keys' dtype, (n,)
         Canonical, of the table's k.
 
     Returns
@@ -75,8 +74,9 @@ def _deepest_sibling(
     for i in range(queries.size):
         for place in range(k):
             for change in range(1, 4):
-                other = queries[i] ^ (np.uint64(change) << np.uint64(2 * place))
+                flip = (zero(keys) | np.uint64(change)) << np.uint64(2 * place)
+                other = load(queries, i) ^ flip
                 other = min(other, revcomp(other, k))
-                row = np.searchsorted(keys, other)
-                if row < keys.size and keys[row] == other:
+                row = lower_bound(keys, other)
+                if row < keys.size and load(keys, row) == other:
                     deepest[i] = max(deepest[i], np.int64(counts[row]))

@@ -1,8 +1,8 @@
 """One partition of the k-mers being counted, kept small.
 
 Most distinct k-mers of a deep sample hold a sequencing error and are seen once. Those
-are kept as the words they came as, eight bytes each, whose two spare bits say the rest;
-only what is seen again becomes a row of twenty bytes. Sorted pieces that pile up are
+are kept as the words they came as, eight bytes each (above k = 31, 16 or 32), whose two
+spare bits say the rest; only what is seen again becomes a row of twelve bytes more. Sorted pieces that pile up are
 merged when they are as large as what they are merged with, so that the work grows with
 the reads and not with their square (log-structured merging: O'Neil et al. 1996,
 doi:10.1007/s002360050048).
@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dbgclean.spectrum.ordering import sort_keys
 from dbgclean.spectrum.table import merge_rows
 from dbgclean.spectrum.tagged import join, split
 
 __all__ = ["Partition", "Settled"]
 
-_NO_WORDS = np.empty(0, dtype=np.uint64)
 _NO_VALUES = np.empty((3, 0), dtype=np.uint32)
 _SHARE = 4  # new pieces wait until they are a quarter of what they are joined with
 
@@ -29,9 +29,9 @@ class Settled(NamedTuple):
 
     Attributes
     ----------
-    singles : ndarray of uint64, (m,)
+    singles : ndarray of uint64, or wider (`dbgclean.spectrum.words`), (m,)
         Tagged k-mers seen once, sorted.
-    keys : ndarray of uint64, (n,)
+    keys : ndarray of the same dtype, (n,)
         k-mers seen twice or more, sorted.
     values : ndarray of uint32, (3, n)
         Their abundance, and how many were reverse and of high quality.
@@ -54,16 +54,17 @@ class Partition:
     the lists: `_fresh`, as it came, or `_singles`, in sorted pieces without repeats.
     """
 
-    __slots__ = ("_fresh", "_pending", "_rows", "_settled_singles", "_singles")
+    __slots__ = ("_fresh", "_no_words", "_pending", "_rows", "_settled_singles", "_singles")
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: np.dtype) -> None:
+        self._no_words = np.empty(0, dtype=dtype)
         self._clear()
 
     def _clear(self) -> None:
         self._fresh: list[np.ndarray] = []
         self._singles: list[np.ndarray] = []
         self._settled_singles = 0
-        self._rows: Rows = _NO_WORDS, _NO_VALUES
+        self._rows: Rows = self._no_words, _NO_VALUES
         self._pending: list[Rows] = []
 
     @property
@@ -88,7 +89,7 @@ class Partition:
 
     def _digest(self, words: np.ndarray) -> None:
         """Count words; what is seen for the first time is left as a word."""
-        words.sort()
+        sort_keys(words)
         singles, keys, values = split(words[: join(words, *self._rows)])
         if singles.size:
             self._singles.append(singles)
@@ -108,7 +109,7 @@ class Partition:
 
     def _settle_singles(self) -> None:
         """Count words that stand in several pieces, or have a row by now."""
-        words = np.concatenate(self._singles) if self._singles else _NO_WORDS.copy()
+        words = np.concatenate(self._singles) if self._singles else self._no_words.copy()
         self._singles = []
         self._digest(words)
         self._settled_singles = sum(piece.size for piece in self._singles)
@@ -127,7 +128,7 @@ class Partition:
     def take(self) -> Settled:
         """Everything, settled; the partition is empty afterwards."""
         self.settle()
-        singles = self._singles[0] if self._singles else _NO_WORDS
+        singles = self._singles[0] if self._singles else self._no_words
         settled = Settled(singles, *self._rows)
         self._clear()
         return settled

@@ -64,10 +64,15 @@ class SpillFile:
         Where the file's blocks go; the file is made when the first piece is written.
     partitions : int
         Number of partitions.
+    dtype : dtype
+        Of k-mers.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], partitions: int) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], partitions: int, dtype: np.dtype | type = np.uint64
+    ) -> None:
         self._folder = os.fspath(folder)
+        self._dtype = np.dtype(dtype)
         self._file: Any = None
         self._places: list[list[_Place]] = [[] for _ in range(partitions)]
         self._lock = threading.Lock()
@@ -114,18 +119,18 @@ class SpillFile:
 
     def read(self, partition: int) -> list[Settled]:
         """All pieces of a partition, in the order they were written."""
-        return [
-            Settled(
-                self._array(place.offset, np.uint64, place.singles),
-                self._array(place.offset + 8 * place.singles, np.uint64, place.rows),
-                self._array(
-                    place.offset + 8 * (place.singles + place.rows), np.uint32, 3 * place.rows
-                ).reshape(3, -1),
-            )
-            for place in self._places[partition]
-        ]
+        return [self._piece(place) for place in self._places[partition]]
 
-    def _array(self, offset: int, dtype: type, n: int) -> np.ndarray:
+    def _piece(self, place: _Place) -> Settled:
+        keys = place.offset + self._dtype.itemsize * place.singles
+        values = keys + self._dtype.itemsize * place.rows
+        return Settled(
+            self._array(place.offset, self._dtype, place.singles),
+            self._array(keys, self._dtype, place.rows),
+            self._array(values, np.dtype(np.uint32), 3 * place.rows).reshape(3, -1),
+        )
+
+    def _array(self, offset: int, dtype: np.dtype, n: int) -> np.ndarray:
         assert self._file is not None
         out: np.ndarray = np.empty(n, dtype=dtype)
         left = out.view(np.uint8).data

@@ -11,11 +11,13 @@ import numpy as np
 from dbgclean._columns import ALL, Columns
 from dbgclean.spectrum.hashing import GOLDEN
 from dbgclean.spectrum.kmers import canonical_kmers, kmers_to_strings
+from dbgclean.spectrum.ordering import search
+from dbgclean.spectrum.words import as_keys, folded, full, full_keys, key_dtype, load, store
 
 __all__ = ["EMPTY", "KmerIndex", "KmerTable", "build_index", "find_row", "merge_rows"]
 
 EMPTY = np.uint64(2**64 - 1)
-"""Marks a free slot; no packed k-mer reaches it (k <= 31 leaves two bits spare)."""
+"""Marks a free slot, all bits set as they are where k-mers take more words: two are spare."""
 
 _SATURATED = 2**32 - 1
 _PIECE = 1 << 20
@@ -31,20 +33,19 @@ def _home(key: np.uint64, mask: np.uint64) -> np.uint64:
     multiplication by 2**64 over the golden ratio spreads either into the high
     half, which is folded down onto the bits that the mask keeps.
     """
-    mixed = np.uint64(key) * GOLDEN
+    mixed = folded(key) * GOLDEN
     return (mixed ^ (mixed >> _U32)) & np.uint64(mask)
 
 
 @numba.njit(cache=True, nogil=True)
 def find_row(slots: np.ndarray, rows: np.ndarray, mask: np.uint64, key: np.uint64) -> np.int64:
     """Row of a canonical k-mer in its table, or -1 (int64); see `KmerIndex`."""
-    wanted = np.uint64(key)
-    slot = _home(wanted, mask)
+    slot = _home(key, mask)
     while True:
-        found = slots[slot]
-        if found == wanted:
+        found = load(slots, np.int64(slot))
+        if found == key:
             return np.int64(rows[slot])
-        if found == EMPTY:
+        if found == full(slots):
             return np.int64(-1)
         slot = (slot + _ONE) & np.uint64(mask)
 
@@ -52,10 +53,11 @@ def find_row(slots: np.ndarray, rows: np.ndarray, mask: np.uint64, key: np.uint6
 @numba.njit(cache=True, nogil=True)
 def _fill_index(keys: np.ndarray, slots: np.ndarray, rows: np.ndarray, mask: np.uint64) -> None:
     for row in range(keys.size):
-        slot = _home(keys[row], mask)
-        while slots[slot] != EMPTY:
+        key = load(keys, row)
+        slot = _home(key, mask)
+        while load(slots, np.int64(slot)) != full(slots):
             slot = (slot + _ONE) & np.uint64(mask)
-        slots[slot] = keys[row]
+        store(slots, np.int64(slot), key)
         rows[slot] = row
 
 
@@ -64,7 +66,7 @@ def _find_rows(
     slots: np.ndarray, rows: np.ndarray, mask: np.uint64, queries: np.ndarray, out: np.ndarray
 ) -> None:
     for i in range(queries.size):
-        out[i] = find_row(slots, rows, mask, queries[i])
+        out[i] = find_row(slots, rows, mask, load(queries, i))
 
 
 class KmerIndex(NamedTuple):
@@ -77,8 +79,8 @@ class KmerIndex(NamedTuple):
     ----------
     k : int
         Length of the k-mers.
-    slots : ndarray of uint64, (size,)
-        Keys, or `EMPTY`; `size` is a power of two, at least twice the rows.
+    slots : ndarray of the keys' dtype, (size,)
+        Keys, or all bits set (`EMPTY`); `size` is a power of two, at least twice the rows.
     rows : ndarray of int32, (size,)
         Row of the key in the table.
     mask : uint64
@@ -92,14 +94,14 @@ class KmerIndex(NamedTuple):
 
     def find(self, canonical_keys: np.ndarray) -> np.ndarray:
         """Row of each canonical key or -1 (int64, same length)."""
-        queries = np.ascontiguousarray(canonical_keys, dtype=np.uint64)
+        queries = as_keys(canonical_keys)
         out = np.empty(queries.size, dtype=np.int64)
         _find_rows(self.slots, self.rows, self.mask, queries, out)
         return out
 
 
 def build_index(keys: np.ndarray, k: int) -> KmerIndex:
-    """Hash canonical, unique k-mers (uint64) to their positions.
+    """Hash canonical, unique k-mers to their positions.
 
     Raises
     ------
@@ -110,10 +112,11 @@ def build_index(keys: np.ndarray, k: int) -> KmerIndex:
         msg = f"{keys.size} k-mers exceed the {np.iinfo(np.int32).max} that one index holds"
         raise ValueError(msg)
     size = 1 << max(4, int(2 * keys.size - 1).bit_length())
-    slots = np.full(size, EMPTY, dtype=np.uint64)
+    keys = as_keys(keys)
+    slots = full_keys(size, keys.dtype)
     rows = np.empty(size, dtype=np.int32)
     mask = np.uint64(size - 1)
-    _fill_index(np.ascontiguousarray(keys, dtype=np.uint64), slots, rows, mask)
+    _fill_index(keys, slots, rows, mask)
     return KmerIndex(k, slots, rows, mask)
 
 
@@ -123,7 +126,7 @@ def merge_rows(
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """Add (`sign` 1) or subtract (-1) two sorted tables; rows that reach zero go.
 
-    Keys are uint64 (n,), values uint32 (3, n): abundance, reverse, high quality.
+    Keys are packed k-mers (n,), values uint32 (3, n): abundance, reverse, high quality.
     Returns keys, values, and whether no value fell below zero.
     """
     if keys2.size == 0:
@@ -131,7 +134,7 @@ def merge_rows(
     if keys.size == 0:
         return keys2.copy(), values2.copy(), sign > 0
     total = keys.size + keys2.size
-    out_keys = np.empty(total, dtype=np.uint64)
+    out_keys = np.empty(total, dtype=keys.dtype)
     out_values = np.empty((3, total), dtype=np.uint32)
     i = j = n = 0
     whole = True
@@ -140,9 +143,10 @@ def merge_rows(
         # next is a coin toss to the branch predictor, hence arithmetic, not branches.
         a = min(i, keys.size - 1)
         b = min(j, keys2.size - 1)
-        take = int(i < keys.size) & (int(j >= keys2.size) | int(keys[a] <= keys2[b]))
-        take2 = int(j < keys2.size) & (int(i >= keys.size) | int(keys2[b] <= keys[a]))
-        out_keys[n] = keys[a] if take else keys2[b]
+        key, key2 = load(keys, a), load(keys2, b)
+        take = int(i < keys.size) & (int(j >= keys2.size) | int(key <= key2))
+        take2 = int(j < keys2.size) & (int(i >= keys.size) | int(key2 <= key))
+        store(out_keys, n, key if take else key2)
         for column in range(3):
             value = take * np.int64(values[column, a])
             value += take2 * sign * np.int64(values2[column, b])
@@ -163,7 +167,8 @@ class KmerTable(Columns):
     k : int
         Length of the k-mers, odd.
     keys : ndarray of uint64, (n,)
-        Canonical, packed, sorted, unique.
+        Canonical, packed, sorted, unique; above k = 31 of two or four words
+        (`dbgclean.spectrum.words`).
     counts : ndarray of uint32, (n,)
         Abundance: times seen in the reads, either strand; stays at 2**32 - 1.
     reverse : ndarray of uint32, (n,)
@@ -184,13 +189,13 @@ class KmerTable(Columns):
     def empty(cls, k: int) -> "KmerTable":
         """A table without rows."""
         columns = (np.empty(0, dtype=np.uint32) for _ in range(3))
-        return cls(k, np.empty(0, dtype=np.uint64), *columns)
+        return cls(k, np.empty(0, dtype=key_dtype(k)), *columns)
 
     @classmethod
     def allocate(cls, k: int, rows: int) -> "KmerTable":
         """A table of so many rows for the caller to fill in; their content is arbitrary."""
         columns = (np.empty(rows, dtype=np.uint32) for _ in range(3))
-        return cls(k, np.empty(rows, dtype=np.uint64), *columns)
+        return cls(k, np.empty(rows, dtype=key_dtype(k)), *columns)
 
     @classmethod
     def join(cls, k: int, pieces: list[tuple[np.ndarray, np.ndarray]]) -> "KmerTable":
@@ -200,7 +205,7 @@ class KmerTable(Columns):
         the memory.
         """
         total = sum(keys.size for keys, _ in pieces)
-        all_keys = np.empty(total, dtype=np.uint64)
+        all_keys = np.empty(total, dtype=key_dtype(k))
         columns = tuple(np.empty(total, dtype=np.uint32) for _ in range(3))
         n = 0
         pieces.reverse()
@@ -239,7 +244,7 @@ class KmerTable(Columns):
         return KmerTable(self.k, *(column[mask] for column in columns))
 
     def find(self, canonical_keys: np.ndarray) -> np.ndarray:
-        """Row of each canonical k-mer (uint64) or -1 (int64)."""
+        """Row of each canonical k-mer or -1 (int64)."""
         return self.index().find(canonical_keys)
 
     def abundance(self, kmers: np.ndarray) -> np.ndarray:
@@ -275,8 +280,8 @@ class KmerTable(Columns):
             raise ValueError(msg)
         # Piece by piece: the working copies of a whole table would weigh twice the table.
         borders = self.keys[_PIECE::_PIECE]
-        mine = _slices(np.searchsorted(self.keys, borders), len(self))
-        theirs = _slices(np.searchsorted(other.keys, borders), len(other))
+        mine = _slices(search(self.keys, borders), len(self))
+        theirs = _slices(search(other.keys, borders), len(other))
         pieces = []
         for own, added in zip(mine, theirs, strict=True):
             keys, values, whole = merge_rows(*self._rows(own), *other._rows(added), sign)

@@ -7,6 +7,8 @@ was read as the reverse complement, bit 0 that all its bases are of high quality
 import numba
 import numpy as np
 
+from dbgclean.spectrum.words import full, load, store, zero
+
 __all__ = ["emit", "gather", "interleave", "join", "pick_reads", "split"]
 
 _U0 = np.uint64(0)
@@ -22,10 +24,11 @@ def _roll(
 ) -> int:
     """Append the tagged k-mers of a stretch of one read to `out`, which holds `n`."""
     shift = np.uint64(2 * (k - 1))
-    mask = (_U1 << np.uint64(2 * k)) - _U1
+    one = zero(out) | _U1
+    mask = (one << np.uint64(2 * k)) - one
     graded = quals.size > 0
-    forward = _U0
-    backward = _U0
+    forward = zero(out)
+    backward = zero(out)
     valid = 0
     good = 0
     for i in range(codes.size):
@@ -35,7 +38,7 @@ def _roll(
             continue
         base = np.uint64(code)
         forward = ((forward << _U2) | base) & mask
-        backward = (backward >> _U2) | ((_U3 - base) << shift)
+        backward = (backward >> _U2) | ((zero(out) | (_U3 - base)) << shift)
         valid += 1
         good += 1
         if graded and quals[i] < min_quality:
@@ -44,7 +47,8 @@ def _roll(
             # `good` may run on across an N, but then `valid` is the shorter run. The
             # strand is a coin toss to the branch predictor: no branch on it.
             strand = np.uint64(backward < forward)
-            out[n] = (min(forward, backward) << _U2) | (strand << _U1) | np.uint64(good >= k)
+            tags = (strand << _U1) | np.uint64(good >= k)
+            store(out, n, (min(forward, backward) << _U2) | tags)
             n += 1
     return n
 
@@ -58,14 +62,15 @@ def _scatter(
     for p in range(starts.size):
         starts[p] = 0
     for i in range(tagged.size):
-        starts[np.int64(tagged[i] >> down) + 1] += 1
+        starts[np.int64(load(tagged, i) >> down) + 1] += 1
     starts[0] = begin
     for p in range(1, starts.size):
         starts[p] += starts[p - 1]
     places = starts.copy()
     for i in range(tagged.size):
-        partition = np.int64(tagged[i] >> down)
-        buffer[places[partition]] = tagged[i]
+        word = load(tagged, i)
+        partition = np.int64(word >> down)
+        store(buffer, places[partition], word)
         places[partition] += 1
 
 
@@ -121,7 +126,7 @@ def gather(buffer: np.ndarray, starts: np.ndarray, partition: int, out: np.ndarr
         first, end = starts[part, partition], starts[part, partition + 1]
         # Not a slice: numba's takes three seconds to compile, most of it the error message.
         for i in range(first, end):
-            out[n] = buffer[i]
+            store(out, n, load(buffer, i))
             n += 1
     return n
 
@@ -132,29 +137,31 @@ def join(words: np.ndarray, keys: np.ndarray, values: np.ndarray) -> int:
 
     Parameters
     ----------
-    words : ndarray of uint64
+    words : ndarray of uint64, or wider
         Tagged k-mers, sorted; the rest is left in ``words[:n]``, sorted, where n is
         what is returned.
-    keys : ndarray of uint64, (rows,)
+    keys : ndarray of the same dtype, (rows,)
         Sorted k-mers, untagged.
     values : ndarray of uint32, (3, rows)
         Abundance, reverse, high quality: added to in place, up to the highest value.
     """
     left = row = i = 0
     while i < words.size:
-        key = words[i] >> _U2
-        while row < keys.size and keys[row] < key:
+        word = load(words, i)
+        key = word >> _U2
+        while row < keys.size and load(keys, row) < key:
             row += 1
-        if row == keys.size or keys[row] != key:
-            words[left] = words[i]
+        if row == keys.size or load(keys, row) != key:
+            store(words, left, word)
             left += 1
             i += 1
             continue
         first = i
         reverse = good = _U0
-        while i < words.size and words[i] >> _U2 == key:
-            reverse += (words[i] >> _U1) & _U1
-            good += words[i] & _U1
+        while i < words.size and load(words, i) >> _U2 == key:
+            tags = np.uint64(load(words, i))
+            reverse += (tags >> _U1) & _U1
+            good += tags & _U1
             i += 1
         _raise(values, 0, row, np.int64(i - first))
         _raise(values, 1, row, np.int64(reverse))
@@ -173,30 +180,31 @@ def split(words: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Part sorted words into those whose k-mer stands alone and rows for the others.
 
     Returns the lone words, still tagged: eight bytes tell all that there is to say of
-    a k-mer seen once. And keys (uint64, (rows,)) and values (uint32, (3, rows)) of
+    a k-mer seen once. And keys ((rows,)) and values (uint32, (3, rows)) of
     k-mers seen twice or more, fewer than 2**32 times.
     """
     alone, distinct = _measure(words)
-    singles = np.empty(alone, dtype=np.uint64)
-    keys = np.empty(distinct - alone, dtype=np.uint64)
+    singles = np.empty(alone, dtype=words.dtype)
+    keys = np.empty(distinct - alone, dtype=words.dtype)
     values = np.empty((3, distinct - alone), dtype=np.uint32)
     single = row = i = 0
     while i < words.size:
         first = i
-        word = words[i]
+        word = load(words, i)
         last = word | _U3
         i += 1
-        if i == words.size or words[i] > last:
-            singles[single] = word
+        if i == words.size or load(words, i) > last:
+            store(singles, single, word)
             single += 1
             continue
-        reverse = (word >> _U1) & _U1
-        good = word & _U1
-        while i < words.size and words[i] <= last:
-            reverse += (words[i] >> _U1) & _U1
-            good += words[i] & _U1
+        reverse = (np.uint64(word) >> _U1) & _U1
+        good = np.uint64(word) & _U1
+        while i < words.size and load(words, i) <= last:
+            tags = np.uint64(load(words, i))
+            reverse += (tags >> _U1) & _U1
+            good += tags & _U1
             i += 1
-        keys[row] = word >> _U2
+        store(keys, row, word >> _U2)
         values[0, row] = i - first
         values[1, row] = reverse
         values[2, row] = good
@@ -205,18 +213,24 @@ def split(words: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @numba.njit(cache=True, nogil=True)
+def _differ(words: np.ndarray, i: int) -> int:
+    """1 where the k-mers of a word and of the next are not the same."""
+    return int((load(words, i) ^ load(words, i + 1)) > _U3)
+
+
+@numba.njit(cache=True, nogil=True)
 def _measure(words: np.ndarray) -> tuple[int, int]:
     """How many k-mers of sorted words stand alone, and how many there are."""
     if words.size < 2:
         return words.size, words.size
     # A loop without branches, which the compiler turns into vector instructions.
-    alone = int((words[0] ^ words[1]) > _U3)
+    alone = _differ(words, 0)
     distinct = 1
     for i in range(1, words.size - 1):
-        new = int((words[i - 1] ^ words[i]) > _U3)
-        alone += new & int((words[i] ^ words[i + 1]) > _U3)
+        new = _differ(words, i - 1)
+        alone += new & _differ(words, i)
         distinct += new
-    last = int((words[-2] ^ words[-1]) > _U3)
+    last = _differ(words, words.size - 2)
     return alone + last, distinct + last
 
 
@@ -234,17 +248,17 @@ def interleave(
     row = single = 0
     for n in range(out_keys.size):
         # As in `merge_rows`: an exhausted side reads its last entry again, for nothing.
-        word = singles[min(single, singles.size - 1)] if singles.size else ~_U0
-        key = keys[min(row, keys.size - 1)] if keys.size else ~_U0
+        word = load(singles, min(single, singles.size - 1)) if singles.size else full(singles)
+        key = load(keys, min(row, keys.size - 1)) if keys.size else full(keys)
         take = row == keys.size or (single < singles.size and word >> _U2 < key)
         if take:
-            out_keys[n] = word >> _U2
+            store(out_keys, n, word >> _U2)
             out_counts[n] = 1
-            out_reverse[n] = (word >> _U1) & _U1
-            out_good[n] = word & _U1
+            out_reverse[n] = (np.uint64(word) >> _U1) & _U1
+            out_good[n] = np.uint64(word) & _U1
             single += 1
         else:
-            out_keys[n] = key
+            store(out_keys, n, key)
             out_counts[n] = values[0, row]
             out_reverse[n] = values[1, row]
             out_good[n] = values[2, row]

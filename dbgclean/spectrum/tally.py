@@ -6,6 +6,7 @@ import numpy as np
 
 from dbgclean.spectrum.mixture import MAX_ABUNDANCE
 from dbgclean.spectrum.partition import Settled
+from dbgclean.spectrum.words import low_word
 
 __all__ = ["CountStatistics", "Tally"]
 
@@ -66,7 +67,7 @@ class Tally:
         histogram = np.bincount(counts, minlength=2).astype(np.int64)
         histogram[1] += settled.singles.size
         sums = [int(column.sum(dtype=np.uint64)) for column in settled.values]
-        tags = settled.singles & np.uint64(3)
+        tags = low_word(settled.singles) & np.uint64(3)
         return cls(
             histogram,
             sums[0] + tags.size,
