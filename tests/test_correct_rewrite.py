@@ -36,7 +36,10 @@ def evidence_of(edits=(), changes=()):
     kinds = (np.int64, np.int32, np.uint8, np.int64, np.int64, np.int64)
     others = OtherChanges(*(np.array(c, kind) for c, kind in zip(columns, kinds, strict=True)))
     alternatives = SimpleNamespace(of_edit=np.array(rows, np.int64))
-    return SimpleNamespace(edits=found, changes=others, alternatives=alternatives)
+    return SimpleNamespace(
+        edits=found, changes=others, alternatives=alternatives, off_path=None,
+        unplaced=np.zeros(0, np.int64),
+    )  # fmt: skip
 
 
 def quality_text(batch):

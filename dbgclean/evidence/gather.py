@@ -217,9 +217,7 @@ class Gathered:
         peak, genome_size
             Reads over a base of the sample, and its bases.
         again
-            Applies a task to the same reads, for a second look at the sites that matter.
-        seed, threads
-            See `gather_along`.
+            Applies a task to the same reads; ``seed``, ``threads``: see `gather_along`.
         depths
             See `dbgclean.evidence.alternatives.pool_edits`.
         common_gap

@@ -20,7 +20,6 @@ other one; where that is more than allowed, partitions go to disk (`SpillFile`).
 
 import logging
 import os
-import threading
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -33,7 +32,7 @@ from dbgclean.spectrum.kmers import check_k
 from dbgclean.spectrum.partition import Partition, Settled
 from dbgclean.spectrum.spill import SpillFile, check_folder
 from dbgclean.spectrum.table import KmerTable
-from dbgclean.spectrum.tagged import emit, gather, interleave, pick_reads
+from dbgclean.spectrum.tagged import Scratch, emit, gather, interleave, pick_reads
 from dbgclean.spectrum.tally import CountStatistics, Tally
 from dbgclean.spectrum.words import key_dtype
 
@@ -61,19 +60,6 @@ SMALLEST_BUFFER = 1 << 20
 
 _PARTITIONS = 1 << PARTITION_BITS
 _TABLE_SHARE = 0.8  # of the memory; the rest is what the allocator cannot use again at once
-
-
-class _Scratch(threading.local):
-    """Room that a thread uses again and again: fresh pages cost as much as the work."""
-
-    def __init__(self, dtype: np.dtype) -> None:
-        self._words = np.empty(0, dtype=dtype)
-
-    def words(self, n: int) -> np.ndarray:
-        """Tagged k-mers (n,), of any content."""
-        if self._words.size < n:
-            self._words = np.empty(n + n // 4, dtype=self._words.dtype)
-        return self._words[:n]
 
 
 class KmerCounter:
@@ -137,7 +123,7 @@ class KmerCounter:
         self._shift = 2 * self.k + 2 - PARTITION_BITS
         self._partitions = [Partition(dtype) for _ in range(_PARTITIONS)]
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
-        self._scratch = _Scratch(dtype)
+        self._scratch = Scratch(dtype)
         self._table_bytes: int | None = None
         self._spill: SpillFile | None = None
         if tmp is not None and memory_bytes is not None:

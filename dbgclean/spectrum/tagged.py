@@ -4,18 +4,33 @@ A tagged k-mer is the canonical k-mer shifted up by two bits; bit 1 says that it
 was read as the reverse complement, bit 0 that all its bases are of high quality.
 """
 
+import threading
+
 import numba
 import numpy as np
 
 from dbgclean.spectrum.words import full, load, store, zero
 
-__all__ = ["emit", "gather", "interleave", "join", "pick_reads", "split"]
+__all__ = ["Scratch", "emit", "gather", "interleave", "join", "pick_reads", "split"]
 
 _U0 = np.uint64(0)
 _U1 = np.uint64(1)
 _U2 = np.uint64(2)
 _U3 = np.uint64(3)
 _SATURATED = 2**32 - 1
+
+
+class Scratch(threading.local):
+    """Room that a thread uses again and again: fresh pages cost as much as the work."""
+
+    def __init__(self, dtype: np.dtype) -> None:
+        self._words = np.empty(0, dtype=dtype)
+
+    def words(self, n: int) -> np.ndarray:
+        """Tagged k-mers (n,), of any content."""
+        if self._words.size < n:
+            self._words = np.empty(n + n // 4, dtype=self._words.dtype)
+        return self._words[:n]
 
 
 @numba.njit(cache=True, nogil=True)
