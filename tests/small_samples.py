@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.simulators import simulate
 from benchmarks.simulators.aligned import random_sequence as random_sequence
 from dbgclean.reads.batch import ReadBatch, encode_bases
-from dbgclean.spectrum.counting import count_kmers
+from dbgclean.spectrum.whole import count_kmers
 
 COMPLEMENT = str.maketrans("ACGTNacgtn", "TGCANtgcan")
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from benchmarks.simulators import simulate
 from benchmarks.variants import indels
-from dbgclean.spectrum.counting import count_codes
+from dbgclean.spectrum.whole import count_codes
 
 
 def counted(*sequences):

@@ -12,7 +12,7 @@ from small_samples import mixture, random_sequence, reverse_complement
 from benchmarks.simulators import simulate
 from dbgclean.__main__ import main
 from dbgclean.reads import iter_batches, plan_inputs
-from dbgclean.spectrum.counting import count_kmers
+from dbgclean.spectrum.whole import count_kmers
 
 K = 21
 

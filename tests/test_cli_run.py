@@ -19,9 +19,9 @@ from dbgclean.__main__ import main
 from dbgclean.graph.compaction import compact
 from dbgclean.graph.gfa import read_gfa
 from dbgclean.graph.unitig_fasta import read_unitigs
-from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.formats import read_kmer_fasta
 from dbgclean.spectrum.kmers import encode
+from dbgclean.spectrum.whole import count_codes
 
 GOLDEN = Path(__file__).parent / "golden" / "run_example_report.json"
 EXAMPLE = Path(dbgclean.__file__).parent / "example"

@@ -15,9 +15,9 @@ from dbgclean.evidence.edits import WINDOW
 from dbgclean.evidence.windows import CHANNELS, GLOBALS, SCHEME
 from dbgclean.graph.gfa import read_gfa
 from dbgclean.model import Autoencoder, AutoencoderConfig, save_model
-from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.formats import read_kmer_fasta, write_kmer_fasta
 from dbgclean.spectrum.kmers import kmers_to_strings
+from dbgclean.spectrum.whole import count_kmers
 
 FILES = {
     "clean.csv",

@@ -13,9 +13,9 @@ from dbgclean.correct.verdicts import ERROR, NAMES, likelihood_verdicts
 from dbgclean.errors import OutputError
 from dbgclean.evidence.edits import SUBSTITUTION
 from dbgclean.evidence.gather import gather
-from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.kmers import kmers_to_strings
+from dbgclean.spectrum.whole import count_kmers
 
 
 @pytest.fixture(scope="module")

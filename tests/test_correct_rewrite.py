@@ -15,9 +15,9 @@ from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK, OtherChanges
 from dbgclean.evidence.edits import SUBSTITUTION, Edits
 from dbgclean.evidence.gather import gather
 from dbgclean.reads.batch import ReadBatch, encode_bases
-from dbgclean.spectrum.counting import count_codes, count_kmers
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.kmers import kmers_to_strings
+from dbgclean.spectrum.whole import count_codes, count_kmers
 
 
 def evidence_of(edits=(), changes=()):

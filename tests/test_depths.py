@@ -21,12 +21,12 @@ from dbgclean.evidence.gaps import DISPUTED, OUTSIDE
 from dbgclean.evidence.gather import build_graph
 from dbgclean.evidence.off_path import Stretches, off_path
 from dbgclean.evidence.threading import CLEAN, thread_batch
-from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.formats import read_kmer_fasta
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.kmers import kmers_to_strings, strings_to_kmers
 from dbgclean.spectrum.membership import deepest_sibling
 from dbgclean.spectrum.read_depths import ReadSample, depth_modes, read_depths
+from dbgclean.spectrum.whole import count_kmers
 
 
 def canonical(kmer):

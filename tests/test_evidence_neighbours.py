@@ -16,10 +16,10 @@ from dbgclean.evidence.gather import gather
 from dbgclean.evidence.nearest_solid import FOUND, NONE, SOLID, TIE, find_goals
 from dbgclean.evidence.neighbours import neighbour_alternatives
 from dbgclean.evidence.solid import SolidGraph
-from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.kmers import canonical_kmers, kmers_to_strings, strings_to_kmers
 from dbgclean.spectrum.table import KmerTable
+from dbgclean.spectrum.whole import count_kmers
 
 
 def canonical(text):

@@ -16,8 +16,8 @@ from dbgclean.evidence.planting import Facts, Planter
 from dbgclean.evidence.spike_kernels import BY_ENDS, BY_FRAGMENT
 from dbgclean.evidence.spikes import FRACTIONS, Spikes
 from dbgclean.reads.tasks import over_batches
-from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.histogram import fit_spectrum
+from dbgclean.spectrum.whole import count_kmers
 
 K = 21
 WORD = (1 << 64) - 1

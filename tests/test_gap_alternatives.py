@@ -33,8 +33,8 @@ from dbgclean.evidence.gap_places import RUNS
 from dbgclean.evidence.gaps import MAX_GAP
 from dbgclean.evidence.gather import gather
 from dbgclean.reads.protected import LONGEST_GAP, read_protected
-from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.histogram import fit_spectrum
+from dbgclean.spectrum.whole import count_kmers
 from dbgclean.training.examples import _labelled
 
 K = 21

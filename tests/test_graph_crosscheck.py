@@ -17,9 +17,9 @@ from dbgclean.graph.gfa import read_gfa, write_gfa
 from dbgclean.graph.topology import find_superbubbles
 from dbgclean.graph.unitig_fasta import read_unitigs
 from dbgclean.graph.unitigs import UnitigGraph
-from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.formats import write_kmer_fasta
 from dbgclean.spectrum.kmers import encode
+from dbgclean.spectrum.whole import count_codes
 
 ARRAYS = ("codes", "offsets", "abundance", "link_offsets", "link_targets")
 

@@ -18,8 +18,8 @@ from dbgclean.graph.layout import WIDTH, polylines
 from dbgclean.graph.neighbourhood import before, frame, joints, kmers_of, whole_pieces
 from dbgclean.pipeline.picture import Graphs, picture, write_bandage
 from dbgclean.report.graph_picture import check_picture, draw_graphs
-from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.kmers import decode, encode
+from dbgclean.spectrum.whole import count_codes
 
 K = 21
 

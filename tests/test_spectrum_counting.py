@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 import dbgclean.spectrum.counting as counting
 from dbgclean.errors import UsageError
-from dbgclean.spectrum.counting import CountStatistics, KmerCounter, count_codes, count_kmers
+from dbgclean.spectrum.counting import CountStatistics, KmerCounter
 from dbgclean.spectrum.kmers import encode, kmers_to_strings
 from dbgclean.spectrum.table import KmerTable
+from dbgclean.spectrum.whole import count_codes, count_kmers
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 Batch = namedtuple("Batch", "codes quals offsets")

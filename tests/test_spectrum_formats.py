@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 import dbgclean.spectrum.formats as formats
 from dbgclean.__main__ import main
 from dbgclean.errors import InputError, OutputError
-from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.formats import (
     read_kmer_fasta,
     saturated,
@@ -24,6 +23,7 @@ from dbgclean.spectrum.histogram import abundance_histogram, fit_spectrum
 from dbgclean.spectrum.histogram_files import read_histogram, write_histo, write_histogram
 from dbgclean.spectrum.kmers import canonical_kmers, decode, kmers_to_strings, strings_to_kmers
 from dbgclean.spectrum.table import KmerTable
+from dbgclean.spectrum.whole import count_codes
 
 TOP = 2**32 - 1
 

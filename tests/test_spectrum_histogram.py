@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from benchmarks.accuracy.heterozygosity import differing, fit_of
 from benchmarks.simulators import simulate
 from dbgclean.report import ploidy_sentence
-from dbgclean.spectrum.counting import count_codes, count_kmers
 from dbgclean.spectrum.histogram import MAX_ABUNDANCE, Spectrum, abundance_histogram, fit_spectrum
 from dbgclean.spectrum.table import KmerTable
+from dbgclean.spectrum.whole import count_codes, count_kmers
 
 READ = 150
 K = 31

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 import dbgclean.spectrum.counting as counting
 import dbgclean.spectrum.spill as spill_module
 from dbgclean.errors import OutputError
-from dbgclean.spectrum.counting import KmerCounter, Tally, count_codes
+from dbgclean.spectrum.counting import KmerCounter, Tally
 from dbgclean.spectrum.histogram import abundance_histogram, fit_spectrum
 from dbgclean.spectrum.partition import Partition
 from dbgclean.spectrum.spill import SpillFile, temporary_folder
 from dbgclean.spectrum.table import KmerTable
+from dbgclean.spectrum.whole import count_codes
 
 K = 21
 

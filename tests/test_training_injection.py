@@ -6,10 +6,10 @@ from small_samples import mixture, turned
 
 from benchmarks.simulators import simulate
 from dbgclean.evidence.gather import gather
-from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.hashing import hashes
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.kmers import strings_to_kmers
+from dbgclean.spectrum.whole import count_kmers
 from dbgclean.training.injection import Injection, Injector, PlaceFinder
 
 K = 21

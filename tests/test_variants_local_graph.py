@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.kmers import encode
+from dbgclean.spectrum.whole import count_codes
 from dbgclean.variants.local_graph import find_arms, least_abundance
 from dbgclean.variants.path_graph import build_path_graph
 

@@ -22,7 +22,7 @@ from dbgclean.graph.canonical import canonical
 from dbgclean.graph.compaction import compact
 from dbgclean.graph.unitig_fasta import read_unitigs
 from dbgclean.graph.unitigs import UnitigGraph
-from dbgclean.spectrum.counting import count_kmers
+from dbgclean.spectrum.whole import count_kmers
 
 ARRAYS = ("codes", "offsets", "abundance", "link_offsets", "link_targets")
 

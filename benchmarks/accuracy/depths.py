@@ -40,10 +40,10 @@ from dbgclean.pipeline.full import full_run
 from dbgclean.pipeline.options import Options
 from dbgclean.reads.reference import read_sequences
 from dbgclean.report import truth_cost
-from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.formats import read_kmer_fasta
 from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.table import KmerTable
+from dbgclean.spectrum.whole import count_codes
 
 __all__ = ["SETS", "main", "measure"]
 

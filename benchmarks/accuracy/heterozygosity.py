@@ -20,8 +20,8 @@ import numpy as np
 from benchmarks.harness.command import RESULTS, Parser, need, record, save
 from benchmarks.simulators import simulate
 from benchmarks.simulators.truth import K12
-from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.histogram import Spectrum, fit_spectrum
+from dbgclean.spectrum.whole import count_kmers
 
 __all__ = ["OTHERS", "differing", "fit_of", "main"]
 

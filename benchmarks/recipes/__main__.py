@@ -30,7 +30,7 @@ from benchmarks.harness.tools import Tool, call, measured, shown
 from benchmarks.simulators import simulate
 from benchmarks.simulators.truth import K12
 from dbgclean.reads.reference import read_sequences
-from dbgclean.spectrum.counting import count_codes
+from dbgclean.spectrum.whole import count_codes
 
 __all__ = ["RECIPES", "SAMPLES", "Recipe", "contigs_of", "main", "measure", "n50"]
 

@@ -32,8 +32,8 @@ from dbgclean.evidence.neighbours import neighbour_alternatives
 from dbgclean.evidence.sample import SampleContext
 from dbgclean.evidence.signs import in_question
 from dbgclean.reads import ReadBatch
-from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.histogram import fit_spectrum
+from dbgclean.spectrum.whole import count_kmers
 from dbgclean.training.recipe import Examples, examples_of
 
 __all__ = [

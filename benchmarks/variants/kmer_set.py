@@ -28,8 +28,8 @@ from benchmarks.variants.score import score, summarise
 from dbgclean.errors import DbgcleanError
 from dbgclean.pipeline.kmer_set import correct_kmers
 from dbgclean.pipeline.options import Options
-from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.table import KmerTable
+from dbgclean.spectrum.whole import count_kmers
 
 __all__ = ["SETS", "main", "measure", "sample_of"]
 

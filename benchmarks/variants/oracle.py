@@ -25,7 +25,7 @@ from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.rates import substitution_of
 from dbgclean.evidence.windows import CHANNELS, GLOBALS, SCHEME
 from dbgclean.model import load_model
-from dbgclean.spectrum.counting import count_kmers
+from dbgclean.spectrum.whole import count_kmers
 
 FALSE_KEPT = (5, 10, 15, 20, 30)
 _GRID = np.exp(np.linspace(np.log(0.003), np.log(0.5), 40))

@@ -21,8 +21,8 @@ from dbgclean.correct.rewrite import Rewriter
 from dbgclean.evidence.gather import Evidence
 from dbgclean.pipeline.passes import Corrected
 from dbgclean.reads import ReadBatch
-from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.table import KmerTable
+from dbgclean.spectrum.whole import count_codes
 
 __all__ = ["POSTERIORS", "RATIOS", "scores_of", "sweep"]
 

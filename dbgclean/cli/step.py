@@ -16,13 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``step``."""
     parser.add_argument("plan", metavar="PLAN", help="folder that `dbgclean plan` made")
     parser.add_argument("name", nargs="?", metavar="PASS", help="as `dbgclean step PLAN` prints it")
-    parser.add_argument("block", nargs="?", type=int, metavar="I", help="step of it, from 0 on")
+    parser.add_argument("number", nargs="?", type=int, metavar="I", help="step of it, from 0 on")
     add_threads(parser)
 
 
 def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Refuse what argparse cannot see."""
-    if args.name is not None and args.block is None:
+    if args.name is not None and args.number is None:
         parser.error(f"PASS {args.name}: which of its steps? name one, from 0 on")
 
 
@@ -33,7 +33,7 @@ def main(args: argparse.Namespace) -> int:
     folder = Path(os.path.abspath(args.plan))
     plan = Plan.open(folder)
     if args.name is not None:
-        plan.do(args.name, args.block, args.threads)
+        plan.do(args.name, args.number, args.threads)
         return 0
     os.chdir(plan.directory)
     return go_on(folder, plan.words, plan.n_blocks)
@@ -49,7 +49,7 @@ def go_on(folder: Path, words: list[str], blocks: int) -> int:
         with using(Steps(folder, words, blocks, None)):
             code = run_verb(words)
     except Waiting as waiting:
-        print(f"{waiting.name} {waiting.blocks}", flush=True)
+        print(f"{waiting.name} {waiting.steps}", flush=True)
         return 0
     print("done", flush=True)
     return code

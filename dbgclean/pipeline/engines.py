@@ -17,6 +17,8 @@ from dbgclean.reads.tasks import Each, Numbered, Task
 if TYPE_CHECKING:
     from dbgclean.pipeline.runs import Inputs
     from dbgclean.reads import ReadBatch, ReadStatistics
+    from dbgclean.spectrum.counting import KmerCounter
+    from dbgclean.spectrum.table import KmerTable
 
 __all__ = ["Engine", "Here", "engine_now", "using"]
 
@@ -58,6 +60,10 @@ class Engine(Protocol):
         """As `over`; each result comes beside (group, number of the first read, batch)."""
         ...
 
+    def table(self, inputs: Inputs, name: str, counter: KmerCounter) -> KmerTable:
+        """The k-mers that a pass has counted, all results of `over` in ``counter``."""
+        ...
+
     def kept(self, name: str, make: Callable[[], Result]) -> Result:
         """What ``make`` gives, or gave when it was asked the last time, in whichever process."""
         ...
@@ -93,6 +99,10 @@ class Here:
 
         for result in task.over(batches(), inputs.options.threads):
             yield ahead.popleft(), result
+
+    def table(self, inputs: Inputs, name: str, counter: KmerCounter) -> KmerTable:
+        """See `Engine`."""
+        return counter.finish()
 
     def kept(self, name: str, make: Callable[[], Result]) -> Result:
         """See `Engine`: nothing is asked for twice here."""

@@ -39,11 +39,11 @@ from dbgclean.report import (
     write_outputs,
 )
 from dbgclean.report.cost import junction_nodes
-from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.formats import write_kmer_fasta
 from dbgclean.spectrum.kmers import canonical_kmers
 from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.table import KmerTable
+from dbgclean.spectrum.whole import count_codes
 
 __all__ = ["OUTPUTS", "Truth", "analyse", "finish", "full_run"]
 

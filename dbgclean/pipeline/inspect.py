@@ -13,9 +13,9 @@ from dbgclean.errors import InputError
 from dbgclean.pipeline.inspect_inputs import InspectInputs, InspectOptions, Survey
 from dbgclean.pipeline.inspect_report import Inspected, KmerVerdicts
 from dbgclean.reads.prefetch import map_in_order
-from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.table import KmerTable
+from dbgclean.spectrum.whole import count_codes
 from dbgclean.variants.allele_table import AlleleTable
 from dbgclean.variants.classify import Rules, classify
 from dbgclean.variants.clipping import leave_out_clips

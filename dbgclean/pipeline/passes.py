@@ -93,7 +93,7 @@ def _count(inputs: Inputs, singles: bool) -> dict[str, Any]:
     counts = _count_at(inputs, "count", k, sizes, whole | {k} if singles else whole, statistics)
     counters, tails = counts.counters, counts.tails
     inputs.refuse(wait=True)
-    tables = {size: counter.finish() for size, counter in counters.items()}
+    tables = {k: inputs.engine.table(inputs, "count", each) for k, each in counters.items()}
     give_memory_back()
     read = check_kmers(inputs.files, counters[sizes[-1]], statistics)
     windows = counters[sizes[-1]].statistics
@@ -108,7 +108,7 @@ def _count(inputs: Inputs, singles: bool) -> dict[str, Any]:
             del table, tables, counters
             again = _count_at(inputs, "recount", chosen, [chosen], {chosen} if singles else set())
             counter, tails = again.counters[chosen], again.tails
-            table = counter.finish()
+            table = inputs.engine.table(inputs, "recount", counter)
             threading = fit_of(counter, read.bases)
             spectrum = spectrum if inputs.graph else threading
     if tails is not None and options.poly_g != "on" and not tails.runs.artefact:

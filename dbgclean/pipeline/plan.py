@@ -12,6 +12,8 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import iadd
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,11 +29,14 @@ from dbgclean.reads.batch import encode_bases
 from dbgclean.reads.compression import detect_compression
 from dbgclean.reads.names import as_names
 from dbgclean.reads.reading import BATCH_BASES
+from dbgclean.spectrum.counting import PARTITIONS, KmerCounter
+from dbgclean.spectrum.partition import Settled
+from dbgclean.spectrum.tally import Tally
 
 if TYPE_CHECKING:
     from dbgclean.pipeline.runs import Inputs
 
-__all__ = ["Piece", "Plan", "do_step"]
+__all__ = ["Merging", "Piece", "Plan", "do_step"]
 
 _FORMAT = 1
 _PLAN = "plan.json"
@@ -215,15 +220,15 @@ class Plan:
             batch = load(self.folder / "reads" / f"{number:06d}")
             yield piece.group, piece.first, replace(batch, codes=encode_bases(batch.bases))
 
-    def path(self, name: str, block: int) -> Path:
-        """File of what a pass gave for one block."""
-        return self.folder / name / f"{block:06d}"
+    def path(self, name: str, number: int) -> Path:
+        """File of what one step of a pass gave."""
+        return self.folder / name / f"{number:06d}"
 
-    def missing(self, name: str) -> list[int]:
-        """Blocks for which a pass is still to be done."""
-        return [block for block in range(self.n_blocks) if not self.path(name, block).exists()]
+    def missing(self, name: str, steps: int) -> list[int]:
+        """Of the steps of a pass, those that are still to be done."""
+        return [number for number in range(steps) if not self.path(name, number).exists()]
 
-    def ask(self, name: str, task: Any) -> None:
+    def ask(self, name: str, task: Any, steps: int) -> None:
         """Write the task of a pass, once: from then on its steps can be done."""
         path = self.folder / name / "task"
         try:
@@ -231,32 +236,58 @@ class Plan:
         except OSError as error:
             raise output_error(path, error) from error
         if not path.exists():
-            save(path, task)
+            save(path, (task, steps))
 
-    def do(self, name: str, block: int, threads: int = 1) -> None:
-        """Do one step: the task of a pass with the reads of one block.
+    def do(self, name: str, number: int, threads: int = 1) -> None:
+        """Do one step: the task of a pass with the reads of one block, or some partitions.
 
         Raises
         ------
         UsageError
-            If there is no such block, or the pass is not asked for.
+            If there is no such step, or the pass is not asked for.
         """
-        if not 0 <= block < self.n_blocks:
-            msg = f"{self.folder}: no block {block}; they go from 0 to {self.n_blocks - 1}"
-            raise UsageError(msg)
         path = self.folder / name / "task"
         if not path.exists():
             msg = f"{self.folder}: no pass {name!r} is asked for now; see `dbgclean step PLAN`"
             raise UsageError(msg)
-        if self.path(name, block).exists():
+        task, steps = load(path)
+        if not 0 <= number < steps:
+            msg = f"{self.folder}: no step {number} of {name}; they go from 0 to {steps - 1}"
+            raise UsageError(msg)
+        if self.path(name, number).exists():
             return
-        batches = ((first, batch) for _, first, batch in self.batches(block))
-        save(self.path(name, block), list(load(path).over(batches, threads)))
+        if isinstance(task, Merging):
+            save(self.path(name, number), task.merged(self, number, steps))
+            return
+        batches = ((first, batch) for _, first, batch in self.batches(number))
+        save(self.path(name, number), list(task.over(batches, threads)))
 
 
-def do_step(folder: str, name: str, block: int, threads: int = 1) -> None:
+@dataclass(frozen=True)
+class Merging:
+    """What all blocks have counted of some partitions of the k-mers.
+
+    Attributes
+    ----------
+    name, k
+        Of the pass that counted, and which of its counters.
+    """
+
+    name: str
+    k: int
+
+    def merged(self, plan: Plan, number: int, steps: int) -> list[tuple[Settled, Tally]]:
+        """The partitions of one step of ``steps``, in their order."""
+        blocks = range(plan.n_blocks)
+        counts = [load(plan.path(self.name, block))[0].counters[self.k] for block in blocks]
+        counter: KmerCounter = reduce(iadd, counts)
+        first, end = (PARTITIONS * each // steps for each in (number, number + 1))
+        return [counter.settle(partition) for partition in range(first, end)]
+
+
+def do_step(folder: str, name: str, number: int) -> None:
     """`Plan.do`, for a process that knows nothing of the plan yet."""
-    Plan.open(Path(folder)).do(name, block, threads)
+    Plan.open(Path(folder)).do(name, number)
 
 
 def _packed(batch: ReadBatch) -> ReadBatch:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dbgclean._store import load, save
 from dbgclean.pipeline.engines import TITLES, Beside, Here
-from dbgclean.pipeline.plan import Plan
+from dbgclean.pipeline.plan import Merging, Plan
 from dbgclean.reads import tell_pairs
+from dbgclean.spectrum.counting import PARTITIONS
 
 if TYPE_CHECKING:
     from dbgclean.log import Progress
     from dbgclean.pipeline.runs import Inputs
     from dbgclean.reads import ReadStatistics
     from dbgclean.reads.tasks import Each, Task
+    from dbgclean.spectrum.counting import KmerCounter
+    from dbgclean.spectrum.table import KmerTable
 
 __all__ = ["Doer", "Steps", "Waiting"]
 
 Result = TypeVar("Result")
 Doer = Callable[[Plan, str, list[int], "Progress"], None]
-"""Sees to it that the steps of a pass (its name, the missing blocks) are done when it returns."""
+"""Sees to it that steps of a pass (its name, their numbers) are done when it returns."""
 
 
 class Waiting(Exception):  # noqa: N818  (no error: others have something to do first)
@@ -29,13 +33,13 @@ class Waiting(Exception):  # noqa: N818  (no error: others have something to do 
 
     Attributes
     ----------
-    name, blocks
-        The pass, and how many blocks there are.
+    name, steps
+        The pass, and how many steps it has.
     """
 
-    def __init__(self, name: str, blocks: int) -> None:
-        super().__init__(name, blocks)
-        self.name, self.blocks = name, blocks
+    def __init__(self, name: str, steps: int) -> None:
+        super().__init__(name, steps)
+        self.name, self.steps = name, steps
 
 
 class Steps:
@@ -65,7 +69,8 @@ class Steps:
         statistics: list[ReadStatistics] | None = None,
     ) -> Iterator[Any]:
         """See `Engine`."""
-        plan = self._asked(inputs, name, task)
+        plan = self._with_plan(inputs)
+        self._have(inputs, name, task, plan.n_blocks)
         if statistics is not None:
             for group, tally in zip(inputs.groups, plan.statistics(), strict=True):
                 statistics.append(tally)
@@ -81,10 +86,19 @@ class Steps:
         if records or self._doer is None:
             yield from Here().beside(inputs, name, task, records=records)
             return
-        plan = self._asked(inputs, name, task)
+        plan = self._with_plan(inputs)
+        self._have(inputs, name, task, plan.n_blocks)
         for block in range(plan.n_blocks):
             results = load(plan.path(name, block), check=True)
             yield from zip(plan.batches(block), results, strict=True)
+
+    def table(self, inputs: Inputs, name: str, counter: KmerCounter) -> KmerTable:
+        """See `Engine`: each step merges some partitions."""
+        plan, merging = self._with_plan(inputs), f"{name}-merge-{counter.k}"
+        steps = min(plan.n_blocks, PARTITIONS)
+        self._have(inputs, merging, Merging(name, counter.k), steps)
+        parts = (load(plan.path(merging, number), check=True) for number in range(steps))
+        return counter.finish(chain.from_iterable(parts))
 
     def kept(self, name: str, make: Callable[[], Result]) -> Result:
         """See `Engine`."""
@@ -96,21 +110,32 @@ class Steps:
         save(path, made)
         return made
 
-    def _asked(self, inputs: Inputs, name: str, task: Task) -> Plan:
-        """The plan, once all steps of a pass are done."""
+    def _with_plan(self, inputs: Inputs) -> Plan:
+        """The plan, made where it is not there yet."""
         if self._plan is None:
             if Plan.exists(self._folder):
                 self._plan = Plan.open(self._folder)
                 self._plan.check(inputs.options.command)
             else:
                 self._plan = Plan.make(self._folder, self._words, inputs, self._blocks)
-        plan = self._plan
-        missing = plan.missing(name)
-        inputs.progress.start(f"{TITLES[name]} in {plan.n_blocks} blocks", total=len(missing))
-        if missing:
-            inputs.refuse(wait=True)
-            plan.ask(name, task)
-            if self._doer is None:
-                raise Waiting(name, plan.n_blocks)
-            self._doer(plan, name, missing, inputs.progress)
-        return plan
+        return self._plan
+
+    def _have(self, inputs: Inputs, name: str, task: Any, steps: int) -> None:
+        """Come back when all steps of a pass are done.
+
+        Raises
+        ------
+        Waiting
+            If nobody here does them.
+        """
+        plan = self._with_plan(inputs)
+        missing = plan.missing(name, steps)
+        title = TITLES.get(name, "Merging")
+        inputs.progress.start(f"{title} in {steps} steps", total=len(missing))
+        if not missing:
+            return
+        inputs.refuse(wait=True)
+        plan.ask(name, task, steps)
+        if self._doer is None:
+            raise Waiting(name, steps)
+        self._doer(plan, name, missing, inputs.progress)

@@ -39,7 +39,7 @@ from dbgclean.spectrum.words import key_dtype
 if TYPE_CHECKING:
     from dbgclean.reads.batch import ReadBatch
 
-__all__ = ["CountStatistics", "KmerCounter", "Tally", "count_codes", "count_kmers"]
+__all__ = ["PARTITIONS", "CountStatistics", "KmerCounter", "Tally"]
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ its address table when they are written side by side; fewer would sort slower.""
 DEFAULT_BUFFER = 1 << 24
 SMALLEST_BUFFER = 1 << 20
 
-_PARTITIONS = 1 << PARTITION_BITS
+PARTITIONS = 1 << PARTITION_BITS
 _TABLE_SHARE = 0.8  # of the memory; the rest is what the allocator cannot use again at once
 
 
@@ -121,7 +121,7 @@ class KmerCounter:
         self._filled = 0
         self._starts: list[np.ndarray] = []
         self._shift = 2 * self.k + 2 - PARTITION_BITS
-        self._partitions = [Partition(dtype) for _ in range(_PARTITIONS)]
+        self._partitions = [Partition(dtype) for _ in range(PARTITIONS)]
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
         self._scratch = Scratch(dtype)
         self._table_bytes: int | None = None
@@ -130,7 +130,7 @@ class KmerCounter:
             check_folder(tmp)
             table_bytes = _TABLE_SHARE * (memory_bytes - self._buffer.nbytes)
             self._table_bytes = max(int(table_bytes), memory_bytes // 4)
-            self._spill = SpillFile(tmp, _PARTITIONS, dtype)
+            self._spill = SpillFile(tmp, PARTITIONS, dtype)
 
     def __repr__(self) -> str:
         return f"KmerCounter(k={self.k}, threads={self.threads}, min_quality={self.min_quality})"
@@ -138,7 +138,7 @@ class KmerCounter:
     def __getstate__(self) -> dict[str, Any]:
         """All that was counted, for another process; the counter is spent afterwards."""
         self._flush()
-        pieces = self._map(self._settled, range(_PARTITIONS))
+        pieces = self._map(self._settled, range(PARTITIONS))
         self._close()
         names = ("k", "min_quality", "min_count", "statistics")
         return {"pieces": pieces} | {name: getattr(self, name) for name in names}
@@ -153,12 +153,10 @@ class KmerCounter:
             partition.give([piece])
 
     def __iadd__(self, other: "KmerCounter") -> "KmerCounter":
-        """Take over what another one counted; that one is spent afterwards."""
-        other._flush()
+        """Take over what another one, restored from its pickle, counted; it is spent then."""
         for partition, theirs in zip(self._partitions, other._partitions, strict=True):
             partition.adopt(theirs)
         self.statistics += other.statistics
-        other._close()
         return self
 
     def add(self, batch: "ReadBatch", reads: np.ndarray | None = None) -> None:
@@ -212,7 +210,7 @@ class KmerCounter:
         reads = np.searchsorted(offsets, lows, side="right") - 1
 
         def emit_chunk(low: int, read: int) -> tuple[int, np.ndarray]:
-            starts = np.empty((PARTS, _PARTITIONS + 1), dtype=np.int64)
+            starts = np.empty((PARTS, PARTITIONS + 1), dtype=np.int64)
             high = min(low + CHUNK_BASES, last)
             # A chunk of b bases emits b k-mers at most, so its place is known beforehand.
             n = emit(
@@ -249,7 +247,7 @@ class KmerCounter:
             gather(self._buffer, starts, partition, words)
             self._partitions[partition].absorb(words)
 
-        self._map(absorb, range(_PARTITIONS), sizes)
+        self._map(absorb, range(PARTITIONS), sizes)
         self._starts = []
         self._filled = 0
         if self._table_bytes is not None and self._held() > self._table_bytes:
@@ -265,7 +263,7 @@ class KmerCounter:
         spill.open()
         self._map(
             lambda partition: spill.write(partition, self._partitions[partition].take()),
-            range(_PARTITIONS),
+            range(PARTITIONS),
         )
         logger.debug("%d bytes of k-mers on disk", spill.nbytes)
 
@@ -321,32 +319,38 @@ class KmerCounter:
             return Tally.of(settled), task(self._solid(table))
 
         try:
-            with closing(map_in_order(part, range(_PARTITIONS), self.threads)) as parts:
+            with closing(map_in_order(part, range(PARTITIONS), self.threads)) as parts:
                 for tally, result in parts:
                     self.tally += tally
                     yield result
         finally:
             self._close()
 
-    def finish(self) -> KmerTable:
-        """The table of all k-mers added; the counter is spent afterwards."""
+    def settle(self, partition: int) -> tuple[Settled, Tally]:
+        """All of a partition, which is empty afterwards; of rare k-mers the sums alone."""
+        settled = self._settled(partition)
+        tally = Tally.of(settled)
+        if self.min_count > 1:  # dropped here, so that they are never all in memory
+            settled = settled._replace(singles=settled.singles[:0])
+        return settled, tally
+
+    def finish(self, settled: Iterable[tuple[Settled, Tally]] | None = None) -> KmerTable:
+        """The table of all k-mers added; the counter is spent afterwards.
+
+        Parameters
+        ----------
+        settled
+            What `settle` gave for all partitions, where that was done elsewhere.
+        """
         self._flush()
         self._buffer = self._buffer[:0].copy()
-
-        def settle(partition: int) -> tuple[Settled, Tally]:
-            settled = self._settled(partition)
-            tally = Tally.of(settled)
-            if self.min_count > 1:  # dropped here, so that they are never all in memory
-                settled = settled._replace(singles=settled.singles[:0])
-            return settled, tally
-
         try:
             pieces: list[Settled | None] = []
             ends = [0]
-            for settled, tally in self._map(settle, range(_PARTITIONS)):
+            for piece, tally in settled or self._map(self.settle, range(PARTITIONS)):
                 self.tally += tally
-                pieces.append(settled)
-                ends.append(ends[-1] + self._rows(settled))
+                pieces.append(piece)
+                ends.append(ends[-1] + self._rows(piece))
             table = KmerTable.allocate(self.k, ends[-1])
 
             def fill(partition: int) -> None:
@@ -354,51 +358,9 @@ class KmerCounter:
                 assert piece is not None
                 self._fill(piece, table, ends[partition])
 
-            self._map(fill, range(_PARTITIONS))
+            self._map(fill, range(PARTITIONS))
         finally:
             self._close()
         table = self._solid(table)
         logger.debug("counted %s: %d distinct k-mers", self.statistics, self.tally.distinct)
         return table
-
-
-def count_kmers(
-    batches: "Iterable[ReadBatch]",
-    k: int,
-    *,
-    threads: int = 1,
-    min_quality: int = 20,
-    memory_bytes: int | None = None,
-) -> KmerTable:
-    """Count the k-mers of all batches; parameters and errors as for `KmerCounter`."""
-    counter = KmerCounter(k, threads=threads, min_quality=min_quality, memory_bytes=memory_bytes)
-    for batch in batches:
-        counter.add(batch)
-    return counter.finish()
-
-
-def count_codes(
-    codes: np.ndarray,
-    offsets: np.ndarray,
-    quals: np.ndarray | None,
-    k: int,
-    *,
-    threads: int = 1,
-    min_quality: int = 20,
-) -> KmerTable:
-    """Count sequences that are in memory as codes (truth genomes, tests).
-
-    Parameters
-    ----------
-    codes : ndarray of uint8, (n_bases,)
-        0 to 4, where 4 breaks the k-mer.
-    offsets : ndarray of int64, (n_sequences + 1,)
-        Where each sequence begins, and the end of the last.
-    quals : ndarray of uint8, (n_bases,), or None
-        Phred scores; without them every k-mer is of high quality.
-    k : int
-        Odd, 11 to 127.
-    """
-    counter = KmerCounter(k, threads=threads, min_quality=min_quality)
-    counter.add_codes(codes, offsets, quals)
-    return counter.finish()

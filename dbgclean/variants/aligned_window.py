@@ -10,8 +10,8 @@ import numba
 import numpy as np
 
 from dbgclean.evidence.threading import thread_batch
-from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.table import KmerTable
+from dbgclean.spectrum.whole import count_codes
 from dbgclean.variants.haplotypes import (
     Allele,
     Candidate,

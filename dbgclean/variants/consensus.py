@@ -12,8 +12,8 @@ import numpy as np
 
 from dbgclean.graph.cleaning import classical_clean
 from dbgclean.graph.compaction import compact
-from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.kmers import canonical_kmers, decode, encode
+from dbgclean.spectrum.whole import count_codes
 from dbgclean.variants.path_graph import reference_kmers
 
 if TYPE_CHECKING:
