@@ -93,9 +93,12 @@ def working(args: argparse.Namespace) -> Iterator[None]:
         return
     from dbgclean._temporary import temporary_folder
     from dbgclean.pipeline.cluster import workers_at
-    from dbgclean.pipeline.engines import using
+    from dbgclean.pipeline.engines import engine_now, using
     from dbgclean.pipeline.steps import Steps
 
+    if isinstance(engine_now(), Steps):
+        yield  # `dbgclean step` goes on with what `--cluster` has begun
+        return
     with ExitStack() as stack:
         if args.steps:
             folder = Path(os.path.abspath(args.steps))
