@@ -34,6 +34,7 @@ FOR_ALL = {
     "_lazy",
     "_memory",
     "_sample",
+    "_store",
     "_temporary",
 }
 
@@ -45,6 +46,9 @@ BORDERS = {
     "matplotlib": {"report", "training"},
     "jinja2": {"report"},
     "pysam": {"reads", "variants"},
+    "dask": {"pipeline"},
+    "distributed": {"pipeline"},
+    "dask_jobqueue": {"pipeline"},
 }
 
 HEAVY = {

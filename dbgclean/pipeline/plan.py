@@ -9,6 +9,7 @@ one again: what a lost worker had begun is begun anew by another.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -38,10 +39,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Merging", "Piece", "Plan", "do_step"]
 
+logger = logging.getLogger(__name__)
+
 _FORMAT = 1
 _PLAN = "plan.json"
 # Batches of a block, so that blocks are about as large as each other, and bases of one.
 _PER_BLOCK, _FEWEST_BASES = 4, 100_000
+# Bytes a base, on disk and in memory, and those of libraries and batches under way.
+_DISK, _A_BASE, _LIBRARIES = 16, 20, 500 << 20
 # Bases that a byte of reads stands for, about, plain (FASTQ) and compressed.
 _PLAIN, _PACKED = 0.5, 2.0
 
@@ -119,7 +124,27 @@ class Plan:
         bounds, command = _bounds(pieces, blocks), inputs.options.command
         plan = cls(folder, words, os.getcwd(), command, files, pieces, bounds)
         plan._write()
+        logger.info(
+            "%d blocks; files of all steps: about %s MB; memory of a step: at most about %s MB",
+            blocks,
+            *(f"{number >> 20:,}" for number in plan.estimate().values()),
+        )
         return plan
+
+    def estimate(self) -> dict[str, int]:
+        """Bytes on disk of all steps, and of memory that one of them takes: rough, upper figures.
+
+        Counting takes most: a k-mer is 8 to 20 bytes, and nearly every base begins one. What goes
+        on between two passes takes what the whole run takes in one process.
+        """
+        sizes = np.diff([0, *np.cumsum([piece.bases for piece in self.pieces])[self._ends()]])
+        total = sum(piece.bases for piece in self.pieces)
+        most = max(int(sizes.max(initial=0)), total // min(self.n_blocks, PARTITIONS))
+        return {"disk": _DISK * total, "memory": _LIBRARIES + _A_BASE * most}
+
+    def _ends(self) -> list[int]:
+        """Last piece of each block that has some."""
+        return sorted({end - 1 for end in self.blocks[1:] if end > 0})
 
     def _write(self) -> None:
         content = {
@@ -129,6 +154,7 @@ class Plan:
             "directory": self.directory,
             "command": self.command,
             "inputs": self.inputs,
+            "estimate": self.estimate(),
             "pieces": self.pieces,
             "blocks": self.blocks,
         }
