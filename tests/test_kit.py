@@ -26,6 +26,7 @@ TEXTS = {
 FOREIGN = {
     "bioconda/meta.yaml": {"--no-deps", "--no-build-isolation", "--no-cache-dir"},
     "nextflow/main.nf": {"--only-assembler", "--input", "--outdir"},
+    "nextflow/steps.nf": {"--plan", "--command"},  # its own, and of `dbgclean plan`
 }
 # What bioconda and conda-forge call what PyPI calls otherwise.
 CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base", "isal": "python-isal"}

@@ -26,6 +26,11 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         parser.error(f"PASS {args.name}: which of its steps? name one, from 0 on")
 
 
+def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:
+    """What is written is in the plan; what is read besides is that."""
+    return [], [os.path.join(args.plan, "plan.json")]
+
+
 def main(args: argparse.Namespace) -> int:
     """Do what was named."""
     from dbgclean.pipeline.plan import Plan
