@@ -79,7 +79,7 @@ class Wide(types.Number):
 
 
 @register_default(Wide)
-class _Model(models.PrimitiveModel):  # type: ignore[misc]
+class _Model(models.PrimitiveModel):
     def __init__(self, dmm: Any, fe_type: Wide) -> None:
         super().__init__(dmm, fe_type, ir.IntType(fe_type.words * _BITS))
 
@@ -99,7 +99,7 @@ def _register(operation: Any, build: Callable[..., Any], kind: str) -> None:
     """Teach numba an operator: ``kind`` is of "bits", "shift" and "compare"."""
 
     @infer_global(operation)
-    class Template(AbstractTemplate):  # type: ignore[misc]
+    class Template(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
             wide = [kind for kind in args if isinstance(kind, Wide)]
             if not wide or not all(isinstance(kind, (Wide, types.Integer)) for kind in args):
