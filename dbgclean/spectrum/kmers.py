@@ -16,7 +16,7 @@ import numpy as np
 
 from dbgclean.errors import UsageError
 from dbgclean.reads.batch import encode_bases
-from dbgclean.spectrum.words import as_keys, key_dtype, load, store, turned, zero
+from dbgclean.spectrum.words import as_keys, key_dtype, load, store, turned, whole, zero
 
 __all__ = [
     "BASE_CODES",
@@ -109,7 +109,7 @@ def substitutions(a: np.uint64, b: np.uint64) -> np.int64:
 @numba.njit(cache=True, nogil=True)
 def canonical(kmer: np.uint64, k: int) -> np.uint64:
     """The smaller of a packed k-mer and its reverse complement."""
-    return min(kmer, revcomp(kmer, k))
+    return min(whole(kmer), revcomp(kmer, k))
 
 
 @numba.njit(cache=True, nogil=True)

@@ -56,7 +56,7 @@ class Partition:
 
     __slots__ = ("_fresh", "_no_words", "_pending", "_rows", "_settled_singles", "_singles")
 
-    def __init__(self, dtype: np.dtype) -> None:
+    def __init__(self, dtype: np.dtype | type = np.uint64) -> None:
         self._no_words = np.empty(0, dtype=dtype)
         self._clear()
 

@@ -25,7 +25,7 @@ from numba.extending import intrinsic
 
 __all__ = [
     "WIDE", "as_keys", "folded", "full", "full_keys", "key_dtype", "load", "low_word", "store",
-    "turned", "zero",
+    "turned", "whole", "zero",
 ]  # fmt: skip
 
 _BITS = 64
@@ -230,6 +230,19 @@ def folded(typingctx: Any, kmer: Any) -> Any:
         return found
 
     return types.uint64(kmer if isinstance(kmer, Wide) else types.uint64), generate
+
+
+@intrinsic
+def whole(typingctx: Any, kmer: Any) -> Any:
+    """A k-mer as it is; of one word, which Python has as a number with a sign, without it."""
+    del typingctx
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        del context, builder, sig
+        return args[0]
+
+    kind = kmer if isinstance(kmer, Wide) else types.uint64
+    return kind(kind), generate
 
 
 @intrinsic
