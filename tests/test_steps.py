@@ -226,7 +226,7 @@ def test_counters_and_samples_are_joined(tmp_path):
     for number, batch in enumerate(batches):
         whole.add(batch)
         sample.add(batch)
-        part, own = KmerCounter(25), ReadSample(first)
+        part, own = KmerCounter(25), ReadSample(first=first)
         part.add(batch)
         own.add(batch)
         first += len(batch)

@@ -73,10 +73,10 @@ class Counting:
             tails = TailCounter(self.tails_k, options.min_quality)
         sampled: ReadSample | None = None
         for first, batch in batches:
-            sampled = sampled or ReadSample(first)
+            sampled = sampled or ReadSample(options.k, first)
             sampled.add(batch)
             for counter in counters.values():
                 counter.add(batch)
             if tails is not None:
                 tails.add(batch)
-        yield Counts(counters, tails, sampled or ReadSample())
+        yield Counts(counters, tails, sampled or ReadSample(options.k))

@@ -14,6 +14,7 @@ from dbgclean.pipeline.runs import Cleaned, Column, Corrected, Judged
 from dbgclean.reads.tasks import Each
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.membership import deepest_sibling, rows_among
+from dbgclean.spectrum.ordering import distinct
 from dbgclean.spectrum.table import KmerTable
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def rewrite(run: Judged, sink: Sink, *, records: bool = False) -> Corrected:
         if column.name in deltas:
             table, kept = _kept(run, column, untouched, deltas.pop(column.name), sample)
         elif run.graph:
-            kept = column.corrector.keep(table, np.zeros(0, np.uint64), sample)
+            kept = column.corrector.keep(table, table.keys[:0], sample)
         kept &= table.counts >= run.options.kept_from
         columns[column.name] = Cleaned(**vars(column), table=table, kept=kept)
     return Corrected(**vars(run) | {"columns": columns})
@@ -140,7 +141,7 @@ def _kept(
     table = untouched.combine(deltas.after.finish())
     judged = _in_molecules(table, deltas.twins.finish())
     loose = deltas.off_path.finish()
-    keys = np.union1d(keys, _vouched_for(run, table, judged, loose, sample))
+    keys = distinct(np.concatenate([keys, _vouched_for(run, table, judged, loose, sample)]))
     return table, column.corrector.keep(judged, keys, sample)
 
 
@@ -154,7 +155,7 @@ def _in_molecules(table: KmerTable, twins: KmerTable) -> KmerTable:
 def _vouched_for(
     run: Judged, table: KmerTable, judged: KmerTable, off: KmerTable, sample: Sample
 ) -> np.ndarray:
-    """k-mers of the corrected reads that one molecule is enough for, uint64, sorted.
+    """k-mers of the corrected reads that one molecule is enough for, sorted.
 
     In a shallow sample those that lie on a path, every part of which is seen more often.
     Where it is shallower still, or nothing fits the spectrum and nobody knows how often
@@ -162,7 +163,7 @@ def _vouched_for(
     single base from a k-mer seen more often: on a path, an error that was made twice.
     """
     if sample.cutoff > _TWO_MOLECULES or (run.depth_tells and run.rarest is not None):
-        return np.zeros(0, np.uint64)
+        return table.keys[:0]
     some = table.select(judged.counts < sample.cutoff)
     vouched = some.counts > _counts_of(some, off.keys, off.counts)
     if not run.depth_tells:
