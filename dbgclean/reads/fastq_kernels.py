@@ -115,18 +115,18 @@ def _copy(source: np.ndarray, first: int, size: int, out: np.ndarray, at: int) -
     As in all of these loops the places have no sign: numba counts negative ones from the
     end, and a loop that looks for these is no vector instruction.
     """
-    first, at = np.uint64(first), np.uint64(at)
+    here, there = np.uint64(first), np.uint64(at)
     for i in range(np.uint64(size)):
-        out[at + i] = source[first + i]
+        out[there + i] = source[here + i]
 
 
 @numba.njit(cache=True, nogil=True)
 def _encode(source: np.ndarray, first: int, size: int, out: np.ndarray, at: int) -> None:
     """`CHECKED_CODES` of a stretch; what is none of ACGTN is looked up."""
-    first, at = np.uint64(first), np.uint64(at)
+    here, there = np.uint64(first), np.uint64(at)
     seen = _0
     for i in range(np.uint64(size)):
-        base = source[first + i]
+        base = source[here + i]
         code = _OTHER
         if base == _A:
             code = _0
@@ -139,18 +139,18 @@ def _encode(source: np.ndarray, first: int, size: int, out: np.ndarray, at: int)
         if base == _N:
             code = _4
         seen |= code
-        out[at + i] = code
+        out[there + i] = code
     if seen & _OTHER:
         for i in range(np.uint64(size)):
-            out[at + i] = CHECKED_CODES[source[first + i]]
+            out[there + i] = CHECKED_CODES[source[here + i]]
 
 
 @numba.njit(cache=True, nogil=True)
 def _add(source: np.ndarray, first: int, size: int, by: np.uint8, out: np.ndarray, at: int) -> None:
     """Copy a stretch with a number added to each byte."""
-    first, at = np.uint64(first), np.uint64(at)
+    here, there = np.uint64(first), np.uint64(at)
     for i in range(np.uint64(size)):
-        out[at + i] = source[first + i] + by
+        out[there + i] = source[here + i] + by
 
 
 @numba.njit(cache=True, nogil=True)

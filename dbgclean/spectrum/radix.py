@@ -34,7 +34,7 @@ def _differing(words: np.ndarray) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _digit(word: np.uint64, low: np.uint64, tags: bool) -> int:
+def _digit(word: np.uint64, low: np.uint64, tags: bool) -> np.int64:
     """The digit of a word from bit `low` on; with `tags` its lowest two bits are the word's."""
     digit = word >> low
     if tags:
