@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from graph_shapes import SHAPES, Bases, graph_of, normal_form
 
+import dbgclean
 from dbgclean.graph.canonical import canonical
 from dbgclean.graph.compaction import compact
 from dbgclean.graph.gfa import read_gfa, write_gfa
@@ -83,6 +84,14 @@ def test_unitigs_of_reads_equal_bcalm(k12_reads, tmp_path, abundance):
     kept = table.select(table.counts >= abundance)
     ours = compact(kept.keys, kept.counts, 31, threads=2)
     assert_equal(ours, bcalm(fasta, 31, abundance, tmp_path))
+
+
+@pytest.mark.parametrize("k", [55, 99])
+def test_unitigs_of_longer_kmers_equal_bcalm(k12_reads, tmp_path, k):
+    _, fasta = k12_reads
+    table = dbgclean.count(fasta, k, min_abundance=2)
+    ours = compact(table.keys, table.counts, k, threads=2)
+    assert_equal(ours, bcalm(fasta, k, 2, tmp_path))
 
 
 @pytest.mark.parametrize("k", [5, 7, 11, 21])

@@ -12,19 +12,20 @@ from dbgclean.errors import UsageError
 from dbgclean.spectrum.counting import CountStatistics, KmerCounter, count_codes, count_kmers
 from dbgclean.spectrum.kmers import encode, kmers_to_strings
 from dbgclean.spectrum.table import KmerTable
+from dbgclean.spectrum.words import key_dtype
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 Batch = namedtuple("Batch", "codes quals offsets")
 Read = tuple[str, list[int]]
 
-kmer_lengths = st.sampled_from([11, 13, 21, 31])
+kmer_lengths = st.sampled_from([11, 13, 21, 31]) | st.integers(16, 63).map(lambda i: 2 * i + 1)
 
 
 @st.composite
 def sequences(draw: st.DrawFn) -> str:
     """Sequence with repeats, so that k-mers recur, and a few ambiguous letters."""
-    unit = draw(st.text("ACGT", min_size=1, max_size=40))
-    text = unit * draw(st.integers(1, 6)) + draw(st.text("ACGTN", max_size=40))
+    unit = draw(st.text("ACGT", min_size=1, max_size=60))
+    text = unit * draw(st.integers(1, 6)) + draw(st.text("ACGTN", max_size=60))
     return text if draw(st.booleans()) else text.translate(COMPLEMENT)[::-1]
 
 
@@ -80,7 +81,7 @@ def test_counts_equal_a_counter(reads: list[Read], k: int, min_quality: int) -> 
     assert rows(table) == oracle(reads, k, min_quality)
     assert list(rows(table)) == sorted(rows(table))
     assert [c.dtype for c in (table.keys, table.counts, table.reverse, table.high_quality)] == [
-        np.uint64,
+        key_dtype(k),
         *[np.uint32] * 3,
     ]
 
@@ -125,7 +126,7 @@ def test_batches_threads_and_flushes_do_not_show(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counting, "CHUNK_BASES", 16)
         counter = KmerCounter(k, threads=2)
-        counter._buffer = np.empty(buffer, dtype=np.uint64)
+        counter._buffer = np.empty(buffer, dtype=key_dtype(k))
         for i in range(0, len(reads), size):
             counter.add(batch_of(reads[i : i + size]))
         assert_same_bytes(counter.finish(), whole)
@@ -176,7 +177,7 @@ def test_nothing_gives_an_empty_table() -> None:
 
 
 @settings(max_examples=20)
-@given(st.integers(-5, 50).filter(lambda k: k % 2 == 0 or not 11 <= k <= 31))
+@given(st.integers(-5, 150).filter(lambda k: k % 2 == 0 or not 11 <= k <= 127))
 def test_uncountable_k_is_refused(k: int) -> None:
     with pytest.raises(UsageError, match="choose"):
         KmerCounter(k)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dbgclean._files import identities, open_text, refuse_unwritable
 from dbgclean._folder import refuse_names
 from dbgclean._sample import sample_name
-from dbgclean.cli._options import options_of
+from dbgclean.cli._options import AUTO, options_of
 from dbgclean.errors import InputError, OutputError, printable
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ def _check(args: argparse.Namespace, options: Options) -> None:
     from dbgclean.pipeline.options import policy_of
     from dbgclean.reads.compression import read_head, refuse_database
     from dbgclean.reads.reference import iter_sequences
+    from dbgclean.spectrum.formats import length_of_first
+    from dbgclean.spectrum.kmers import MAX_ONE_WORD
 
     given = vars(args)
     if given.get("corrector"):
@@ -105,10 +107,12 @@ def _check(args: argparse.Namespace, options: Options) -> None:
         next(iter_sequences(args.truth))
     if not given.get("kmers"):
         return
-    refuse_database(args.kmers, read_head(args.kmers))
+    head = read_head(args.kmers)
+    refuse_database(args.kmers, head)
     if (kind := sniff(args.kmers)) != "kmers":
         msg = f"{args.kmers}: holds {kind}, not k-mers; give k-mers with their abundances"
         raise InputError(msg)
+    length_of_first(args.kmers, head, MAX_ONE_WORD)
 
 
 def _inputs(args: argparse.Namespace, groups: Sequence[InputGroup]) -> Iterator[str]:
@@ -126,7 +130,10 @@ def _settings(args: argparse.Namespace, options: Options, sample: str) -> Iterat
     from dbgclean.evidence.cutoffs import CORRECTION_K
 
     yield f"{args.verb} sample {sample}, seed {options.seed}, {options.threads} threads"
-    yield f"k = {options.k}" if args.reads or args.k else "k of the k-mer set"
+    if args.k == AUTO:
+        yield "k from the depth and length of the reads"
+    else:
+        yield f"k = {options.k}" if args.reads or args.k else "k of the k-mer set"
     if "corrector" in args:
         yield f"corrector {options.corrector}"
         if args.reads:

@@ -13,11 +13,14 @@ from dbgclean._sample import check_sample, sample_name
 from dbgclean.errors import UsageError
 
 if TYPE_CHECKING:
+    from dbgclean.log import Progress
     from dbgclean.pipeline.options import Options
 
 __all__ = [
     "abundance",
+    "AUTO",
     "add_figures",
+    "add_graph_size",
     "add_kmer_size",
     "add_layout",
     "add_memory",
@@ -31,18 +34,23 @@ __all__ = [
     "allowed_cpus",
     "command_of",
     "copy_number",
+    "graph_size",
     "kmer_size",
     "memory_size",
     "multiqc_files",
     "options_of",
+    "take_proposed",
     "thread_count",
 ]
+
+AUTO = "auto"
+"""As a value: chosen by what is found in the input."""
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
-def kmer_size(text: str) -> int:
-    """Value of ``-k``: odd, 11 to 31.
+def kmer_size(text: str, most: int = 31, why: str = "reads are threaded at") -> int:
+    """Value of ``-k`` or ``--correction-k`` where reads are threaded: odd, 11 to 31.
 
     Raises
     ------
@@ -52,10 +60,10 @@ def kmer_size(text: str) -> int:
     try:
         k = int(text)
     except ValueError:
-        message = f"{text!r} is not a whole number; give an odd k from 11 to 31"
+        message = f"{text!r} is not a whole number; give an odd k from 11 to {most}"
         raise argparse.ArgumentTypeError(message) from None
-    if not 11 <= k <= 31:
-        message = f"{k} is out of range: k-mers are packed into 64 bits, so k goes from 11 to 31"
+    if not 11 <= k <= most:
+        message = f"{k} is out of range: k-mers that {why} have 11 to {most} bases"
         raise argparse.ArgumentTypeError(message)
     if k % 2 == 0:
         message = (
@@ -64,6 +72,25 @@ def kmer_size(text: str) -> int:
         )
         raise argparse.ArgumentTypeError(message)
     return k
+
+
+def graph_size(text: str) -> int | str:
+    """Value of ``-k`` where k-mers are counted, and a graph made of them: 11 to 127, or auto.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        Saying why another value cannot work.
+    """
+    return text if text == AUTO else kmer_size(text, 127, "are counted")
+
+
+def take_proposed(args: argparse.Namespace, reads: Sequence[str], progress: "Progress") -> None:
+    """Put a number in the place of ``-k auto``."""
+    if args.k == AUTO:
+        from dbgclean.pipeline.counting import propose_k
+
+        args.k = propose_k(reads, options_of(args), progress)
 
 
 def thread_count(text: str) -> int:
@@ -161,13 +188,27 @@ def add_layout(parser: argparse.ArgumentParser) -> None:
 
 
 def add_kmer_size(parser: argparse.ArgumentParser, default: int = 31) -> None:
-    """Add ``-k``."""
+    """Add ``-k`` of the verbs that thread reads."""
     parser.add_argument(
         "-k",
         type=kmer_size,
         default=default,
         metavar="K",
         help="k-mer size, odd, 11 to 31. Default: %(default)s",
+    )
+
+
+def add_graph_size(
+    parser: argparse.ArgumentParser, default: int | None = None, told: str = "%(default)s"
+) -> None:
+    """Add ``-k`` of the verbs that count k-mers or make a graph."""
+    parser.add_argument(
+        "-k",
+        type=graph_size,
+        default=default,
+        metavar="K|auto",
+        help="k-mer size, odd, 11 to 127; auto: of reads the largest, from 31, that leaves the "
+        f"k-mers 20 deep (they are counted once more for that). Default: {told}",
     )
 
 
@@ -228,6 +269,8 @@ def options_of(args: argparse.Namespace) -> "Options":
 
     names = (field.name for field in fields(Options))
     given = {name: getattr(args, name, None) for name in names}
+    if given["k"] == AUTO:
+        given["k"] = None
     return Options(**{name: value for name, value in given.items() if value is not None})
 
 

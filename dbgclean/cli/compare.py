@@ -7,6 +7,7 @@ standard output.
 
 import argparse
 
+from dbgclean.cli._options import AUTO
 from dbgclean.cli.graph import add_graph_options, graph_options
 
 
@@ -24,6 +25,8 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Standard input can be read once."""
     if args.a == args.b == "-":
         parser.error("only one of A and B can be '-' (standard input)")
+    if args.k == AUTO:
+        parser.error("argument -k: auto may differ between A and B; give a number")
 
 
 def files(args: argparse.Namespace) -> tuple[list[str | None], list[str | None]]:

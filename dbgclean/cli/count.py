@@ -9,15 +9,17 @@ import logging
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from dbgclean.cli import add_kmer_size, add_memory, add_output, add_reads, add_threads
+from dbgclean.cli import add_memory, add_output, add_reads, add_threads
 from dbgclean.cli._dry_run import add_dry_run, dry_run
 from dbgclean.cli._options import (
     abundance,
     add_figures,
+    add_graph_size,
     add_min_quality,
     add_sample,
     multiqc_files,
     options_of,
+    take_proposed,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_figures(parser, "counts and fit")
     add_sample(parser)
     add_dry_run(parser)
-    add_kmer_size(parser)
+    add_graph_size(parser, 31)
     parser.add_argument(
         "--min-abundance",
         type=abundance,
@@ -77,8 +79,9 @@ def main(args: argparse.Namespace) -> None:
     from dbgclean.spectrum.formats import kmer_text, write_text
     from dbgclean.spectrum.histogram_files import write_histo, write_histogram
 
-    options = options_of(args)
     with Progress(quiet=args.quiet) as progress:
+        take_proposed(args, args.reads, progress)
+        options = options_of(args)
         counted = count_reads(args.reads, options, progress, args.min_abundance)
     counter = counted.counter
     # Rendered by the workers and written here, part by part: never all of it in memory.

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dbgclean.cli import add_layout, add_memory, add_output, add_threads, kmer_size
-from dbgclean.cli._options import options_of
+from dbgclean.cli import add_layout, add_memory, add_output, add_threads
+from dbgclean.cli._options import add_graph_size, options_of
 
 if TYPE_CHECKING:
     from dbgclean.pipeline.graphs import GraphOptions
@@ -38,13 +38,7 @@ def networkx_file(text: str) -> str:
 
 def add_graph_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how a graph is made; `graph_options` reads them."""
-    parser.add_argument(
-        "-k",
-        type=kmer_size,
-        metavar="K",
-        help="k-mer size, odd, 11 to 31. Default: 31 for reads; that of the file for "
-        "k-mers and graphs",
-    )
+    add_graph_size(parser, told="31 for reads; that of the file for k-mers and graphs")
     parser.add_argument(
         "--min-abundance",
         type=min_abundance,

@@ -17,7 +17,6 @@ from dbgclean.cli import (
     add_reads,
     add_seed,
     add_threads,
-    kmer_size,
 )
 from dbgclean.cli._correction import (
     add_correction,
@@ -28,7 +27,14 @@ from dbgclean.cli._correction import (
     validate_correction,
 )
 from dbgclean.cli._dry_run import add_dry_run, dry_run
-from dbgclean.cli._options import abundance, add_sample, options_of
+from dbgclean.cli._options import (
+    AUTO,
+    abundance,
+    add_graph_size,
+    add_sample,
+    options_of,
+    take_proposed,
+)
 
 DEFAULT_K = 31
 _EXAMPLE = Path(__file__).parent.parent / "example"
@@ -70,13 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write into a folder that is not empty: files of the same name are replaced, "
         "nothing else in it is touched",
     )
-    # Not `add_kmer_size`: a -k that was given has to be told from none.
-    parser.add_argument(
-        "-k",
-        type=kmer_size,
-        metavar="K",
-        help=f"k-mer size, odd, 11 to 31. Default: {DEFAULT_K}, or that of --kmers",
-    )
+    # No default: a -k that was given has to be told from none.
+    add_graph_size(parser, told=f"{DEFAULT_K}, or that of --kmers")
     parser.add_argument(
         "--min-abundance",
         dest="kept_from",
@@ -103,7 +104,7 @@ def validate(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     elif not args.example and not args.reads:
         parser.error("no READS given; name the read files, or try --example")
     k = args.k or DEFAULT_K
-    if args.correction_k and args.correction_k > k:
+    if k != AUTO and args.correction_k and args.correction_k > k:
         parser.error(f"argument --correction-k: {args.correction_k} is above -k {k}")
     validate_correction(args, parser)
 
@@ -113,6 +114,8 @@ def _validate_kmers(args: argparse.Namespace, parser: argparse.ArgumentParser) -
     if args.reads or args.example:
         other = "--example" if args.example else "READS"
         parser.error(f"argument --kmers: not together with {other}; give one or the other")
+    if args.k == AUTO:
+        parser.error("argument --kmers: -k auto is for reads; leave it out")
     names = ("interleaved", "single", "paired", "correction_k", "changes", "tag_reads")
     given = {name: getattr(args, name) for name in names} | {"no_mask": not args.mask}
     for name, value in given.items():
@@ -150,6 +153,7 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
 
     wanted, args.k = args.k, args.k or DEFAULT_K
     with Progress(quiet=args.quiet) as progress:
+        take_proposed(args, args.reads, progress)
         given: dict[str, Any] = {
             "truth": args.truth,
             "controls": not args.no_controls,

@@ -42,6 +42,7 @@ from dbgclean.errors import DbgcleanError, ModelError, UsageError
 from dbgclean.evidence.edits import WINDOW
 from dbgclean.evidence.windows import CHANNELS, GLOBALS, SCHEME
 from dbgclean.spectrum.histogram import Spectrum
+from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.table import KmerTable
 
 if TYPE_CHECKING:
@@ -128,12 +129,10 @@ class Corrector:
         table
             Abundances in the corrected reads, at the graph's k.
         kept_alternatives
-            uint64, sorted canonical k-mers over bases that were judged real or left
+            As the table's keys, sorted canonical k-mers over bases that were judged real or left
             undecided; they stand however rare they are.
         """
-        return (table.counts >= sample.cutoff) | np.isin(
-            table.keys, kept_alternatives, assume_unique=True
-        )
+        return (table.counts >= sample.cutoff) | (rows_among(table.keys, kept_alternatives) >= 0)
 
 
 class NoCorrector(Corrector):

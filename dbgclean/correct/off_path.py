@@ -14,6 +14,7 @@ import numpy as np
 
 from dbgclean.evidence.changes import DELETE, INSERT
 from dbgclean.spectrum.kmers import roll
+from dbgclean.spectrum.words import folded, key_dtype, zero
 
 if TYPE_CHECKING:
     from dbgclean.evidence.changes import OtherChanges
@@ -69,7 +70,16 @@ def off_path_pieces(
     start = moved(reads, stretches.start[low:high])
     stop = moved(reads, stretches.stop[low:high])
     return OffPathPieces(
-        *_pieces(codes, offsets, reads, start, stop, np.int64(k), bool(batch.paired))
+        *_pieces(
+            codes,
+            offsets,
+            reads,
+            start,
+            stop,
+            np.empty(0, key_dtype(k)),
+            np.int64(k),
+            bool(batch.paired),
+        )  # fmt: skip
     )
 
 
@@ -103,10 +113,14 @@ def _pieces(
     reads: np.ndarray,
     start: np.ndarray,
     stop: np.ndarray,
+    like: np.ndarray,
     k: np.int64,
     paired: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pieces and twins of `OffPathPieces`; ``start`` and ``stop`` count in corrected reads."""
+    """Pieces and twins of `OffPathPieces`; ``start`` and ``stop`` count in corrected reads.
+
+    ``like``: an array of the width of k-mers.
+    """
     pieces = np.zeros((len(reads), 2), np.int64)
     twins = np.zeros((len(reads) + 16, 2), np.int64)
     first_mate = np.zeros(int(np.max(np.diff(offsets))) + 1 if len(reads) else 1, np.uint64)
@@ -126,7 +140,7 @@ def _pieces(
         n += 1
         if not paired:
             continue
-        here = _kmers_of(codes, begin, finish, k)
+        here = _kmers_of(codes, begin, finish, like, k)
         if read & 1 == 0:
             if fragment != read >> 1:
                 fragment, n_first = read >> 1, 0
@@ -163,13 +177,19 @@ def _again(kmers: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _kmers_of(codes: np.ndarray, begin: np.int64, finish: np.int64, k: np.int64) -> np.ndarray:
-    """Canonical k-mers of ``codes[begin:finish]`` in their order; _NO_KMER over an N."""
+def _kmers_of(
+    codes: np.ndarray, begin: np.int64, finish: np.int64, like: np.ndarray, k: np.int64
+) -> np.ndarray:
+    """Canonical k-mers of ``codes[begin:finish]`` in their order; _NO_KMER over an N.
+
+    Those of several words as a hash: two of a fragment are taken for one by chance once in
+    2**64 pairs.
+    """
     out = np.full(finish - begin - k + 1, _NO_KMER, np.uint64)
-    forward, reverse, filled = np.uint64(0), np.uint64(0), 0
+    forward, reverse, filled = zero(like), zero(like), 0
     for i in range(begin, finish):
         filled = filled + 1 if codes[i] < 4 else 0
         forward, reverse = roll(forward, reverse, codes[i] & np.uint8(3), k)
         if filled >= k:
-            out[i - begin - k + 1] = min(forward, reverse)
+            out[i - begin - k + 1] = folded(min(forward, reverse))
     return out

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from dbgclean.spectrum.histogram import Spectrum
+from dbgclean.spectrum.kmers import MAX_K, MAX_ONE_WORD
 
 __all__ = [
     "CORRECTION_K",
     "choose_correction_k",
     "choose_cutoffs",
+    "choose_graph_k",
     "depth_cutoffs",
     "enough_depth",
     "median_depth",
@@ -25,6 +27,10 @@ _SHALLOW = 9.0
 # repetitive one few k-mers stand in two places by chance.
 _SPARSE = 20_000
 _SHORTEST = 15
+
+# Depth in k-mers that a longer k has to leave: what is above is "wasted" on k-mers that could
+# be longer, says the manual of Velvet.
+_DEEP_ENOUGH = 20.0
 
 # The deepest cutoffs of the two threading passes, and their share of a shallow peak.
 _UPPER, _LOWER = 5, 3
@@ -65,13 +71,44 @@ def choose_correction_k(spectrum: Spectrum, mean_length: float, k: int) -> int:
         depth, size = median_depth(spectrum), int(spectrum.histogram[2:].sum())
     if size == 0 or mean_length <= CORRECTION_K:
         return longest
-    clean = (1 - spectrum.error_rate) ** (CORRECTION_K - spectrum.k)
-    windows = max(1.0, mean_length - spectrum.k + 1)
-    depth *= clean * (mean_length - CORRECTION_K + 1) / windows
-    if depth >= _SHALLOW:
+    if depth * _share_at(CORRECTION_K, spectrum, mean_length) >= _SHALLOW:
         return longest
     unique = int(np.ceil(np.log(_SPARSE * size) / np.log(4)))
     return min(longest, max(_SHORTEST, unique + 1 - unique % 2))
+
+
+def _share_at(k: int, spectrum: Spectrum, mean_length: float) -> float:
+    """Depth of k-mers of this length to that of those counted: fewer a read, more with errors."""
+    clean: float = (1 - spectrum.error_rate) ** (k - spectrum.k)
+    windows = max(1.0, mean_length - spectrum.k + 1)
+    return clean * max(0.0, mean_length - k + 1) / windows
+
+
+def choose_graph_k(spectrum: Spectrum, mean_length: float) -> int:
+    """The k that ``-k auto`` takes for a graph: the largest that leaves the k-mers 20 deep.
+
+    A longer k tells more repeats apart and leaves less of the depth. From reads of length L
+    that cover the genome C times, k-mers are ``C * (L - k + 1) / L`` deep, less what errors
+    break: above 10 an assembly holds together, and above 20 depth is given away that a
+    longer k could use (manual of Velvet 1.1, section 5.1; Zerbino 2010,
+    doi:10.1002/0471250953.bi1105s31).
+
+    Parameters
+    ----------
+    spectrum
+        Of the raw reads.
+    mean_length
+        Of the reads, in bases.
+
+    Returns
+    -------
+    int
+        Odd, from 31 to 127; 31 where nothing fits the spectrum.
+    """
+    for k in range(MAX_K, MAX_ONE_WORD, -2):
+        if spectrum.fitted and spectrum.peak * _share_at(k, spectrum, mean_length) >= _DEEP_ENOUGH:
+            return k
+    return MAX_ONE_WORD
 
 
 def choose_cutoffs(spectrum: Spectrum, rarest: int | None = None) -> tuple[int, int]:

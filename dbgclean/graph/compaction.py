@@ -37,7 +37,7 @@ from dbgclean.graph.meeting_kernels import count_turned, meet, scatter_turned
 from dbgclean.graph.unitigs import UnitigGraph
 from dbgclean.spectrum.kmers import MAX_K
 from dbgclean.spectrum.ordering import borders, order_of, search
-from dbgclean.spectrum.words import as_keys
+from dbgclean.spectrum.words import as_keys, key_dtype
 
 __all__ = ["compact", "compact_rows", "outline"]
 
@@ -109,7 +109,8 @@ def compact(keys: np.ndarray, counts: np.ndarray, k: int, threads: int = 1) -> U
     InputError
         For more than 2**30 k-mers.
     ValueError
-        For an even k or one out of range, or arrays of different lengths.
+        For an even k or one out of range, k-mers of another width, or arrays of different
+        lengths.
 
     Notes
     -----
@@ -140,7 +141,11 @@ def _checked(keys: np.ndarray, counts: np.ndarray, k: int) -> tuple[np.ndarray, 
             "numbered; raise --min-abundance"
         )
         raise InputError(msg)
-    return as_keys(keys), np.ascontiguousarray(counts, dtype=np.uint32)
+    keys = as_keys(keys)
+    if keys.dtype != key_dtype(k):
+        msg = f"k-mers of k = {k} are {key_dtype(k)}, found {keys.dtype}"
+        raise ValueError(msg)
+    return keys, np.ascontiguousarray(counts, dtype=np.uint32)
 
 
 def _compact(

@@ -1,8 +1,8 @@
 """Numba kernels of the compaction: paths and unitigs; see `dbgclean.graph.compaction`.
 
-`keys` are sorted canonical k-mers (uint64, or wider: `dbgclean.spectrum.words`); an oriented k-mer is ``2 * row`` as there,
-``2 * row + 1`` as its reverse complement. Threads call the kernels over ranges that do
-not meet.
+`keys` are sorted canonical k-mers (uint64, or wider: `dbgclean.spectrum.words`); an oriented
+k-mer is ``2 * row`` as there, ``2 * row + 1`` as its reverse complement. Threads
+call the kernels over ranges that do not meet.
 """
 
 import numba

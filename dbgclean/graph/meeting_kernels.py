@@ -1,9 +1,9 @@
 """Numba kernels of the compaction: where k-mers meet; see `dbgclean.graph.compaction`.
 
-`keys` are sorted canonical k-mers (uint64, or wider: `dbgclean.spectrum.words`); an oriented k-mer is ``2 * row`` as there,
-``2 * row + 1`` as its reverse complement. A *place* is a canonical (k-1)-mer, which
-oriented k-mers enter (it is their last bases) and leave. Threads call the kernels over
-ranges that do not meet.
+`keys` are sorted canonical k-mers (uint64, or wider: `dbgclean.spectrum.words`); an oriented
+k-mer is ``2 * row`` as there, ``2 * row + 1`` as its reverse complement. A *place*
+is a canonical (k-1)-mer, which oriented k-mers enter (it is their last bases) and leave.
+Threads call the kernels over ranges that do not meet.
 """
 
 import numba

@@ -12,7 +12,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
 
 from dbgclean.graph.unitigs import UnitigGraph
-from dbgclean.spectrum.kmers import canonical_kmers
+from dbgclean.spectrum.kmers import canonical_kmers, kmers_at
+from dbgclean.spectrum.ordering import order_of, search
 
 __all__ = ["Before", "Frame", "Kmers", "before", "frame", "joints", "kmers_of"]
 
@@ -33,7 +34,7 @@ class Kmers:
     of, at
         int64 (n,): row of the unitig that was asked for, and place in the unitig.
     key
-        uint64 (n,): canonical.
+        As of `dbgclean.spectrum.kmers.kmers_at`, (n,): canonical.
     turned
         bool (n,): the unitig spells its reverse complement.
     """
@@ -90,16 +91,15 @@ class Before:
     removed: int
 
 
-def kmers_of(graph: UnitigGraph, pieces: np.ndarray) -> Kmers:
-    """The k-mers of pieces of unitigs: int64 (n, 3), as in `Frame.pieces`."""
+def kmers_of(graph: UnitigGraph, pieces: np.ndarray, k: int | None = None) -> Kmers:
+    """The k-mers of pieces of unitigs: int64 (n, 3), as in `Frame.pieces`; k is the graph's."""
+    k = k or graph.k
     sizes = pieces[:, 2] - pieces[:, 1]
     of = np.repeat(np.arange(len(pieces)), sizes)
     at = np.arange(len(of)) - np.repeat(np.cumsum(sizes) - sizes - pieces[:, 1], sizes)
     starts = graph.offsets[pieces[of, 0]] + at
-    spelled = np.zeros(len(of), np.uint64)
-    for i in range(graph.k):
-        spelled = (spelled << np.uint64(2)) | graph.codes[starts + i].astype(np.uint64)
-    key = canonical_kmers(spelled, graph.k)
+    spelled = kmers_at(graph.codes, starts, k)
+    key = canonical_kmers(spelled, k)
     return Kmers(of, at, key, key != spelled)
 
 
@@ -110,7 +110,7 @@ def whole_pieces(graph: UnitigGraph, unitigs: np.ndarray) -> np.ndarray:
 
 def rows_of(keys: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """Row of each query among sorted keys, or -1; queries in any order."""
-    rows = np.searchsorted(keys, queries)
+    rows = search(keys, queries)
     rows[rows == len(keys)] = 0
     return np.where(keys[rows] == queries, rows, -1) if len(keys) else rows - 1
 
@@ -296,7 +296,7 @@ def _attached(raw: UnitigGraph, standing: np.ndarray, some: np.ndarray) -> np.nd
 def _places(raw: UnitigGraph, standing: np.ndarray, after: Kmers) -> np.ndarray:
     """`Before.place` of unitigs that stand."""
     own = kmers_of(raw, whole_pieces(raw, standing))
-    order = np.argsort(after.key, kind="stable")
+    order = order_of(after.key, stable=True)
     rows = rows_of(after.key[order], own.key)
     there = rows >= 0
     unitig, hit = own.of[there], order[rows[there]]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from dbgclean.errors import InputError
+from dbgclean.evidence.cutoffs import choose_graph_k
 from dbgclean.log import Progress
 from dbgclean.pipeline.options import Options
 from dbgclean.reads import InputGroup, ReadStatistics, iter_batches, plan_inputs, tell_pairs
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.histogram import Spectrum, fit_spectrum
+from dbgclean.spectrum.kmers import MAX_ONE_WORD
 from dbgclean.spectrum.spill import temporary_folder
 
 if TYPE_CHECKING:
@@ -28,7 +33,10 @@ __all__ = [
     "counter_of",
     "fit_of",
     "groups_of",
+    "propose_k",
 ]
+
+logger = logging.getLogger(__name__)
 
 _BESIDES = 400 << 20  # interpreter, libraries and the batches of reads under way
 
@@ -175,3 +183,27 @@ def fit_of(counter: KmerCounter, bases: int) -> Spectrum:
     """Fit of all that was counted, once it has been handed out; the depth is that in reads."""
     tally = counter.tally
     return fit_spectrum(tally.histogram, counter.k, bases=bases, total=tally.total)
+
+
+def propose_k(reads: Sequence[str], options: Options, progress: Progress | None = None) -> int:
+    """The k that the depth and length of reads suggest for a graph; counts them at 31 for that.
+
+    Raises
+    ------
+    InputError
+        If they can be read only once, or cannot be counted.
+    """
+    for path in reads:
+        if path == "-" or (os.path.exists(path) and not os.path.isfile(path)):
+            msg = f"{path}: -k auto reads it twice, and this can be read once; name a file, or a k"
+            raise InputError(msg)
+    counted = count_reads(reads, replace(options, k=MAX_ONE_WORD), progress, min_count=2)
+    with closing(counted.counter.parts(lambda part: None)) as parts:
+        for _ in parts:
+            pass
+    read = counted.read
+    spectrum, length = fit_of(counted.counter, read.bases), read.bases / max(1, read.reads)
+    k = choose_graph_k(spectrum, length)
+    found = f"{spectrum.k}-mers are {spectrum.peak:.1f} deep" if spectrum.fitted else "no fit"
+    logger.info("k = %d: %s, reads have %.0f bases", k, found, length)
+    return k

@@ -14,6 +14,7 @@ from dbgclean.evidence.cutoffs import CORRECTION_K, choose_correction_k, median_
 from dbgclean.pipeline.runs import Corrected
 from dbgclean.spectrum.histogram import Spectrum
 from dbgclean.spectrum.membership import rows_among
+from dbgclean.spectrum.ordering import distinct
 from dbgclean.spectrum.read_depths import read_depths
 from dbgclean.spectrum.table import KmerTable
 
@@ -133,7 +134,7 @@ def _depth_classes(run: Corrected) -> list[dict[str, Any]]:
     stands = chosen.table.keys[chosen.kept]
     result = []
     for number, low in enumerate(_CLASSES):
-        keys = np.unique(kmers[of == number])
+        keys = distinct(kmers[of == number].reshape(-1))
         shown = keys[_seen_twice(raw, keys)]
         kept = int(np.count_nonzero(rows_among(shown, stands) >= 0))
         high = _CLASSES[number + 1] if number + 1 < len(_CLASSES) else None

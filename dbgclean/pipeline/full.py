@@ -42,7 +42,7 @@ from dbgclean.report import (
 from dbgclean.report.cost import junction_nodes
 from dbgclean.spectrum.counting import count_codes
 from dbgclean.spectrum.formats import write_kmer_fasta
-from dbgclean.spectrum.kmers import canonical_kmers
+from dbgclean.spectrum.kmers import canonical_kmers, kmers_at
 from dbgclean.spectrum.membership import rows_among
 from dbgclean.spectrum.table import KmerTable
 
@@ -197,22 +197,19 @@ class Truth:
 def _arm_kmers(graph: UnitigGraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Canonical k-mers of all bubble arms, where each arm begins, and its bubble."""
     ends, arms = bubble_arms(graph)
-    k = graph.k
     unitigs = arms >> 1
     sizes = graph.kmers[unitigs]
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], sizes)
     starts = np.repeat(graph.offsets[unitigs], sizes) + within
-    keys = np.zeros(len(starts), np.uint64)
-    for i in range(k):
-        keys = (keys << np.uint64(2)) | graph.codes[starts + i].astype(np.uint64)
+    keys = kmers_at(graph.codes, starts, graph.k)
     bubble = np.zeros(len(arms), np.int64)
     bubble[first_arms(ends)[1:]] = 1
-    return canonical_kmers(keys, k), offsets, np.cumsum(bubble)
+    return canonical_kmers(keys, graph.k), offsets, np.cumsum(bubble)
 
 
 class Kmers(NamedTuple):
-    """Keys (uint64, sorted) and abundances (uint32) of a column's k-mers."""
+    """Keys (sorted) and abundances (uint32) of a column's k-mers."""
 
     keys: np.ndarray
     counts: np.ndarray

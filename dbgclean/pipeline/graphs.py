@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from dbgclean.graph.topology import chains
 from dbgclean.graph.unitig_fasta import read_unitigs, write_unitigs
 from dbgclean.graph.unitigs import UnitigGraph
 from dbgclean.log import Progress
-from dbgclean.pipeline.counting import count_reads
+from dbgclean.pipeline.counting import count_reads, propose_k
 from dbgclean.pipeline.figures import dropped, inputs_of, write_figures
 from dbgclean.pipeline.options import Options
 from dbgclean.reads.compression import read_head
@@ -50,8 +51,9 @@ _CUT = 60_000
 
 _GFA_LINE = re.compile(rb"(#|[A-Za-z]\t)")
 _UNITIG_HEADER = re.compile(rb">\d+\s[^\r\n]*\bKC:i:\d")
-_COUNT_LINE = re.compile(rb"[ACGTacgt]{3,31}[\t ]\d+\r?\n")
-_COUNT_HEADER = re.compile(rb"\d+\r?\n([ACGTacgt]{3,31})\r?(?:\n|$)")
+_COUNT_LINE = re.compile(rb"[ACGTacgt]{3,127}[\t ]\d+\r?\n")
+_COUNT_HEADER = re.compile(rb"(\d+)\r?\n([ACGTacgt]{3,127})\r?(?:\n|$)")
+_SHORTEST_READ = 32
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,17 @@ class GraphOptions:
 
     Attributes
     ----------
-    k : int or None
-        For reads that of `counting` where None; k-mers and graphs have their own, which
-        must agree.
+    k : int, "auto" or None
+        For reads that of `counting` where None, and the one they suggest where "auto"
+        (`dbgclean.pipeline.counting.propose_k`); k-mers and graphs have their own, with
+        which a number must agree.
     min_abundance : int, "auto" or None
         Leave out k-mers seen fewer times; ``"auto"``: the cutoff of the spectrum's fit.
     counting : Options
         How reads are counted, and on how many threads all is done.
     """
 
-    k: int | None = None
+    k: int | Literal["auto"] | None = None
     min_abundance: int | Literal["auto"] | None = None
     counting: Options = Options()
 
@@ -216,14 +219,15 @@ def load_graph(
     }
     if kind in ("gfa", "unitigs"):
         read = read_gfa if kind == "gfa" else read_unitigs
-        graph = read(paths[0], options.k)
+        graph = read(paths[0], None if options.k == "auto" else options.k)
         none = dropped((), None, None)
         return graph, {**about, "k": graph.k or None, "min_abundance": None, "dropped": none}
     if kind == "kmers":
         graph, more = graph_of(_kmers(paths[0], options), options)
         return graph, {**about, **more}
     counting = options.counting
-    counting = dataclasses.replace(counting, k=options.k or counting.k)
+    k = propose_k(paths, counting, progress) if options.k == "auto" else options.k
+    counting = dataclasses.replace(counting, k=k or counting.k)
     counted = count_reads(paths, counting, progress)
     graph, more = graph_of(counted.counter.finish(), options)
     rare, windows = more["dropped"]["kmers"], counted.counter.statistics
@@ -251,15 +255,21 @@ def sniff(path: str) -> Kind:
 
 
 def _is_kmer_fasta(head: bytes) -> bool:
-    """True where all whole records have a number for a name and the same odd length."""
+    """True where all whole records have a number for a name and the same odd length.
+
+    So may reads that are numbered one by one: from 32 bases on, such are reads.
+    """
     if not head.startswith(b">"):
         return False
     records = head[1:].split(b"\n>")
     if len(head) >= _CUT and len(records) > 1:
         records.pop()
     matches = [_COUNT_HEADER.fullmatch(record.rstrip() + b"\n") for record in records]
-    lengths = {len(match[1]) if match else 0 for match in matches}
-    return len(lengths) == 1 and lengths.pop() % 2 == 1
+    lengths = {len(match[2]) if match else 0 for match in matches}
+    if len(lengths) > 1 or (k := lengths.pop()) % 2 == 0:
+        return False
+    numbers = [int(match[1]) for match in matches if match]
+    return k < _SHORTEST_READ or any(b - a != 1 for a, b in pairwise([numbers[0] - 1, *numbers]))
 
 
 def _check(inputs: Sequence[str], kind: Kind, options: GraphOptions) -> None:
@@ -276,7 +286,7 @@ def _check(inputs: Sequence[str], kind: Kind, options: GraphOptions) -> None:
 
 def _kmers(path: str, options: GraphOptions) -> KmerTable:
     table = read_kmer_fasta(path)
-    if options.k not in (None, table.k):
+    if options.k not in (None, "auto", table.k):
         message = f"{path}: holds {table.k}-mers, not {options.k}-mers; leave -k out"
         raise UsageError(message)
     return table

@@ -26,6 +26,7 @@ from dbgclean.pipeline.passes import CONTROLS
 from dbgclean.pipeline.runs import Cleaned, Corrected, Counted
 from dbgclean.spectrum.formats import read_kmer_fasta, saturated
 from dbgclean.spectrum.histogram import fit_spectrum
+from dbgclean.spectrum.kmers import MAX_ONE_WORD
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = ["KmerRun", "correct_kmers", "kmer_set_run"]
@@ -164,8 +165,8 @@ def _check_corrector(options: Options) -> None:
 
 
 def _read(path: str, k: int | None) -> KmerTable:
-    """The file's k-mers, those of abundance 0 left out."""
-    table = read_kmer_fasta(path)
+    """The k-mers, those of abundance 0 left out; solid neighbours are sought up to k = 31."""
+    table = read_kmer_fasta(path, MAX_ONE_WORD)
     if k is not None and table.k != k:
         msg = f"{path}: holds {table.k}-mers, and -k {k} was asked for; leave -k out"
         raise InputError(msg)

@@ -22,9 +22,9 @@ class Options:
     Attributes
     ----------
     k
-        Of the graph and the k-mer set; odd, 11 to 31.
+        Of the graph and the k-mer set; odd, 11 to 127.
     correction_k
-        Of the threading; None has it chosen from depth and genome size.
+        Of the threading, to 31; None has it chosen from depth and genome size.
     corrector
         Name of a registered corrector.
     model
@@ -85,7 +85,8 @@ class Options:
         ------
         UsageError
         """
-        for name, low, high in (("min_quality", 0, 93), ("min_vaf", 0, 0.5), ("ploidy", 1, 64)):
+        ranges = [("min_quality", 0, 93), ("min_vaf", 0, 0.5), ("ploidy", 1, 64)]
+        for name, low, high in (*ranges, ("correction_k", 11, 31)):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 msg = f"--{name.replace('_', '-')}: {value} is not within {low} to {high}"

@@ -81,7 +81,8 @@ def count(inputs: Inputs, *, singles: bool = False) -> Counted:
     InputError
         If no read holds a k-mer.
     """
-    options, statistics, sampled = inputs.options, list[ReadStatistics](), ReadSample()
+    options, statistics = inputs.options, list[ReadStatistics]()
+    sampled = ReadSample(options.k)
     k = options.correction_k or min(options.k, CORRECTION_K)
     sizes = sorted({k, options.k} if inputs.graph else {k})
     whole = {options.k} if inputs.graph else set()

@@ -16,7 +16,7 @@ import numpy as np
 from dbgclean._files import open_text
 from dbgclean.correct.corrections import alternative_columns, reasons
 from dbgclean.correct.verdicts import REAL, UNDECIDED, Verdicts
-from dbgclean.evidence.edits import FLANK
+from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gather import Evidence
 from dbgclean.graph.layout import WIDTH, along, between, hair, polylines
 from dbgclean.graph.neighbourhood import (
@@ -80,7 +80,7 @@ class Graphs:
         """Middle k-mers of all substitutions, sorted, and the row of each; the best seen first."""
         if self.evidence is None or self.verdicts is None:
             return np.empty(0, np.uint64), np.empty(0, np.int64)
-        a, k = self.evidence.alternatives, self.raw.k
+        a, k = self.evidence.alternatives, min(self.raw.k, WINDOW)
         part = a.substitutions
         window = a.key[part] >> np.uint64(2 * (FLANK - k // 2))
         keys = canonical_kmers(window & np.uint64((1 << 2 * k) - 1), k)
@@ -93,7 +93,10 @@ class Graphs:
         keys, rows = self.judged
         found = np.full(len(unitigs), -1)
         short = np.flatnonzero(graph.kmers[unitigs] <= _ARM * graph.k)
-        kmers = kmers_of(graph, whole_pieces(graph, unitigs[short]))
+        pieces = whole_pieces(graph, unitigs[short])
+        if graph.k > WINDOW:
+            pieces = _own_windows(graph, pieces)
+        kmers = kmers_of(graph, pieces, min(graph.k, WINDOW))
         at = rows_of(keys, kmers.key)
         of, row = kmers.of[at >= 0], rows[at[at >= 0]]
         if len(row) and self.evidence is not None:
@@ -114,6 +117,18 @@ class Graphs:
                 [verdict == REAL, verdict == UNDECIDED], [KEPT, UNSURE], found[shown]
             )
         return found
+
+
+def _own_windows(graph: UnitigGraph, pieces: np.ndarray) -> np.ndarray:
+    """Unitigs as pieces of windows of an alternative: those around bases of no other unitig.
+
+    Where k is larger than a window, what overlaps with a neighbour holds whole ones, too.
+    """
+    nodes = 2 * pieces[:, :1] + [1, 0]
+    shared = (graph.out_degree[nodes] > 0) * (graph.k - 1 - FLANK)
+    sizes = graph.lengths[pieces[:, 0]] - (WINDOW - 1)
+    last = np.maximum(sizes - shared[:, 1], shared[:, 0])
+    return np.column_stack([pieces[:, 0], shared[:, 0], last])
 
 
 def picture(graphs: Graphs) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from dbgclean.pipeline.runs import Cleaned, Column, Corrected, Judged
 from dbgclean.reads.prefetch import map_in_order
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.membership import deepest_sibling, rows_among
+from dbgclean.spectrum.ordering import distinct
 from dbgclean.spectrum.table import KmerTable
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class _Columns:
         if not run.graph:
             return run.raw, np.zeros(0, bool)
         if column not in self._columns:
-            return run.raw, column.corrector.keep(run.raw, np.zeros(0, np.uint64), sample)
+            return run.raw, column.corrector.keep(run.raw, run.raw.keys[:0], sample)
         if self._first is None:
             self._first = run.raw.combine(self._before.finish(), -1).combine(self._after.finish())
         delta = self._deltas.pop(column.name)
@@ -155,7 +156,7 @@ class _Columns:
         keys = delta.protected.finish().keys
         judged = _in_molecules(table, delta.twins.finish())
         loose = delta.off_path.finish()
-        keys = np.union1d(keys, _vouched_for(run, table, judged, loose, sample))
+        keys = distinct(np.concatenate([keys, _vouched_for(run, table, judged, loose, sample)]))
         return table, column.corrector.keep(judged, keys, sample)
 
 
@@ -199,7 +200,7 @@ def _in_molecules(table: KmerTable, twins: KmerTable) -> KmerTable:
 def _vouched_for(
     run: Judged, table: KmerTable, judged: KmerTable, off: KmerTable, sample: Sample
 ) -> np.ndarray:
-    """k-mers of the corrected reads that one molecule is enough for, uint64, sorted.
+    """k-mers of the corrected reads that one molecule is enough for, sorted.
 
     In a shallow sample those that lie on a path, every part of which is seen more often.
     Where it is shallower still, or nothing fits the spectrum and nobody knows how often
@@ -207,7 +208,7 @@ def _vouched_for(
     single base from a k-mer seen more often: on a path, an error that was made twice.
     """
     if sample.cutoff > _TWO_MOLECULES or (run.depth_tells and run.rarest is not None):
-        return np.zeros(0, np.uint64)
+        return table.keys[:0]
     some = table.select(judged.counts < sample.cutoff)
     vouched = some.counts > _counts_of(some, off.keys, off.counts)
     if not run.depth_tells:

@@ -1,16 +1,18 @@
 """What cleaning cost, counted against a truth: functions over plain arrays.
 
 Every function takes canonical k-mers packed two bits a base (A=0 C=1 G=2 T=3, first
-base highest), sorted and unique, as the k-mer table holds them, and is a handful of
-sorts and binary searches: seconds for tens of millions of k-mers.
+base highest; uint64, above k = 31 two or four of them), sorted and unique, as the k-mer
+table holds them, and is a handful of sorts and binary searches: seconds for tens of
+millions of k-mers.
 """
 
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from dbgclean.spectrum.kmers import reverse_complements
+from dbgclean.spectrum.kmers import prefixes, reverse_complements
 from dbgclean.spectrum.membership import rows_among
+from dbgclean.spectrum.ordering import search, sort_keys
 
 __all__ = ["TruthCost", "junction_nodes", "new_junctions", "real_bubbles_closed", "truth_cost"]
 
@@ -104,7 +106,7 @@ def new_junctions(
     raw_keys, keys
         uint64, sorted unique canonical k-mers of the raw and of the cleaned table.
     k
-        Length, odd, at most 31.
+        Length, odd.
     raw_nodes
         `junction_nodes` of ``raw_keys``, where they are at hand.
     """
@@ -121,7 +123,7 @@ def junction_nodes(keys: np.ndarray, k: int) -> np.ndarray:
     keys
         uint64 (n,), canonical k-mers.
     k
-        Length, at most 31.
+        Length.
 
     Returns
     -------
@@ -129,10 +131,8 @@ def junction_nodes(keys: np.ndarray, k: int) -> np.ndarray:
         uint64, sorted, unique. (k-1)-mers are read in the direction in which they
         branch, so each junction appears once, whatever its strand.
     """
-    keys = np.asarray(keys, dtype=np.uint64)
-    nodes = np.concatenate([keys, reverse_complements(keys, k)])
-    nodes >>= np.uint64(2)
-    nodes.sort()
+    nodes = prefixes(np.concatenate([keys, reverse_complements(keys, k)]))
+    sort_keys(nodes)
     first = np.ones(len(nodes), dtype=bool)
     first[1:] = nodes[1:] != nodes[:-1]
     starts = np.flatnonzero(first)
@@ -185,7 +185,7 @@ def _member(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """True where a query, in any order, is in the sorted keys."""
     if len(keys) == 0:
         return np.zeros(len(queries), dtype=bool)
-    at = np.minimum(np.searchsorted(keys, queries), len(keys) - 1)
+    at = np.minimum(search(keys, queries), len(keys) - 1)
     there: np.ndarray = keys[at] == queries
     return there
 

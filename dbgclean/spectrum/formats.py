@@ -28,6 +28,7 @@ from dbgclean.spectrum.words import key_dtype, load, store, zero
 __all__ = [
     "HIGHEST_COUNT",
     "kmer_text",
+    "length_of_first",
     "read_kmer_fasta",
     "saturated",
     "write_kmer_fasta",
@@ -227,7 +228,14 @@ def _blocks(source: BinaryIO, is_fasta: bool, head: bytes) -> Iterator[bytes]:
     yield rest
 
 
-def _length_of_first(path: str | os.PathLike[str], head: bytes) -> int:
+def length_of_first(path: str | os.PathLike[str], head: bytes, most: int = MAX_K) -> int:
+    """Length of the first k-mer in a file that begins so.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is even or longer than `most`.
+    """
     words = head.split(None, 2)
     if not words:
         msg = f"{path}: the file is empty; give k-mers with their abundances"
@@ -236,17 +244,17 @@ def _length_of_first(path: str | os.PathLike[str], head: bytes) -> int:
     if head.lstrip().startswith(b">"):
         word = words[1] if len(words) > 1 else b""
     try:
-        return check_k(len(word))
+        return check_k(len(word), most)
     except UsageError as error:
         msg = (
             f"{path}: the first k-mer has {len(word)} letters; "
-            f"k-mers of one odd length from {MIN_K} to {MAX_K} are needed"
+            f"k-mers of one odd length from {MIN_K} to {most} are needed"
         )
         raise InputError(msg) from error
 
 
-def read_kmer_fasta(path: str | os.PathLike[str]) -> KmerTable:
-    """Read k-mers with their abundances, our own or another counter's.
+def read_kmer_fasta(path: str | os.PathLike[str], most: int = MAX_K) -> KmerTable:
+    """Read k-mers with their abundances, our own or another counter's; up to `most` long.
 
     k-mers are made canonical and sorted; what then coincides is added up. Such files
     do not tell strand and quality: `reverse` is 0 and `high_quality` the abundance.
@@ -263,7 +271,7 @@ def read_kmer_fasta(path: str | os.PathLike[str]) -> KmerTable:
         with open_bytes(os.fspath(path)) as source:
             head = source.read(4096)
             refuse_database(path, head)
-            k = _length_of_first(path, head)
+            k = length_of_first(path, head, most)
             is_fasta = head.lstrip().startswith(b">")
             for block in _blocks(source, is_fasta, head):
                 text = np.frombuffer(block, dtype=np.uint8).copy()

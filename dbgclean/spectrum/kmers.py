@@ -16,7 +16,7 @@ import numpy as np
 
 from dbgclean.errors import UsageError
 from dbgclean.reads.batch import encode_bases
-from dbgclean.spectrum.words import as_keys, key_dtype, load, store, turned, zero
+from dbgclean.spectrum.words import as_keys, key_dtype, load, store, turned, whole, zero
 
 __all__ = [
     "BASE_CODES",
@@ -33,6 +33,7 @@ __all__ = [
     "kmers_at",
     "kmers_to_strings",
     "pack",
+    "prefixes",
     "revcomp",
     "reverse_complements",
     "roll",
@@ -55,8 +56,8 @@ _U2 = np.uint64(2)
 _U3 = np.uint64(3)
 
 
-def check_k(k: int) -> int:
-    """Return `k` if it can be counted, that is, odd and from 11 to 127.
+def check_k(k: int, most: int = MAX_K) -> int:
+    """Return `k` if it can be counted, that is, odd and from 11 to 127 (or to `most`).
 
     Raises
     ------
@@ -64,13 +65,13 @@ def check_k(k: int) -> int:
         If `k` is even (a k-mer could be its own reverse complement) or does not
         fit the packed form.
     """
-    if not MIN_K <= k <= MAX_K:
-        msg = f"k: found {k}; choose an odd k from {MIN_K} to {MAX_K}"
+    if not MIN_K <= k <= most:
+        msg = f"k: found {k}; choose an odd k from {MIN_K} to {most}"
         raise UsageError(msg)
     if k % 2 == 0:
         msg = (
             f"k: found {k}, which is even, so that a k-mer may be its own reverse "
-            f"complement; choose {k - 1 if k > MIN_K else k + 1} or {min(k + 1, MAX_K)}"
+            f"complement; choose {k - 1 if k > MIN_K else k + 1} or {min(k + 1, most)}"
         )
         raise UsageError(msg)
     return int(k)
@@ -108,7 +109,7 @@ def substitutions(a: np.uint64, b: np.uint64) -> np.int64:
 @numba.njit(cache=True, nogil=True)
 def canonical(kmer: np.uint64, k: int) -> np.uint64:
     """The smaller of a packed k-mer and its reverse complement."""
-    return min(kmer, revcomp(kmer, k))
+    return min(whole(kmer), revcomp(kmer, k))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -148,6 +149,20 @@ def reverse_complements(kmers: np.ndarray, k: int) -> np.ndarray:
     kmers = as_keys(kmers)
     out = np.empty_like(kmers)
     _map_revcomp(kmers, k, out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _drop_last(kmers: np.ndarray, out: np.ndarray) -> None:
+    for i in range(kmers.size):
+        store(out, i, load(kmers, i) >> _U2)
+
+
+def prefixes(kmers: np.ndarray) -> np.ndarray:
+    """The (k-1)-mers that packed k-mers begin with, as wide as these."""
+    kmers = as_keys(kmers)
+    out = np.empty_like(kmers)
+    _drop_last(kmers, out)
     return out
 
 

@@ -2,10 +2,10 @@
 
 Most distinct k-mers of a deep sample hold a sequencing error and are seen once. Those
 are kept as the words they came as, eight bytes each (above k = 31, 16 or 32), whose two
-spare bits say the rest; only what is seen again becomes a row of twelve bytes more. Sorted pieces that pile up are
-merged when they are as large as what they are merged with, so that the work grows with
-the reads and not with their square (log-structured merging: O'Neil et al. 1996,
-doi:10.1007/s002360050048).
+spare bits say the rest; only what is seen again becomes a row, of twelve bytes more. Sorted
+pieces that pile up are merged when they are as large as what they are merged with, so that
+the work grows with the reads and not with their square (log-structured merging: O'Neil et
+al. 1996, doi:10.1007/s002360050048).
 """
 
 from typing import NamedTuple
@@ -56,7 +56,7 @@ class Partition:
 
     __slots__ = ("_fresh", "_no_words", "_pending", "_rows", "_settled_singles", "_singles")
 
-    def __init__(self, dtype: np.dtype) -> None:
+    def __init__(self, dtype: np.dtype | type = np.uint64) -> None:
         self._no_words = np.empty(0, dtype=dtype)
         self._clear()
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dbgclean.spectrum.kmers import canonical_kmers
+from dbgclean.spectrum.kmers import canonical_kmers, kmers_at
 from dbgclean.spectrum.membership import rows_among
+from dbgclean.spectrum.ordering import distinct, search
+from dbgclean.spectrum.words import full_keys
 
 if TYPE_CHECKING:
     from dbgclean.reads.batch import ReadBatch
@@ -27,29 +29,35 @@ _APART = 4.0
 
 
 class ReadSample:
-    """Every n-th read of a run, as nine stretches of 31 bases along it.
+    """Every n-th read of a run, as nine stretches along it.
 
     Which reads are taken depends on their number in the run alone; n doubles whenever
-    more than 20,000 were taken. Reads below 31 bases have no stretch.
+    more than 20,000 were taken. Shorter reads have no stretch.
+
+    Parameters
+    ----------
+    k : int
+        Longest k-mers that will be asked for; a stretch has as many bases, at least 31.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, k: int = _WIDTH) -> None:
         self._step = 1
         self._first = 0
+        self._width = max(k, _WIDTH)
         self._numbers = np.zeros(0, np.int64)
-        self._codes = np.zeros((0, _WINDOWS, _WIDTH), np.uint8)
+        self._codes = np.zeros((0, _WINDOWS, self._width), np.uint8)
 
     def add(self, batch: ReadBatch) -> None:
         """Take reads of the next batch."""
         numbers = np.arange(-self._first % self._step, len(batch), self._step)
         self._first += len(batch)
         lengths = np.diff(batch.offsets)[numbers]
-        long = lengths >= _WIDTH
+        long = lengths >= self._width
         numbers, lengths = numbers[long], lengths[long]
         if len(numbers) == 0:
             return
-        starts = (lengths - _WIDTH)[:, None] * np.arange(_WINDOWS) // (_WINDOWS - 1)
-        at = (batch.offsets[numbers][:, None] + starts)[:, :, None] + np.arange(_WIDTH)
+        starts = (lengths - self._width)[:, None] * np.arange(_WINDOWS) // (_WINDOWS - 1)
+        at = (batch.offsets[numbers][:, None] + starts)[:, :, None] + np.arange(self._width)
         self._numbers = np.concatenate([self._numbers, numbers + self._first - len(batch)])
         self._codes = np.concatenate([self._codes, batch.codes[at]])
         while len(self._numbers) > _MOST_READS:
@@ -63,14 +71,12 @@ class ReadSample:
         Returns
         -------
         ndarray
-            uint64 (n_reads, 9); all bits set over an N.
+            As of `dbgclean.spectrum.words.key_dtype`, (n_reads, 9); all bits set over an N.
         """
-        codes = self._codes[:, :, :k].reshape(-1, k)
-        keys = np.zeros(len(codes), np.uint64)
-        for i in range(k):
-            keys = (keys << np.uint64(2)) | (codes[:, i] & 3).astype(np.uint64)
-        keys = canonical_kmers(keys, k)
-        keys[(codes > 3).any(axis=1)] = np.uint64(2**64 - 1)
+        codes = self._codes.reshape(-1, self._width)
+        starts = np.arange(0, codes.size, self._width)
+        keys = canonical_kmers(kmers_at(codes.reshape(-1), starts, k), k)
+        keys[(codes[:, :k] > 3).any(axis=1)] = full_keys(1, keys.dtype)
         return keys.reshape(-1, _WINDOWS)
 
 
@@ -80,11 +86,12 @@ def read_depths(sample: ReadSample, table: KmerTable) -> np.ndarray:
     Parameters
     ----------
     table
-        At any k up to 31; a k-mer that it lacks counts as seen once. Errors of a read
-        lower fewer than half of its k-mers, as a rule.
+        At any k up to that of the sample; a k-mer that it lacks counts as seen once.
+        Errors of a read lower fewer than half of its k-mers, as a rule.
     """
     keys = sample.kmers(table.k)
-    unique, of = np.unique(keys, return_inverse=True)
+    unique = distinct(keys.reshape(-1))
+    of = search(unique, keys.reshape(-1))
     rows = rows_among(unique, table.keys)
     counts = np.ones(len(unique), np.int64)
     counts[rows >= 0] = table.counts[rows[rows >= 0]]

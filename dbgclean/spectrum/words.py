@@ -25,7 +25,7 @@ from numba.extending import intrinsic
 
 __all__ = [
     "WIDE", "as_keys", "folded", "full", "full_keys", "key_dtype", "load", "low_word", "store",
-    "turned", "zero",
+    "turned", "whole", "zero",
 ]  # fmt: skip
 
 _BITS = 64
@@ -79,7 +79,7 @@ class Wide(types.Number):
 
 
 @register_default(Wide)
-class _Model(models.PrimitiveModel):  # type: ignore[misc]
+class _Model(models.PrimitiveModel):
     def __init__(self, dmm: Any, fe_type: Wide) -> None:
         super().__init__(dmm, fe_type, ir.IntType(fe_type.words * _BITS))
 
@@ -99,7 +99,7 @@ def _register(operation: Any, build: Callable[..., Any], kind: str) -> None:
     """Teach numba an operator: ``kind`` is of "bits", "shift" and "compare"."""
 
     @infer_global(operation)
-    class Template(AbstractTemplate):  # type: ignore[misc]
+    class Template(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
             wide = [kind for kind in args if isinstance(kind, Wide)]
             if not wide or not all(isinstance(kind, (Wide, types.Integer)) for kind in args):
@@ -230,6 +230,19 @@ def folded(typingctx: Any, kmer: Any) -> Any:
         return found
 
     return types.uint64(kmer if isinstance(kmer, Wide) else types.uint64), generate
+
+
+@intrinsic
+def whole(typingctx: Any, kmer: Any) -> Any:
+    """A k-mer as it is; of one word, which Python has as a number with a sign, without it."""
+    del typingctx
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        del context, builder, sig
+        return args[0]
+
+    kind = kmer if isinstance(kmer, Wide) else types.uint64
+    return kind(kind), generate
 
 
 @intrinsic
