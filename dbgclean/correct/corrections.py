@@ -216,4 +216,11 @@ def _pooled(
     if isinstance(verdicts, RuledVerdicts) and verdicts.rule[row]:
         reason = RULES[verdicts.rule[row]]
     p, depth = f"{verdicts.posterior[row]:.4g}", f"{a.depth[row].sum():.0f}"
-    return int(a.column("reads")[row]), p, NAMES[verdict], reason, int(a.fragments[row]), depth
+    return (
+        int(a.column("reads")[row]),
+        p,
+        NAMES[verdict],
+        reason,
+        int(a.column("fragments")[row]),
+        depth,
+    )

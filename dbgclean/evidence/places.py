@@ -15,6 +15,7 @@ import numpy as np
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.sites import make_filter, passes
+from dbgclean.evidence.unowned import unowned
 from dbgclean.spectrum.kmers import canonical_kmers, roll
 from dbgclean.spectrum.table import build_index, find_row
 
@@ -129,7 +130,8 @@ def scan_places(
     codes: np.ndarray, start: np.int64, stop: np.int64, index: PlaceIndex, hits: np.ndarray
 ) -> np.int64:
     """Places in one read: fills ``hits`` (int64 (m, 3)) with place, base, and 1 where turned."""
-    k = index.k
+    k, bits = index.k, unowned(index.bits)
+    slots, rows = unowned(index.slots), unowned(index.rows)
     forward, backward, run = np.uint64(0), np.uint64(0), 0
     n, done = 0, np.int64(-1)
     for i in range(start, stop):
@@ -142,9 +144,9 @@ def scan_places(
         if run < k:
             continue
         key = min(forward, backward)
-        if not passes(index.bits, key):
+        if not passes(bits, key):
             continue
-        row = find_row(index.slots, index.rows, index.mask, key)
+        row = find_row(slots, rows, index.mask, key)
         if row < 0:
             continue
         # Column j begins j bases into the context, so the place is its base k - 1 - j.

@@ -46,6 +46,8 @@ _MOST_CHANGED = 8000
 _LEAST, _SPOILS = 4, 2.0
 # Nodes looked at per place that is wanted.
 _TRIES = 12
+# Rows of `draw` for which there is room at first: a batch with more of them is looked at twice.
+_BASES_A_ROW = 1024
 # Other bases that a place can have, each an allele of its own.
 _ROUNDS = 3
 
@@ -99,7 +101,7 @@ class Planting:
         """The reads of one batch that an allele is put in, with it."""
         cover = np.zeros((len(self.ground.context), 2), np.int64)
         arguments = batch.codes, batch.offsets, batch.paired, np.int64(first_read)
-        room = 1024
+        room = 1024 + len(batch.codes) // _BASES_A_ROW
         while True:
             table = np.zeros((room, len(COLUMNS)), np.int64)
             n = draw(*arguments, self.ground, cover, table)

@@ -10,13 +10,34 @@ from dbgclean.evidence.lookup import (
     NOWHERE,
     Nodes,
     follow,
+    home_of,
     payload_at,
     successors,
     turned_payload,
 )
+from dbgclean.spectrum.fetching import fetch
 from dbgclean.spectrum.kmers import roll
 
 __all__ = ["is_clean", "longest_run", "look_up", "turn_payloads"]
+
+
+@numba.njit(cache=True, nogil=True)
+def _ask_ahead(
+    observed: np.ndarray,
+    first: np.int64,
+    last: np.int64,
+    forward: np.uint64,
+    reverse: np.uint64,
+    nodes: Nodes,
+    k: np.int64,
+) -> None:
+    """Have the slots of the k-mers that end on bases [first, last) on their way."""
+    for i in range(first, last):
+        c = observed[i]
+        if c > 3:
+            break
+        forward, reverse = roll(forward, reverse, c, k)
+        fetch(nodes.hashed, np.int64(home_of(nodes, min(forward, reverse))))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -28,6 +49,7 @@ def look_up(
     reverse = np.uint64(0)
     filled = 0
     row = NOWHERE
+    asked = 0
     for i in range(length):
         c = observed[i]
         if c > 3:
@@ -37,6 +59,10 @@ def look_up(
             filled += 1
         if i >= k - 1:
             row = follow(nodes, row, min(forward, reverse)) if filled >= k else NOWHERE
+            if row < 0 and filled >= k and i >= asked:
+                # An error is in k of them: none of these stands beside the last one.
+                asked = min(i + 1 + k, length)
+                _ask_ahead(observed, i + 1, asked, forward, reverse, nodes, k)
             payloads[i - k + 1] = payload_at(nodes, row, forward > reverse)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.mates import mate_start
 from dbgclean.evidence.threading import qualities_of
+from dbgclean.evidence.unowned import unowned
 from dbgclean.reads.prefetch import map_in_order
 from dbgclean.spectrum.hashing import GOLDEN
 from dbgclean.spectrum.kmers import reverse_complements, roll
@@ -36,6 +37,8 @@ NO_SITE = np.uint64(1 << 62)
 _FILTER = 21
 # Reads noted of a site, and of all: beyond, a share of the fragments stands for them.
 _MOST_READS, _MOST_ROWS = 2000, 8_000_000
+# Rows for which there is room at first: a batch with more of them is looked at twice.
+_BASES_A_ROW = 64
 COLUMNS = ("site", "base", "strand", "mate", "position", "quality", "margin")
 
 
@@ -150,7 +153,7 @@ class Sites:
             batch.codes, quals, batch.offsets, batch.paired, np.int64(batch.first_read),
             np.int64(first_read), self._index,
         )  # fmt: skip
-        room = 1024
+        room = 1024 + len(batch.codes) // _BASES_A_ROW
         while True:
             rows, wide = np.zeros((room, len(COLUMNS)), np.int32), np.zeros((room, 2), np.uint64)
             n = _look(*arguments, rows, wide)
@@ -191,19 +194,30 @@ class Sites:
 
 @numba.njit(cache=True, nogil=True)
 def make_filter(keys: np.ndarray) -> np.ndarray:
-    """A bit for each k-mer (uint64) in a filter of ``2**21`` bits: uint64 words."""
+    """Two bits for each k-mer (uint64) in a filter of ``2**21`` bits: uint64 words.
+
+    Both are in one word, so that one access tells (a blocked Bloom filter: Putze et al. 2009,
+    doi:10.1145/1498698.1594230).
+    """
     bits = np.zeros(1 << (_FILTER - 6), np.uint64)
     for i in range(len(keys)):
-        slot = (keys[i] * GOLDEN) >> np.uint64(64 - _FILTER)
-        bits[slot >> np.uint64(6)] |= np.uint64(1) << (slot & np.uint64(63))
+        mixed = keys[i] * GOLDEN
+        bits[mixed >> np.uint64(70 - _FILTER)] |= _two_bits(mixed)
     return bits
+
+
+@numba.njit(cache=True, nogil=True)
+def _two_bits(mixed: np.uint64) -> np.uint64:
+    one, other = mixed >> np.uint64(64 - _FILTER), mixed >> np.uint64(58 - _FILTER)
+    return (np.uint64(1) << (one & np.uint64(63))) | (np.uint64(1) << (other & np.uint64(63)))
 
 
 @numba.njit(cache=True, nogil=True)
 def passes(bits: np.ndarray, key: np.uint64) -> bool:
     """Whether a k-mer may be among those of `make_filter`."""
-    slot = (key * GOLDEN) >> np.uint64(64 - _FILTER)
-    return bool((bits[slot >> np.uint64(6)] >> (slot & np.uint64(63))) & np.uint64(1))
+    mixed = key * GOLDEN
+    asked = _two_bits(mixed)
+    return bool(bits[mixed >> np.uint64(70 - _FILTER)] & asked == asked)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -215,6 +229,7 @@ def _look(
     """Count the reads over sites; note as many as ``rows`` has room for."""
     n = 0
     middle = np.uint64(2 * FLANK)
+    bits, slots, of_slot = unowned(index.bits), unowned(index.slots), unowned(index.rows)
     for read in range(len(offsets) - 1):
         start, stop = offsets[read], offsets[read + 1]
         forward, backward, run = np.uint64(0), np.uint64(0), 0
@@ -229,9 +244,9 @@ def _look(
                 continue
             along, against = forward & ~_MIDDLE, backward & ~_MIDDLE
             key = min(along, against)
-            if not passes(index.bits, key):
+            if not passes(bits, key):
                 continue
-            site = find_row(index.slots, index.rows, index.mask, key)
+            site = find_row(slots, of_slot, index.mask, key)
             if site < 0:
                 continue
             second = np.int64((read + first_in_group) & 1) if paired else np.int64(0)

@@ -28,6 +28,7 @@ from dbgclean.pipeline.figures import figures_of
 from dbgclean.pipeline.passes import CONTROLS, Corrected, Options, correct, open_run
 from dbgclean.pipeline.picture import Graphs, picture, write_bandage
 from dbgclean.pipeline.reads_out import ReadOutputs, ReadsOut
+from dbgclean.pipeline.runs import Cleaned
 from dbgclean.reads import InputGroup, output_names
 from dbgclean.reads.reference import read_sequences
 from dbgclean.report import (
@@ -236,7 +237,8 @@ def analyse(run: Corrected, out: OutputFolder, truth: Truth | None) -> dict[str,
                 graphs.column(name, Kmers.where(raw, sets.pop(name)))
             else:
                 column = run.columns[name]
-                graphs.column(name, Kmers.where(column.table, column.kept))
+                if not graphs.measured_as(name, column):
+                    graphs.column(name, Kmers.where(column.table, column.kept))
         stands = _stands(run)
     return build_report(
         picture=graphs.picture.result(),
@@ -262,6 +264,7 @@ class _Graphs:
         self._measured: dict[str, Future[AmbiguityReport]] = {}
         self._costs: dict[str, dict[str, int]] = {}
         self._compacted: tuple[UnitigGraph, np.ndarray] | None = None
+        self._seen: dict[str, Cleaned] = {}
         self.picture: Future[dict[str, Any] | None]
 
     def raw(self) -> np.ndarray:
@@ -276,6 +279,17 @@ class _Graphs:
             self._costs["raw"] = self._truth.cost(raw, raw)
         run.progress.start("Classical cleaning")
         return classical_clean(raw.keys, raw.counts, raw.k, threads, compacted=compacted)
+
+    def measured_as(self, name: str, column: Cleaned) -> bool:
+        """Whether a column has the very k-mers of one before, and then its figures."""
+        for other, seen in self._seen.items():
+            if seen.table is column.table and np.array_equal(seen.kept, column.kept):
+                self._measured[name] = self._measured[other]
+                if other in self._costs:
+                    self._costs[name] = self._costs[other]
+                return True
+        self._seen[name] = column
+        return False
 
     def column(self, name: str, kmers: Kmers) -> None:
         """Graph of a column, written where it is the one that was asked for."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -55,94 +55,160 @@ class Written:
 Sink = Callable[[Written], None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Rewritten:
-    """One batch after the verdicts: of the chosen column, and for counting.
+class _Parts(NamedTuple):
+    """What is counted of a column, of one batch (`Bases`) or of all (`_Delta`).
 
-    ``before`` are the reads that change as they came; ``columns`` has for each column
-    the same as they are now, what its k-mer set is to keep, and what of all reads lies
-    off path: everything, and what only shows a molecule again. ``done`` says what was done
-    to the reads, by column.
+    Attributes
+    ----------
+    fewer, more
+        Reads that differ from those of the first column, as that has them, and as they are.
+    protected, off_path, twins
+        What its k-mer set is to keep, and what of all reads lies off path: everything, and
+        what only shows a molecule again.
     """
 
-    after: ReadBatch
-    done: dict[str, RewriteStatistics]
+    fewer: Any
+    more: Any
+    protected: Any
+    off_path: Any
+    twins: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Rewritten:
+    """One batch after the verdicts: the chosen column's, and for counting.
+
+    ``done`` says what was done to its reads. ``before`` and ``after`` are the reads that
+    change as they came, and as the first column has them.
+    """
+
+    written: ReadBatch
+    done: RewriteStatistics
     before: Bases | None = None
-    columns: dict[str, tuple[Bases, Bases, Bases, Bases]] = field(default_factory=dict)
+    after: Bases | None = None
+    columns: dict[str, _Parts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class _Rewriting(Each):
-    """Rewrites a batch for the ``chosen`` column and, with k, for all that edit reads."""
+    """Rewrites a batch for the chosen column and, where they are counted, for all that edit reads.
+
+    Attributes
+    ----------
+    chosen, columns
+        Names: of the column that is written, and of those that are counted, in their order.
+    rewriters, apart
+        By name: of each column, and the reads in which it differs from the first.
+    """
 
     chosen: str
+    columns: tuple[str, ...]
     rewriters: dict[str, Rewriter]
-    edited: tuple[str, ...]
+    apart: dict[str, np.ndarray]
     k: int
 
     def __call__(self, first: int, batch: ReadBatch) -> _Rewritten:
-        after, counts = self.rewriters[self.chosen].rewritten(batch, first)
-        done = {self.chosen: counts}
-        if not self.edited:
-            return _Rewritten(after, done)
-        touched = self.rewriters[self.edited[0]].touched(first, len(batch))
-        parts = {}
-        for name in self.edited:
-            rewriter, result = self.rewriters[name], after
-            if name != self.chosen:
-                result, done[name] = rewriter.rewritten(batch, first)
+        chosen, done = self.rewriters[self.chosen].rewritten(batch, first)
+        if not self.columns:
+            return _Rewritten(chosen, done)
+        one = self.rewriters[self.columns[0]]
+        own = chosen if self.columns[0] == self.chosen else one.rewritten(batch, first)[0]
+        touched, parts = one.touched(first, len(batch)), dict[str, _Parts]()
+        for name in self.columns:
+            reads, rewriter = self.apart[name], self.rewriters[name]
+            low, high = np.searchsorted(reads, [first, first + len(batch)])
+            differs = np.zeros(len(batch), bool)
+            differs[reads[low:high] - first] = True
+            result = rewriter.rewritten(batch, first)[0] if differs.any() else own
             stretches = rewriter.kept_stretches(batch, first, self.k)
             off = rewriter.off_path(batch, result, first, self.k)
-            parts[name] = bases_of(result).take(touched), stretches, *off
-        return _Rewritten(after, done, bases_of(batch).take(touched), parts)
+            fewer, more = bases_of(own).take(differs), bases_of(result).take(differs)
+            parts[name] = _Parts(fewer, more, stretches, *off)
+        before, after = bases_of(batch).take(touched), bases_of(own).take(touched)
+        return _Rewritten(chosen, done, before, after, parts)
+
+
+class _Columns:
+    """The columns that edit reads: the first, and what is different in the others.
+
+    The table of the first is the raw one, less the reads that some verdict could touch as
+    they were, plus these reads as they are now. Columns differ in few reads, and the table of
+    another is that of the first, less these reads and plus these reads.
+    """
+
+    def __init__(self, run: Judged) -> None:
+        edited = [c for c in run.columns.values() if c.corrector.edits_reads] if run.graph else []
+        self._run = run
+        self._columns = sorted(edited, key=lambda column: column is not run.chosen)
+        self._apart = {c.name: _differing(run, self._columns[0], c) for c in edited}
+        self._before, self._after = _Delta(run), _Delta(run)
+        self._deltas = {column.name: _Parts(*_deltas(run)) for column in edited}
+        self._first: KmerTable | None = None
+
+    def task(self) -> _Rewriting:
+        """What is done with each batch."""
+        chosen, names = self._run.chosen, tuple(column.name for column in self._columns)
+        rewriters = {column.name: column.rewriter for column in (chosen, *self._columns)}
+        return _Rewriting(chosen.name, names, rewriters, self._apart, self._run.options.k)
+
+    def add(self, done: _Rewritten) -> None:
+        """Count one batch."""
+        if done.before is None or done.after is None:
+            return
+        self._before.add(done.before)
+        self._after.add(done.after)
+        for name, parts in done.columns.items():
+            for delta, part in zip(self._deltas[name], parts, strict=True):
+                delta.add(part)
+
+    def cleaned(self, column: Column, sample: Sample) -> tuple[KmerTable, np.ndarray]:
+        """k-mers of a column's reads, and which of them stand in its set; once for each."""
+        run = self._run
+        if not run.graph:
+            return run.raw, np.zeros(0, bool)
+        if column not in self._columns:
+            return run.raw, column.corrector.keep(run.raw, run.raw.keys[:0], sample)
+        if self._first is None:
+            self._first = run.raw.combine(self._before.finish(), -1).combine(self._after.finish())
+        delta = self._deltas.pop(column.name)
+        table, fewer, more = self._first, delta.fewer.finish(), delta.more.finish()
+        if len(fewer) or len(more):
+            table = table.combine(fewer, -1).combine(more)
+        keys = delta.protected.finish().keys
+        judged = _in_molecules(table, delta.twins.finish())
+        loose = delta.off_path.finish()
+        keys = distinct(np.concatenate([keys, _vouched_for(run, table, judged, loose, sample)]))
+        return table, column.corrector.keep(judged, keys, sample)
+
+
+def _differing(run: Judged, one: Column, other: Column) -> np.ndarray:
+    """Numbers of the reads, int64, rising, that two columns may leave different."""
+    if one is other or run.evidence is None or one.verdicts is None or other.verdicts is None:
+        return np.zeros(0, np.int64)
+    differs = one.verdicts.kept != other.verdicts.kept
+    of_edit, edits = run.evidence.alternatives.of_edit, run.evidence.edits.substitutions()
+    gap = run.evidence.changes.gap
+    differs_there = (gap >= 0) & differs[of_edit[gap]] if len(of_edit) else np.zeros(len(gap), bool)
+    reads = edits.read[differs[of_edit[: len(edits)]]], run.evidence.changes.read[differs_there]
+    return np.unique(np.concatenate(reads))
 
 
 def rewrite(run: Judged, sink: Sink, *, records: bool = False) -> Corrected:
     """Third pass: corrected reads of the chosen column to ``sink``, k-mers of all columns.
 
-    Only reads that some verdict could touch are counted again: the table of a column
-    is the raw one, less those reads as they were, plus those reads as they are now.
     ``records`` as of `dbgclean.reads.iter_batches`.
     """
-    edited = [c for c in run.columns.values() if c.corrector.edits_reads] if run.graph else []
-    before = _Delta(run)
-    deltas = {column.name: _Deltas.of(run) for column in edited}
-    chosen, names = run.chosen.name, tuple(column.name for column in edited)
-    rewriters = {name: run.columns[name].rewriter for name in dict.fromkeys((chosen, *names))}
-    task = _Rewriting(chosen, rewriters, names, run.options.k)
-    for (group, first, batch), done in run.beside("write", task, records=records):
-        for name, counts in done.done.items():
-            rewriters[name].statistics += counts
-        sink(Written(run, group, first, batch, done.after))
-        if done.before is None:
-            continue
-        before.add(done.before)
-        for name, parts in done.columns.items():
-            for delta, part in zip(deltas[name], parts, strict=True):
-                delta.add(part)
-    untouched = run.raw.combine(before.finish(), -1) if edited else run.raw
+    edited = _Columns(run)
+    for (group, first, batch), done in run.beside("write", edited.task(), records=records):
+        run.chosen.rewriter.statistics += done.done
+        sink(Written(run, group, first, batch, done.written))
+        edited.add(done)
     sample, columns = run.sample(), dict[str, Cleaned]()
     for column in run.columns.values():
-        table, kept = run.raw, np.zeros(0, bool)
-        if column.name in deltas:
-            table, kept = _kept(run, column, untouched, deltas.pop(column.name), sample)
-        elif run.graph:
-            kept = column.corrector.keep(table, table.keys[:0], sample)
+        table, kept = edited.cleaned(column, sample)
         kept &= table.counts >= run.options.kept_from
         columns[column.name] = Cleaned(**vars(column), table=table, kept=kept)
     return Corrected(**vars(run) | {"columns": columns})
-
-
-def _kept(
-    run: Judged, column: Column, untouched: KmerTable, deltas: _Deltas, sample: Sample
-) -> tuple[KmerTable, np.ndarray]:
-    """k-mers of a column's reads, and which of them stand in its set."""
-    keys = deltas.protected.finish().keys
-    table = untouched.combine(deltas.after.finish())
-    judged = _in_molecules(table, deltas.twins.finish())
-    loose = deltas.off_path.finish()
-    keys = distinct(np.concatenate([keys, _vouched_for(run, table, judged, loose, sample)]))
-    return table, column.corrector.keep(judged, keys, sample)
 
 
 def _in_molecules(table: KmerTable, twins: KmerTable) -> KmerTable:
@@ -185,7 +251,7 @@ class _Delta:
 
     def __init__(self, run: Judged, min_quality: int | None = None) -> None:
         options = run.options
-        # A run with all controls has thirteen of these: their buffers have to be small.
+        # A run with all controls has twenty-two of these: their buffers have to be small.
         self._counter = KmerCounter(
             options.k,
             threads=options.threads,
@@ -200,14 +266,7 @@ class _Delta:
         return self._counter.finish()
 
 
-class _Deltas(NamedTuple):
-    """What is counted for a column, in the order of `_Rewritten.columns`."""
-
-    after: _Delta
-    protected: _Delta
-    off_path: _Delta
-    twins: _Delta
-
-    @classmethod
-    def of(cls, run: Judged) -> _Deltas:
-        return cls(_Delta(run), _Delta(run), _Delta(run, _NOT_BAD), _Delta(run))
+def _deltas(run: Judged) -> Iterator[_Delta]:
+    """Counters of a column, as `_Parts` has them."""
+    for name in _Parts._fields:
+        yield _Delta(run, _NOT_BAD if name == "off_path" else None)

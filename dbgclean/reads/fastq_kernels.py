@@ -9,6 +9,10 @@ __all__ = ["are_mates", "check_records", "fill_records", "find_lines", "format_f
 
 _NEWLINE, _RETURN, _AT, _PLUS = 10, 13, 64, 43
 _SPACE, _TAB = 32, 9
+_A, _C, _G, _T, _N = (np.uint8(ord(base)) for base in "ACGTN")
+_0, _1, _2, _3, _4, _OTHER = (np.uint8(code) for code in (0, 1, 2, 3, 4, 8))
+_PHRED = np.uint8(33)
+_LESS_PHRED = np.uint8(256 - 33)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -105,6 +109,51 @@ def are_mates(
 
 
 @numba.njit(cache=True, nogil=True)
+def _copy(source: np.ndarray, first: int, size: int, out: np.ndarray, at: int) -> None:
+    """Copy a stretch, ``size`` bytes from ``first`` on.
+
+    As in all of these loops the places have no sign: numba counts negative ones from the
+    end, and a loop that looks for these is no vector instruction.
+    """
+    here, there = np.uint64(first), np.uint64(at)
+    for i in range(np.uint64(size)):
+        out[there + i] = source[here + i]
+
+
+@numba.njit(cache=True, nogil=True)
+def _encode(source: np.ndarray, first: int, size: int, out: np.ndarray, at: int) -> None:
+    """`CHECKED_CODES` of a stretch; what is none of ACGTN is looked up."""
+    here, there = np.uint64(first), np.uint64(at)
+    seen = _0
+    for i in range(np.uint64(size)):
+        base = source[here + i]
+        code = _OTHER
+        if base == _A:
+            code = _0
+        if base == _C:
+            code = _1
+        if base == _G:
+            code = _2
+        if base == _T:
+            code = _3
+        if base == _N:
+            code = _4
+        seen |= code
+        out[there + i] = code
+    if seen & _OTHER:
+        for i in range(np.uint64(size)):
+            out[there + i] = CHECKED_CODES[source[here + i]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(source: np.ndarray, first: int, size: int, by: np.uint8, out: np.ndarray, at: int) -> None:
+    """Copy a stretch with a number added to each byte."""
+    here, there = np.uint64(first), np.uint64(at)
+    for i in range(np.uint64(size)):
+        out[there + i] = source[here + i] + by
+
+
+@numba.njit(cache=True, nogil=True)
 def fill_records(
     text: np.ndarray,
     starts: np.ndarray,
@@ -128,17 +177,12 @@ def fill_records(
     end = 1 + returns
     for i in range(len(starts)):
         at, name, n = starts[i], sizes[i, 0], sizes[i, 1]
-        to = name_offsets[row]
-        for j in range(name):
-            names[to + j] = text[at + j]
+        _copy(text, at, name, names, name_offsets[row])
         at += name + end
-        to = offsets[row]
-        for j in range(n):
-            bases[to + j] = text[at + j]
-            codes[to + j] = CHECKED_CODES[text[at + j]]
+        _copy(text, at, n, bases, offsets[row])
+        _encode(text, at, n, codes, offsets[row])
         at += n + end + 1 + (name if two_headers else 0) + end
-        for j in range(n):
-            quals[to + j] = text[at + j] - np.uint8(33)
+        _add(text, at, n, _LESS_PHRED, quals, offsets[row])
         row += step
 
 
@@ -181,22 +225,16 @@ def format_fastq(
     for r in range(row, len(offsets) - 1, step):
         out[at] = _AT
         at += 1
-        for j in range(name_offsets[r], name_offsets[r + 1]):
-            out[at] = names[j]
-            at += 1
-        at = _line_end(out, at, returns)
-        for j in range(offsets[r], offsets[r + 1]):
-            out[at] = bases[j]
-            at += 1
-        at = _line_end(out, at, returns)
+        name, n = name_offsets[r + 1] - name_offsets[r], offsets[r + 1] - offsets[r]
+        _copy(names, name_offsets[r], name, out, at)
+        at = _line_end(out, at + name, returns)
+        _copy(bases, offsets[r], n, out, at)
+        at = _line_end(out, at + n, returns)
         out[at] = _PLUS
         at += 1
         if two:
-            for j in range(name_offsets[r], name_offsets[r + 1]):
-                out[at] = names[j]
-                at += 1
+            _copy(names, name_offsets[r], name, out, at)
+            at += name
         at = _line_end(out, at, returns)
-        for j in range(offsets[r], offsets[r + 1]):
-            out[at] = quals[j] + np.uint8(33)
-            at += 1
-        at = _line_end(out, at, returns)
+        _add(quals, offsets[r], n, _PHRED, out, at)
+        at = _line_end(out, at + n, returns)

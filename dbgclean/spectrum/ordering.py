@@ -1,13 +1,14 @@
 """Sets of packed k-mers of any width: sorting, and looking up in what is sorted.
 
-Of one word they are numpy's own functions. Wider ones are sorted as the machine sorts words
-fastest: by a word of each k-mer's highest bits that differ at all, with its row behind them;
+Of one word they are sorted by their digits, and the rest is numpy's. Wider ones are sorted as
+words are: by a word of each k-mer's highest bits that differ at all, with its row behind them;
 what ties there is put in order by comparing whole k-mers.
 """
 
 import numba
 import numpy as np
 
+from dbgclean.spectrum.radix import sort_words
 from dbgclean.spectrum.words import as_keys, key_dtype, load, store, zero
 
 __all__ = ["borders", "distinct", "is_rising", "lower_bound", "order_of", "search", "sort_keys"]
@@ -108,7 +109,7 @@ def order_of(keys: np.ndarray, *, stable: bool = False) -> np.ndarray:
         bits = int(keys.size).bit_length()
         tickets = np.empty(keys.size, dtype=np.uint64)
         _tickets(keys, max(0, _differing(keys) - (64 - bits)), bits, tickets)
-        tickets.sort()
+        sort_words(tickets)
         _settle(keys, tickets, bits, rows)
     return rows
 
@@ -116,7 +117,7 @@ def order_of(keys: np.ndarray, *, stable: bool = False) -> np.ndarray:
 def sort_keys(keys: np.ndarray) -> None:
     """Sort k-mers in place."""
     if not keys.dtype.names:
-        keys.sort()
+        sort_words(keys)
     else:
         _take(keys.copy(), order_of(keys), keys)
 
