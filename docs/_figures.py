@@ -10,8 +10,8 @@ _FIGURE = re.compile(r"\]\(\.\./(benchmarks/results/[^)]+\.png)\)")
 
 def on_files(files, config):
     root = Path(config.docs_dir).parent
-    page = Path(config.docs_dir, "benchmarks.md").read_text(encoding="utf-8")
-    for name in sorted(set(_FIGURE.findall(page))):
+    pages = [page.read_text(encoding="utf-8") for page in Path(config.docs_dir).glob("*.md")]
+    for name in sorted({name for page in pages for name in _FIGURE.findall(page)}):
         files.append(File.generated(config, name, abs_src_path=str(root / name)))
     return files
 

@@ -154,7 +154,7 @@ def _walk(
 
 @numba.njit(cache=True, nogil=True)
 def _shift(
-    own: np.ndarray, n: np.int64, ahead: np.ndarray, n_ahead: np.int64, left: np.bool_
+    own: np.ndarray, n: np.int64, ahead: np.ndarray, n_ahead: np.int64, left: np.int64
 ) -> np.int64:
     """How far a gap of the bases ``own`` can move towards ``ahead`` without a difference.
 
@@ -216,7 +216,7 @@ def _site(whole: np.ndarray, middle: np.int64, turned: np.bool_) -> np.uint64:
 @numba.njit(cache=True, nogil=True)
 def _name(
     left: np.ndarray, right: np.ndarray, a: np.int64, b: np.int64, middle: np.ndarray,
-    n_middle: np.int64, size: np.int64, turned: np.bool_,
+    n_middle: np.int64, size: np.int64, turned: np.int64,
 ) -> np.uint64:  # fmt: skip
     """Kind, flanks and hash of the middle, on one of the two strands."""
     flanks = np.uint64(0)
@@ -271,16 +271,16 @@ def describe_gaps(
         missing = threaded.missing
         n_left = _walk(at - 1, np.int64(-1), low, high, path, place, missing, left)
         n_right = _walk(behind, np.int64(1), low, high, path, place, missing, right)
-        a = _shift(own, n, left, n_left, True)
-        b = _shift(own, n, right, n_right, False)
+        a = _shift(own, n, left, n_left, np.int64(1))
+        b = _shift(own, n, right, n_right, np.int64(0))
         if n_left - a < FLANK or n_right - b < FLANK:
             continue
         for i in range(a):
             middle[i] = left[a - 1 - i]
         copy_to(middle, a, own, np.int64(0), n)
         copy_to(middle, a + n, right, np.int64(0), b)
-        along = _name(left, right, a, b, middle, n + a + b, size, False)
-        turned = _name(left, right, a, b, middle, n + a + b, size, True)
+        along = _name(left, right, a, b, middle, n + a + b, size, np.int64(0))
+        turned = _name(left, right, a, b, middle, n + a + b, size, np.int64(1))
         out.key[g] = min(along, turned)
         out.strand[g] = turned < along
         n_own = n if size < 0 else np.int64(0)

@@ -142,7 +142,7 @@ def _depth_beyond(
         c = path[j] if step > 0 else 3 - path[j]
         forward = (forward << np.uint64(2)) | np.uint64(c)
     reverse = revcomp(forward, k)
-    bits = successors(payload_of(nodes, forward, reverse), 0)
+    bits = successors(payload_of(nodes, forward, reverse), np.int64(0))
     deepest = np.uint64(0)
     for b in range(4):
         if (bits >> np.uint64(b)) & np.uint64(1):

@@ -40,12 +40,14 @@ class Fragments(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def fragments(first: np.int64, last: np.int64, reads: SiteReads, out: Fragments) -> np.int64:
+def fragments(
+    first: np.int64, last: np.int64, fragment: np.ndarray, strand: np.ndarray,
+    position: np.ndarray, other_end: np.ndarray, out: Fragments,
+) -> np.int64:  # fmt: skip
     """One entry per fragment: where it begins, told by its read along the key if it has one.
 
-    ``reads``: rows of `SiteReads`, or of what has the same columns.
+    The arrays are columns of `SiteReads`, or of what has the same.
     """
-    fragment, strand = reads.fragment, reads.strand
     n = 0
     i = first
     while i < last:
@@ -55,8 +57,8 @@ def fragments(first: np.int64, last: np.int64, reads: SiteReads, out: Fragments)
             if strand[j] < strand[chosen]:
                 chosen = j
             j += 1
-        out.place[n] = reads.position[chosen] * 2 + np.int64(strand[chosen])
-        out.end[n] = reads.other_end[chosen]
+        out.place[n] = position[chosen] * 2 + np.int64(strand[chosen])
+        out.end[n] = other_end[chosen]
         out.row[n] = i
         n += 1
         i = j
@@ -64,9 +66,36 @@ def fragments(first: np.int64, last: np.int64, reads: SiteReads, out: Fragments)
 
 
 @numba.njit(cache=True, nogil=True)
+def _by_place(place: np.ndarray, n: np.int64) -> np.ndarray:
+    """Order of the first n places, int64; equal ones stay as they came.
+
+    A merge sort: numba's own takes two seconds to compile.
+    """
+    order, other = np.empty(n, np.int64), np.empty(n, np.int64)
+    for i in range(n):
+        order[i] = i
+    width = np.int64(1)
+    while width < n:
+        for low in range(0, n, 2 * width):
+            middle, high = min(low + width, n), min(low + 2 * width, n)
+            i, j = low, middle
+            for t in range(low, high):
+                if i < middle and (j == high or place[order[i]] <= place[order[j]]):
+                    other[t] = order[i]
+                    i += 1
+                else:
+                    other[t] = order[j]
+                    j += 1
+        order, other = other, order
+        width *= 2
+    return order
+
+
+@numba.njit(cache=True, nogil=True)
 def families(of: Fragments, n: np.int64) -> np.int64:
-    """Number the fragments by molecule; those with the same two ends are one."""
-    order = np.argsort(of.place[:n], kind="mergesort")
+    """Number the fragments by molecule, in the order of their places; those with the same two
+    ends are one."""
+    order = _by_place(of.place, n)
     heads = np.zeros(n, np.int64)
     found, first = np.int64(0), np.int64(0)
     for t in range(n):
@@ -103,10 +132,10 @@ def new_fragments(n: np.int64) -> Fragments:
 
 
 @numba.njit(cache=True, nogil=True)
-def tell(site: Fragments, n: np.int64, starts: float, by_ends: bool) -> tuple[int, float]:
+def tell(site: Fragments, n: np.int64, starts: float) -> tuple[int, float]:
     """Whether a fragment's ends tell its molecule at this site (1; 0: too many share them
     by chance; -1: an amplicon's); molecules per fragment."""
-    if not by_ends or n == 0:
+    if n == 0:
         return 0, 1.0
     n_molecules = families(site, n)
     effective = _effective(site.family, n, n_molecules)
@@ -122,6 +151,7 @@ def coincidences(site: Fragments, n: np.int64) -> tuple[float, float]:
     """Pairs of fragments with the same two ends, and how many chance lets expect.
 
     Where many molecules begin at one place, as at preferred cuts, many end at one as well.
+    ``site`` has the numbers of `families`: molecules that begin at one place follow each other.
     """
     sizes, first = np.zeros(n, np.int64), np.zeros(n, np.int64)
     for i in range(n):
@@ -132,10 +162,9 @@ def coincidences(site: Fragments, n: np.int64) -> tuple[float, float]:
     while m < n and sizes[m] > 0:
         observed += sizes[m] * (sizes[m] - 1) / 2
         m += 1
-    starts = np.sort(first[:m])
     together, run = 0.0, 0
     for i in range(1, m):
-        run = run + 1 if starts[i] == starts[i - 1] else 0
+        run = run + 1 if first[i] == first[i - 1] else 0
         together += run
     share = together / max(1.0, m * (m - 1) / 2)
     return observed, n * (n - 1) * share * share
@@ -148,6 +177,6 @@ def tell_molecules(reads: SiteReads, starts: float) -> np.ndarray:
     for s in range(len(told)):
         c, d = reads.bounds[s], reads.bounds[s + 1]
         site = new_fragments(d - c)
-        n = fragments(c, d, reads, site)
-        told[s] = tell(site, n, starts, True)[0] == 1
+        n = fragments(c, d, reads.fragment, reads.strand, reads.position, reads.other_end, site)
+        told[s] = tell(site, n, starts)[0] == 1
     return told

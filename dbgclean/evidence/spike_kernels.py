@@ -106,6 +106,19 @@ def _spell(key: np.uint64, k: np.int64, walked: np.ndarray, context: np.ndarray)
 
 
 @numba.njit(cache=True, nogil=True)
+def _is_among(key: np.uint64, keys: np.ndarray) -> bool:
+    """Is a key among sorted ones? (What numba makes of `searchsorted` takes longer to compile.)"""
+    low, high = np.int64(0), np.int64(len(keys))
+    while low < high:
+        middle = (low + high) // 2
+        if keys[middle] < key:
+            low = middle + 1
+        else:
+            high = middle
+    return bool(low < len(keys) and keys[low] == key)
+
+
+@numba.njit(cache=True, nogil=True)
 def choose_places(
     candidates: np.ndarray, nodes: Nodes, k: np.int64, spoilt: np.ndarray, contexts: np.ndarray,
     chosen: np.ndarray,
@@ -140,8 +153,7 @@ def choose_places(
         if not _is_free(row, passed, half, nodes, taken):
             continue
         site = _spell(key, k, walked, contexts[n])
-        at = np.searchsorted(spoilt, site)
-        if at < len(spoilt) and spoilt[at] == site:
+        if _is_among(site, spoilt):
             continue
         chosen[n], taken[row] = row, True
         for step in range(half):
