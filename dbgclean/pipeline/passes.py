@@ -22,7 +22,7 @@ from dbgclean.errors import InputError, UsageError
 from dbgclean.evidence.cutoffs import CORRECTION_K, choose_correction_k, choose_cutoffs
 from dbgclean.evidence.gather import Evidence, build_graph, gather_along
 from dbgclean.evidence.poly_g import TailCounter
-from dbgclean.evidence.solid import SolidGraph
+from dbgclean.evidence.solid import SeenKmers, SolidGraph
 from dbgclean.log import Progress
 from dbgclean.pipeline.counting import check_kmers, counter_of, fit_of
 from dbgclean.pipeline.figures import figures_of, write_figures
@@ -173,8 +173,12 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
         if counted.compiling is not None:
             counted.compiling.finish_threading()
         cutoffs = choose_cutoffs(spectrum, counted.rarest)
-        graph = build_graph(counted.table, spectrum, options.threads, cutoffs)
-    counted = replace(counted, table=KmerTable.empty(counted.table.k))
+        seen = SeenKmers.of(counted.table, cutoffs[1])
+        counted = _without_table(counted)
+        graph = build_graph(seen, spectrum, options.threads, cutoffs)
+        del seen
+        give_memory_back()
+    counted = _without_table(counted)
     if graph is not None:
         evidence = gather_along(
             (batch for _, _, batch in counted.batches("Threading")),
@@ -185,6 +189,7 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
             mask_seams=options.mask and counted.rarest is None,
             again=lambda: (batch for _, _, batch in counted.batches("Comparing")),
             seed=options.seed if options.spikes else None,
+            compact=True,
         )
         del graph
     counted.progress.start("Judging")
@@ -195,6 +200,10 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
         else:
             columns[name] = _judge(counted, evidence, sample, name, corrector)
     return Judged(**vars(counted), evidence=evidence, columns=columns)
+
+
+def _without_table(counted: Counted) -> Counted:
+    return replace(counted, table=KmerTable.empty(counted.table.k))
 
 
 def _judge(
