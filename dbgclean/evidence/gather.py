@@ -221,10 +221,7 @@ class Gathered:
         compact
             Keep little of what no judge believes (`dbgclean.evidence.compact`).
         """
-        found_gaps = GapEdits.concatenate(self.gaps)
-        self.edits.append(found_gaps.edits)
-        edits = Edits.drain(self.edits)
-        give_memory_back()
+        found_gaps, edits = self._all_edits()
         length, scale = self.mean_length, self.scale(graph.k)
         pool_all = pool_compactly if compact else pool_edits
         alternatives = pool_all(
@@ -253,6 +250,14 @@ class Gathered:
             unplaced=np.concatenate([*self.unplaced, np.zeros(0, np.int64)]),
             spikes=None if planter is None else planter.spikes,
         )
+
+    def _all_edits(self) -> tuple[GapEdits, Edits]:
+        """The gaps, and all edits with those of the gaps behind them; no batch holds any more."""
+        gaps = GapEdits.concatenate(self.gaps)
+        self.edits.append(gaps.edits)
+        edits = Edits.drain(self.edits)
+        give_memory_back()
+        return gaps, edits
 
     def _describe(self, substitutions: Alternatives, peak: float, size: float) -> SampleContext:
         """The sample, of this depth and genome size, as its alternatives have it."""
