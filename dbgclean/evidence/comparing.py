@@ -13,7 +13,7 @@ from dbgclean.evidence.explanations import Explained, candidates, explain
 from dbgclean.evidence.gap_alternatives import Gaps
 from dbgclean.evidence.planting import Drawn, Planter, Planting
 from dbgclean.evidence.sample import SampleContext
-from dbgclean.evidence.sites import NO_SITE, Sites
+from dbgclean.evidence.sites import NO_SITE, Found, Sites
 from dbgclean.reads.tasks import Each, Over
 
 if TYPE_CHECKING:
@@ -67,8 +67,13 @@ def second_look(
     if not len(keys):
         return alternatives, None
     sites = Sites(keys, depth)
-    parts = list(over("compare", Comparing(sites, None if planter is None else planter.planting)))
-    reads = sites.collect([part[0] for part in parts])
+    found, drawn = list[Found](), list[Drawn]()
+    task = Comparing(sites, None if planter is None else planter.planting)
+    for seen, planted in over("compare", task):
+        found.append(seen)
+        if planted is not None:
+            drawn.append(planted)
+    reads = sites.collect(found)
     alternatives, explained = explain(
         alternatives,
         edits,
@@ -81,7 +86,6 @@ def second_look(
         gap_errors=None if gaps is None else gaps.error,
     )
     if planter is not None:
-        drawn = [part[1] for part in parts if part[1] is not None]
         own = sites.part(slice(len(rows), None))
-        planter.finish(drawn, own, reads, alternatives, edits, explained, threads)
+        planter.finish(drawn, own, reads, alternatives, explained, threads)
     return alternatives, explained

@@ -24,7 +24,7 @@ from dbgclean.correct.rewrite import Rewriter
 from dbgclean.errors import InputError, UsageError
 from dbgclean.evidence.cutoffs import CORRECTION_K, choose_correction_k, choose_cutoffs
 from dbgclean.evidence.gather import Evidence, build_graph, gather_along
-from dbgclean.evidence.solid import SolidGraph
+from dbgclean.evidence.solid import SeenKmers, SolidGraph
 from dbgclean.log import Progress
 from dbgclean.pipeline.counting import check_kmers, fit_of
 from dbgclean.pipeline.counts import Counting, Counts
@@ -167,10 +167,16 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
         if counted.compiling is not None:
             counted.compiling.finish_threading()
         cutoffs = choose_cutoffs(spectrum, counted.rarest)
-        graph = counted.engine.kept(
-            "solid", lambda: build_graph(counted.table, spectrum, options.threads, cutoffs)
-        )
-    counted = replace(counted, table=KmerTable.empty(counted.table.k))
+
+        def build() -> SolidGraph:
+            nonlocal counted
+            seen = SeenKmers.of(counted.table, cutoffs[1])
+            counted = _without_table(counted)
+            return build_graph(seen, spectrum, options.threads, cutoffs)
+
+        graph = counted.engine.kept("solid", build)
+        give_memory_back()
+    counted = _without_table(counted)
     if graph is not None:
         evidence = gather_along(
             counted.over,
@@ -180,6 +186,7 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
             poly_g=counted.tails is not None,
             mask_seams=options.mask and counted.rarest is None,
             seed=options.seed if options.spikes else None,
+            compact=True,
         )
         del graph
     counted.progress.start("Judging")
@@ -190,6 +197,10 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
         else:
             columns[name] = _judge(counted, evidence, sample, name, corrector)
     return Judged(**vars(counted), evidence=evidence, columns=columns)
+
+
+def _without_table(counted: Counted) -> Counted:
+    return replace(counted, table=KmerTable.empty(counted.table.k))
 
 
 def _judge(

@@ -65,10 +65,27 @@ class Rows:
     @classmethod
     def concatenate(cls, parts: list[Self]) -> Self:
         """The rows of all parts, in their order; other fields are the first part's."""
+        return cls.drain(list(parts))
+
+    @classmethod
+    def drain(cls, parts: list[Self]) -> Self:
+        """As `concatenate`, and empties ``parts``: each is let go once it is copied, so that
+        joining what is on no other hands does not double the memory."""
         if not parts:
             return cls.empty()
+        first, n = parts[0], sum(map(len, parts))
         joined = {
-            f.name: np.concatenate([getattr(part, f.name) for part in parts])
+            f.name: np.empty(
+                (n, *getattr(first, f.name).shape[1:]),
+                np.result_type(*{getattr(part, f.name).dtype for part in parts}),
+            )
             for f in cls.row_fields()
         }
-        return replace(parts[0], **joined)
+        done = 0
+        parts.reverse()
+        while parts:
+            part = parts.pop()
+            for name, whole in joined.items():
+                whole[done : done + len(part)] = getattr(part, name)
+            done += len(part)
+        return replace(first, **joined)
