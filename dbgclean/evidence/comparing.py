@@ -29,7 +29,7 @@ class Comparing(Each):
     sites: Sites
     planting: Planting | None
 
-    def __call__(self, first: int, batch: ReadBatch) -> tuple[tuple[np.ndarray, ...], Drawn | None]:
+    def __call__(self, first: int, batch: ReadBatch) -> tuple[Found, Drawn | None]:
         drawn = None if self.planting is None else self.planting(first, batch)
         return self.sites.look(batch, first), drawn
 
