@@ -14,7 +14,7 @@ from benchmarks.scale.units import OF, units_of
 from benchmarks.simulators import simulate as simulator
 from dbgclean.evidence.cutoffs import CORRECTION_K
 from dbgclean.reads import iter_batches, plan_inputs
-from dbgclean.spectrum.counting import count_kmers
+from dbgclean.spectrum.whole import count_kmers
 
 LENGTH, DEPTH = 20_000, 30
 

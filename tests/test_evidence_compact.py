@@ -12,8 +12,8 @@ from dbgclean.evidence.compact import CompactAlternatives
 from dbgclean.evidence.edits import FIRST_GAP
 from dbgclean.evidence.gather import build_graph, gather_along
 from dbgclean.evidence.windows import build_windows
-from dbgclean.spectrum.counting import count_kmers
 from dbgclean.spectrum.histogram import fit_spectrum
+from dbgclean.spectrum.whole import count_kmers
 
 K = 21
 UNKNOWN = ("mean_quality", "co_edited")

@@ -32,7 +32,7 @@ from benchmarks.simulators import simulate
 from benchmarks.simulators.truth import K12
 from benchmarks.speed.samples import Source, hiseq
 from dbgclean.evidence.cutoffs import CORRECTION_K
-from dbgclean.spectrum.counting import count_codes
+from dbgclean.spectrum.whole import count_codes
 
 __all__ = ["costs", "main", "paper", "skew"]
 
