@@ -6,7 +6,6 @@ says where that happens; what comes back is the same, in the same order.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -90,15 +89,7 @@ class Here:
 
     def beside(self, inputs: Inputs, name: str, task: Each, *, records: bool = False) -> Beside:
         """See `Engine`."""
-        ahead: deque[tuple[int, int, ReadBatch]] = deque()
-
-        def batches() -> Numbered:
-            for item in inputs.batches(TITLES[name], records=records):
-                ahead.append(item)
-                yield item[1:]
-
-        for result in task.over(batches(), inputs.options.threads):
-            yield ahead.popleft(), result
+        return task.beside(inputs.batches(TITLES[name], records=records), inputs.options.threads)
 
     def table(self, inputs: Inputs, name: str, counter: KmerCounter) -> KmerTable:
         """See `Engine`."""

@@ -107,6 +107,11 @@ class _Rewriting(Each):
     apart: dict[str, np.ndarray]
     k: int
 
+    @property
+    def long(self) -> bool:
+        """See `Each`: reads are rewritten in no time, and counted for every column in some."""
+        return bool(self.columns)
+
     def __call__(self, first: int, batch: ReadBatch) -> _Rewritten:
         chosen, done = self.rewriters[self.chosen].rewritten(batch, first)
         if not self.columns:

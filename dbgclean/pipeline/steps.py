@@ -81,12 +81,18 @@ class Steps:
     def beside(self, inputs: Inputs, name: str, task: Each, *, records: bool = False) -> Beside:
         """See `Engine`; what needs the records of a BAM file goes over that file, here.
 
-        So does the last pass of a run that stops in between: it would be judged once more.
+        A task that is done sooner than its results are read is done here, too, and so is
+        the last pass of a run that stops in between: it would be judged once more.
         """
-        if records or self._doer is None:
+        if records:
             yield from Here().beside(inputs, name, task, records=records)
             return
         plan = self._with_plan(inputs)
+        if self._doer is None or not task.long:
+            inputs.progress.start(TITLES[name])
+            batches = chain.from_iterable(map(plan.batches, range(plan.n_blocks)))
+            yield from inputs.progress.iterate(task.beside(batches, inputs.options.threads))
+            return
         self._have(inputs, name, task, plan.n_blocks)
         for block in range(plan.n_blocks):
             results = load(plan.path(name, block), check=True)

@@ -30,7 +30,18 @@ class Task(Protocol):
 
 
 class Each:
-    """A task that does the same with every batch: a subclass says what."""
+    """A task that does the same with every batch: a subclass says what.
+
+    Attributes
+    ----------
+    long
+        Whether it takes longer than writing its results and reading them again.
+    """
+
+    @property
+    def long(self) -> bool:
+        """See the class."""
+        return True
 
     def __call__(self, first: int, batch: ReadBatch) -> Any:
         """The result of one batch; ``first`` is the number of its first read in the run."""
@@ -39,6 +50,12 @@ class Each:
     def over(self, batches: Numbered, threads: int) -> Iterator[Any]:
         """One result per batch."""
         return map_in_order(lambda item: self(*item), batches, threads)
+
+    def beside(
+        self, batches: Iterable[tuple[int, int, ReadBatch]], threads: int
+    ) -> Iterator[tuple[tuple[int, int, ReadBatch], Any]]:
+        """Each result beside its batch, which comes with the number of its input as well."""
+        return map_in_order(lambda item: (item, self(*item[1:])), batches, threads)
 
 
 class Over(Protocol):
