@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO
 
 import deflate
@@ -28,6 +29,8 @@ class BgzfWriter(io.RawIOBase):
         Open for writing; stays open.
     level : int
         1 to 12; at 1, size and speed are the best compromise for reads.
+    threads : int
+        Threads that pack what is written many blocks at a time; the bytes are the same.
 
     References
     ----------
@@ -37,10 +40,11 @@ class BgzfWriter(io.RawIOBase):
     BLOCK = 65_280
     _HEADER = END[:16]  # up to the size of the block
 
-    def __init__(self, raw: BinaryIO, level: int = 1) -> None:
+    def __init__(self, raw: BinaryIO, level: int = 1, threads: int = 1) -> None:
         self._raw = raw
         self._level = level
         self._tail = b""
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def writable(self) -> bool:
         return True
@@ -53,12 +57,9 @@ class BgzfWriter(io.RawIOBase):
             return size
         view = memoryview(self._tail + bytes(data))
         whole = len(view) - len(view) % self.BLOCK
-        self._raw.write(
-            b"".join(
-                self._block(view[start : start + self.BLOCK])
-                for start in range(0, whole, self.BLOCK)
-            )
-        )
+        blocks = [view[start : start + self.BLOCK] for start in range(0, whole, self.BLOCK)]
+        spread: Any = self._pool.map if self._pool is not None and len(blocks) > 1 else map
+        self._raw.write(b"".join(spread(self._block, blocks)))
         self._tail = bytes(view[whole:])
         return size
 
@@ -73,6 +74,8 @@ class BgzfWriter(io.RawIOBase):
             self._raw.flush()
         finally:
             self._tail = b""
+            if self._pool is not None:
+                self._pool.shutdown()
             super().close()
 
     def _block(self, data: memoryview) -> bytes:

@@ -307,12 +307,12 @@ def together() -> Iterator[None]:
 
 
 @contextmanager
-def open_output(path: _Path, *, packed: bool = False) -> Iterator[BinaryIO]:
+def open_output(path: _Path, *, packed: bool = False, threads: int = 1) -> Iterator[BinaryIO]:
     """Open a file for bytes that appear under its name only when whole.
 
     A name in .gz, .bgz or .bgzf is written as BGZF, and any where ``packed``; one in .bz2,
     .xz or .zst as that. '-' is standard output: everything is written or an error is raised,
-    however that is buffered elsewhere.
+    however that is buffered elsewhere. BGZF is packed by several threads where there are some.
 
     Raises
     ------
@@ -323,7 +323,7 @@ def open_output(path: _Path, *, packed: bool = False) -> Iterator[BinaryIO]:
     """
     name = os.fspath(path)
     with atomic_path(path) as place, open_plain(place) as raw:
-        packer = _packer(f"{name}.gz" if packed else name, raw)
+        packer = _packer(f"{name}.gz" if packed else name, raw, threads)
         if packer is None:
             yield raw
             return
@@ -332,14 +332,14 @@ def open_output(path: _Path, *, packed: bool = False) -> Iterator[BinaryIO]:
             yield cast(BinaryIO, blocks)
 
 
-def _packer(name: str, raw: BinaryIO) -> Any:
+def _packer(name: str, raw: BinaryIO, threads: int) -> Any:
     """What packs as a name's suffix says, or None; ``raw`` stays open."""
     suffix = os.path.splitext(name.lower())[1]
     if suffix in _GZIP_SUFFIXES:
         # Not above: who writes plain text (MultiQC's plug-in) needs no library for it.
         from dbgclean._bgzf import BgzfWriter
 
-        return BgzfWriter(raw)
+        return BgzfWriter(raw, threads=threads)
     if suffix == ".bz2":
         return bz2.BZ2File(raw, "w")
     if suffix == ".xz":

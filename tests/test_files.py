@@ -267,9 +267,9 @@ def test_messages_name_the_final_path(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def bgzf(*pieces):
+def bgzf(*pieces, threads=1):
     raw = io.BytesIO()
-    with BgzfWriter(raw) as file:
+    with BgzfWriter(raw, threads=threads) as file:
         for piece in pieces:
             file.write(piece)
     return raw.getvalue()
@@ -285,6 +285,7 @@ def test_bgzf_holds_the_bytes_however_they_are_cut(seed, sizes, alphabet):
     pieces = [bytes(draw.choices(range(alphabet), k=size)) for size in sizes]
     whole = b"".join(pieces)
     written = bgzf(*pieces)
+    assert written == bgzf(*pieces, threads=2)
     assert gzip.decompress(written) == whole
     assert written == bgzf(whole)
 

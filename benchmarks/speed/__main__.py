@@ -11,6 +11,7 @@
 ``growth``     time and memory over depths, and over genomes
 ``first-run``  before and after the kernels are compiled; --help
 ``profile``    `correct` and `run` stage by stage
+``floor``      our CPU seconds beside those of one reading and one look-up of each k-mer
 
 Each comparison is pairs of runs, ours first, then the peer; what counts is the median of the
 ratios within pairs, of wall clock, CPU seconds (user and system) and peak memory. Files are in
@@ -88,6 +89,9 @@ def show(row: dict[str, Any]) -> None:
         told = f"{cost['wall']:.1f} s, {cost['cpu']:.1f} s CPU, {cost['peak_gb']:.2f} GB"
         limit = f" --memory {row['memory']}" if "memory" in row else ""
         print(f"{head}{limit}: {told}", flush=True)
+    elif "reading" in row:
+        told = f"{row['reading']:.2f} s reading, {row['look_ups']:.2f} s of look-ups"
+        print(f"{head}: {told}, of {row['bases']:,} bases", flush=True)
     elif "stages" in row:
         print(f"{head}: {row['wall']:.1f} s, {row['cpu']:.1f} s CPU", flush=True)
         for stage in sorted(row["stages"], key=lambda stage: -stage["wall"]):

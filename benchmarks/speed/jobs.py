@@ -40,7 +40,9 @@ def ours(verb: str, reads: Reads, threads: int, name: str = "", extra: tuple[str
         words += ["-t", str(threads), "-q", "-o", *map(str, outputs)]
         return [words]
 
-    return Job(name or verb, plan, environment={"PYTHONPATH": str(ROOT)})
+    # As an installer leaves it: the modules are compiled, whatever this shell asks for.
+    compiled = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""}
+    return Job(name or verb, plan, environment=compiled)
 
 
 def kmc(reads: Reads, threads: int, least: int, write: bool = True) -> Job:

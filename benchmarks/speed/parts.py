@@ -282,20 +282,40 @@ def profiles(settings: Settings) -> Iterator[Row]:
     reads = settings.reads()
     for verb in ("correct", "run"):
         settings.job(verb, reads)
-        target = (settings.work / "stages.json").resolve()
-        files = [str(path.resolve()) for path in reads.files]
-        words = [sys.executable, "-m", "benchmarks.speed.stages", verb, str(target), *files]
-        words += ["-t", str(settings.threads)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        target.parent.mkdir(parents=True, exist_ok=True)
-        head = {"part": "profile", "name": verb, "threads": settings.threads}
-        head |= {"depth": reads.depth, "genome_size": reads.genome_size}
-        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            yield {**head, "skipped": done.stderr.strip().splitlines()[-1][-300:]}
-            continue
-        yield {**head, "sample": reads.to_dict(), **json.loads(target.read_text())}
-        target.unlink()
+        words = ["stages", verb], ["-t", str(settings.threads)]
+        yield from _told(settings, {"part": "profile", "name": verb}, reads, *words)
+
+
+def floors(settings: Settings) -> Iterator[Row]:
+    """CPU seconds of our stages, and of the least there is, see `benchmarks.speed.floor`."""
+    reads = settings.reads()
+    for row in _told(settings, {"part": "floor", "name": "floor"}, reads, ["floor"]):
+        yield row
+        for stage in ("count", "correct", "run") if "reading" in row else ():
+            head = {"part": "floor", "name": stage, "threads": settings.threads}
+            head |= {"depth": reads.depth, "genome_size": reads.genome_size}
+            for one in _one(head, settings.job(stage, reads), reads, settings):
+                least = row["reading"] + (row["look_ups"] if stage != "count" else 0)
+                yield one | ({"least": round(least, 3)} if "cost" in one else {})
+
+
+def _told(
+    settings: Settings, head: Row, reads: Reads, before: list[str], after: Sequence[str] = ()
+) -> Iterator[Row]:
+    """The row of a module of this package that writes its figures as JSON."""
+    target = (settings.work / "told.json").resolve()
+    files = [str(path.resolve()) for path in reads.files]
+    module, *verb = before
+    words = [sys.executable, "-m", f"benchmarks.speed.{module}", *verb, str(target), *files, *after]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    head |= {"threads": settings.threads, "depth": reads.depth, "genome_size": reads.genome_size}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        yield {**head, "skipped": done.stderr.strip().splitlines()[-1][-300:]}
+        return
+    yield {**head, "sample": reads.to_dict(), **json.loads(target.read_text())}
+    target.unlink()
 
 
 PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {
@@ -308,4 +328,5 @@ PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {
     "growth": growth,
     "first-run": first_run,
     "profile": profiles,
+    "floor": floors,
 }

@@ -88,7 +88,7 @@ def markdown(results: dict[str, Any]) -> str:
     """Everything that is in the results as Markdown tables."""
     rows = results["rows"]
     parts = [_machine(results), _comparisons(rows), _threads(rows), _memory(rows)]
-    parts += [_growth(results), _first(rows), _profiles(rows)]
+    parts += [_growth(results), _first(rows), _floors(rows), _profiles(rows)]
     return "\n".join(part for part in parts if part)
 
 
@@ -205,6 +205,15 @@ def _first(rows: Sequence[Row]) -> str:
             lines[-1] += [f"{row['slower_by']:.1f}", f"{FIRST_RUN:g} s more"]
         lines[-1].append("yes" if ok else "no")
     return _table("after install|first run, s|second, s|more|bar|met", lines)
+
+
+def _floors(rows: Sequence[Row]) -> str:
+    lines = []
+    for row in rows:
+        if row["part"] == "floor" and "least" in row:
+            least, cpu = row["least"], row["cost"]["cpu"]
+            lines.append([f"`{row['name']}`", f"{cpu:.1f}", f"{least:.1f}", f"{cpu / least:.1f}"])
+    return _table("stage|CPU, s|the least, s|times as much", lines)
 
 
 def _profiles(rows: Sequence[Row]) -> str:

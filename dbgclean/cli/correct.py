@@ -106,6 +106,7 @@ def read_outputs(args: argparse.Namespace) -> "ReadOutputs":
         args.changes,
         tag=args.tag_reads,
         bam=args.bam,
+        threads=args.threads,
     )
 
 

@@ -86,7 +86,7 @@ def main(args: argparse.Namespace) -> None:
     counter = counted.counter
     # Rendered by the workers and written here, part by part: never all of it in memory.
     with closing(counter.parts(lambda part: kmer_text(part.keys, part.counts, args.k))) as texts:
-        write_text(args.output, texts)
+        write_text(args.output, texts, args.threads)
     spectrum = fit_of(counter, counted.read.bases)
     if args.histogram:
         write_histogram(args.histogram, spectrum)

@@ -112,7 +112,7 @@ def full_run(
         inputs = open_run(reads, options, progress, graph=True)
         true = Truth(truth, options.k) if truth else None
         out = stack.enter_context(OutputFolder(folder, force, [*reads, truth, *options.paths]))
-        outputs = _claimed(out, inputs.groups, changes, tag_reads)
+        outputs = _claimed(out, inputs.groups, changes, tag_reads, options.threads)
         with ReadsOut(inputs.groups, outputs) as sink:
             run = correct(inputs, sink, CONTROLS if controls else ())
         _check_left(run)
@@ -128,13 +128,14 @@ def full_run(
 
 
 def _claimed(
-    out: OutputFolder, groups: Sequence[InputGroup], changes: bool, tag: bool
+    out: OutputFolder, groups: Sequence[InputGroup], changes: bool, tag: bool, threads: int
 ) -> ReadOutputs:
     """Names taken for all files; those of the reads are the input files'."""
     names = [[f"reads/{name}" for name in group] for group in output_names(groups)]
     out.claim(*OUTPUTS, *([CHANGES] if changes else []), *chain(*names))
     files = [[str(out.path(name)) for name in group] for group in names]
-    return ReadOutputs(files, changes=str(out.path(CHANGES)) if changes else None, tag=tag)
+    table = str(out.path(CHANGES)) if changes else None
+    return ReadOutputs(files, changes=table, tag=tag, threads=threads)
 
 
 def finish(out: OutputFolder, report: dict[str, Any], progress: Progress) -> None:

@@ -46,6 +46,8 @@ class ReadOutputs:
         Say in each header line how many bases changed.
     bam
         Write BAM, whatever the files are called.
+    threads
+        Threads that pack.
     """
 
     reads: Sequence[Sequence[str]]
@@ -53,6 +55,7 @@ class ReadOutputs:
     changes: str | None = None
     tag: bool = False
     bam: bool = False
+    threads: int = 1
 
 
 class ReadsOut:
@@ -78,7 +81,14 @@ class ReadsOut:
         self._stack = ExitStack()
         self._writers, self._apart = (
             [
-                open_writer(group, names, bam=outputs.bam, description=description, sample=sample)
+                open_writer(
+                    group,
+                    names,
+                    bam=outputs.bam,
+                    description=description,
+                    sample=sample,
+                    threads=outputs.threads,
+                )
                 for group, names in zip(groups, files, strict=bool(files))
             ]
             for files in (outputs.reads, outputs.unplaced)

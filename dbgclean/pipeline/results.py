@@ -163,9 +163,12 @@ class Correction:
         inputs = [path for group in groups for path in group.paths]
         with OutputFolder(folder, force, inputs) as out:
             with ExitStack() as stack:
+                paths = [[str(out.path(n)) for n in names] for names in output_names(groups)]
                 writers = [
-                    stack.enter_context(open_writer(group, [str(out.path(n)) for n in names]))
-                    for group, names in zip(groups, output_names(groups), strict=True)
+                    stack.enter_context(
+                        open_writer(group, files, threads=self._run.options.threads)
+                    )
+                    for group, files in zip(groups, paths, strict=True)
                 ]
                 for number, batch in self._corrected():
                     writers[number].write(batch)

@@ -36,7 +36,10 @@ class ReadWriter:
 
     needs_records = False
 
-    def __init__(self, group: InputGroup, outputs: Sequence[str | os.PathLike[str]]) -> None:
+    def __init__(
+        self, group: InputGroup, outputs: Sequence[str | os.PathLike[str]], threads: int = 1
+    ) -> None:
+        self._threads = threads
         self._outputs = [os.fspath(output) for output in outputs]
         _check(group, self._outputs)
         self._fasta = group.format == "fasta"
@@ -45,7 +48,8 @@ class ReadWriter:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._sinks = [stack.enter_context(open_output(output)) for output in self._outputs]
+            opened = (open_output(output, threads=self._threads) for output in self._outputs)
+            self._sinks = [stack.enter_context(output) for output in opened]
             self._stack = stack.pop_all()
         return self
 
@@ -95,6 +99,7 @@ def open_writer(
     bam: bool = False,
     description: str = "",
     sample: str = "",
+    threads: int = 1,
 ) -> ReadWriter:
     """Return a writer for the batches of a group.
 
@@ -112,6 +117,8 @@ def open_writer(
         What was done to the reads, for the header of BAM.
     sample : str
         Name of the read group in BAM of reads that are from no BAM.
+    threads : int
+        Threads that pack; the bytes do not depend on them.
 
     Raises
     ------
@@ -124,7 +131,7 @@ def open_writer(
         from dbgclean.reads.bam_writer import BamWriter
 
         return BamWriter(group, outputs, description, sample)
-    return ReadWriter(group, outputs)
+    return ReadWriter(group, outputs, threads)
 
 
 def _fastq(batch: ReadBatch, style: RecordStyle, start: int, step: int) -> memoryview:

@@ -111,7 +111,7 @@ def _render(keys: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
 
 
 def write_kmer_fasta(
-    path: str | os.PathLike[str], keys: np.ndarray, counts: np.ndarray, k: int
+    path: str | os.PathLike[str], keys: np.ndarray, counts: np.ndarray, k: int, threads: int = 1
 ) -> None:
     """Write k-mers as FASTA records ``>abundance`` in the order given.
 
@@ -125,6 +125,8 @@ def write_kmer_fasta(
         Their abundances.
     k : int
         Length of the k-mers.
+    threads : int
+        Threads that pack; the bytes do not depend on them.
 
     Raises
     ------
@@ -132,7 +134,7 @@ def write_kmer_fasta(
         If the file cannot be written; then nothing is there under its name.
     """
     parts = [slice(row, row + _ROWS) for row in range(0, keys.size, _ROWS)]
-    write_text(path, (kmer_text(keys[part], counts[part], k) for part in parts))
+    write_text(path, (kmer_text(keys[part], counts[part], k) for part in parts), threads)
 
 
 def kmer_text(keys: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
@@ -143,9 +145,9 @@ def kmer_text(keys: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
     return _render(keys, counts, k)
 
 
-def write_text(path: str | os.PathLike[str], parts: Iterable[np.ndarray]) -> None:
-    """Write parts of a text (uint8) one after the other; path and errors as above."""
-    with open_output(path) as out:
+def write_text(path: str | os.PathLike[str], parts: Iterable[np.ndarray], threads: int = 1) -> None:
+    """Write parts of a text (uint8) one after the other; all else as above."""
+    with open_output(path, threads=threads) as out:
         for part in parts:
             out.write(part.data)
 
