@@ -29,6 +29,7 @@ from dbgclean.pipeline.figures import figures_of, write_figures
 from dbgclean.pipeline.options import Options
 from dbgclean.pipeline.reads_out import ReadOutputs, ReadsOut
 from dbgclean.pipeline.rewriting import Sink, rewrite
+from dbgclean.pipeline.room import BESIDES, refuse_too_large
 from dbgclean.pipeline.runs import Column, Corrected, Counted, Inputs, Judged, open_run
 from dbgclean.reads import InputGroup, ReadStatistics
 from dbgclean.spectrum.counting import KmerCounter
@@ -56,9 +57,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-# Interpreter, libraries (the network's are the largest) and batches under way.
-_BESIDES = 600 << 20
 
 CONTROLS = ("nearest", "likelihood", "autoencoder")
 
@@ -138,7 +136,7 @@ def _count_at(
     """
     options = inputs.options
     counters = {
-        k: counter_of(options, k, 1 if k in whole else 2, besides=_BESIDES, sharing=len(sizes))
+        k: counter_of(options, k, 1 if k in whole else 2, besides=BESIDES, sharing=len(sizes))
         for k in sizes
     }
     masked = options.mask and options.poly_g != "off"
@@ -172,6 +170,7 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
     if any(corrector.edits_reads for corrector in correctors.values()):
         if counted.compiling is not None:
             counted.compiling.finish_threading()
+        refuse_too_large(counted)
         cutoffs = choose_cutoffs(spectrum, counted.rarest)
         seen = SeenKmers.of(counted.table, cutoffs[1])
         counted = _without_table(counted)
@@ -199,6 +198,7 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
             columns[name] = Column(name, corrector)
         else:
             columns[name] = _judge(counted, evidence, sample, name, corrector)
+    give_memory_back()
     return Judged(**vars(counted), evidence=evidence, columns=columns)
 
 
