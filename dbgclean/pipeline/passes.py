@@ -191,6 +191,7 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
             compact=True,
         )
         del graph
+        give_memory_back()
     counted.progress.start("Judging")
     sample, columns = counted.sample(), dict[str, Column]()
     for name, corrector in correctors.items():
