@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["BESIDES", "most_kmers", "refuse_too_large", "share_of", "threading_bytes"]
 
 BESIDES = 400 << 20
-"""Interpreter, libraries, kernels and batches under way; the network's come when tables are gone."""
+"""Interpreter, libraries, kernels, batches under way; the network comes when tables are gone."""
 
 # Bytes for each k-mer while the solid graph is built (rows, rows in their order, where each goes,
 # what lies beside it, strands) and when it stands; of a slot of its hash; of a table's row.
