@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["allowed_cpus", "give_memory_back", "keep_heap_small"]
+__all__ = ["allowed_cpus", "give_memory_back", "keep_heap_small", "size_in_words"]
 
 # Of glibc's mallopt(3): what is larger is mapped by itself, and gone when it is freed; what is
 # free at the end of a heap goes back from so much on; and how many heaps there may be.
@@ -51,3 +51,9 @@ def _of_glibc(name: str) -> Any:
     library = ctypes.CDLL(None)
     # Others have some of its functions, but not this one.
     return getattr(library, name, None) if hasattr(library, "gnu_get_libc_version") else None
+
+
+def size_in_words(number: int) -> str:
+    """A size as ``--memory`` takes it: 1536 is 1.5KB."""
+    power = min(4, max(0, number.bit_length() - 1) // 10)
+    return f"{number / (1 << 10 * power):.3g}{('', 'K', 'M', 'G', 'T')[power]}B"

@@ -28,7 +28,7 @@ from dbgclean.evidence.mates import AGREES, DENIES
 from dbgclean.evidence.pooling_kernels import END_BASES, GOOD_QUALITY, NEAR_FLANK
 from dbgclean.evidence.rates import quality_ranks
 from dbgclean.evidence.solid import SolidGraph
-from dbgclean.reads.rows import Rows, column
+from dbgclean.reads.rows import Growing, Rows, column
 from dbgclean.spectrum.table import KmerTable
 
 __all__ = ["CompactAlternatives", "pool_compactly"]
@@ -228,8 +228,7 @@ def pool_compactly(
     keys, n = pooling.groups.keys, len(pooling.groups.keys)
     to, likelihood = np.zeros(n, np.uint8), np.zeros(n)
     fragments, at = np.ones(n, np.uint32), np.zeros(n, np.int32)
-    wholes: list[Alternatives] = []
-    slights: list[_Slight] = []
+    wholes, slights = Growing(Alternatives), Growing(_Slight)
     first = 0
     for part, groups in pooling.parts():
         rows = slice(first, first + len(part))
@@ -239,15 +238,15 @@ def pool_compactly(
         slight = (np.diff(groups.bounds) == 1) & (part.likelihood < LEAST_RATIO)
         at[rows] = np.where(slight, -1, 0)
         alone = edits.select(groups.order[groups.bounds[:-1][slight]])
-        slights.append(_Slight.of(alone, part.select(slight), pooling.scale))
-        wholes.append(part.select(~slight))
+        slights.add(_Slight.of(alone, part.select(slight), pooling.scale), spare=n)
+        wholes.add(part.select(~slight))
     mine = at < 0
     at[mine] = ~np.arange(np.count_nonzero(mine), dtype=np.int32)
     at[~mine] = np.arange(n - np.count_nonzero(mine), dtype=np.int32)
     siblings = sibling_fragments(keys, fragments)
-    whole = replace(Alternatives.concatenate(wholes), siblings=siblings[~mine], of_edit=at[:0],
+    whole = replace(wholes.rows, siblings=siblings[~mine], of_edit=at[:0],
                     rates=pooling.rates)  # fmt: skip
-    little = replace(_Slight.concatenate(slights), siblings=siblings[mine].astype(np.uint32))
+    little = replace(slights.rows, siblings=siblings[mine].astype(np.uint32))
     told = _Told(pooling.scale, pooling.rate, np.log(pooling.rates), quality_ranks(profile))
     kept = {"key": keys, "to": to, "likelihood": likelihood, "of_edit": pooling.groups.of_edit}
     return CompactAlternatives(kept | {"rates": pooling.rates}, whole, little, at, told)

@@ -37,6 +37,7 @@ from dbgclean.evidence.threading import (
     Threads,
     thread_batch,
 )
+from dbgclean.reads.rows import Growing
 from dbgclean.reads.tasks import Each, Over, Task, over_batches
 from dbgclean.spectrum.histogram import Spectrum
 from dbgclean.spectrum.table import KmerTable
@@ -161,7 +162,7 @@ class Threading(Each):
 class Gathered:
     """What the batches so far have added, to be pooled when all are there."""
 
-    edits: list[Edits] = field(default_factory=list)
+    edits: Growing[Edits] = field(default_factory=lambda: Growing(Edits))
     changes: list[OtherChanges] = field(default_factory=list)
     gaps: list[GapEdits] = field(default_factory=list)
     off_path: list[Stretches] = field(default_factory=list)
@@ -176,7 +177,7 @@ class Gathered:
 
     def add(self, part: Part) -> None:
         """Take in what the next batch adds."""
-        self.edits.append(part.edits)
+        self.edits.add(part.edits)
         self.changes.append(part.changes.with_gaps_from(self.n_gaps))
         self.gaps.append(part.gaps)
         self.n_gaps += len(part.gaps)
@@ -237,6 +238,7 @@ class Gathered:
         context = self._describe(alternatives, peak, genome_size)
         pooled_gaps, gaps = pool(found_gaps, self.profile, scale, peak, common_gap)
         alternatives = alternatives.with_gaps(pooled_gaps)
+        give_memory_back()
         explained, planter = None, None
         if again is not None:
             if seed is not None:
@@ -261,8 +263,8 @@ class Gathered:
     def _all_edits(self) -> tuple[GapEdits, Edits]:
         """The gaps, and all edits with those of the gaps behind them; no batch holds any more."""
         gaps = GapEdits.concatenate(self.gaps)
-        self.edits.append(gaps.edits)
-        edits = Edits.drain(self.edits)
+        self.edits.add(gaps.edits)
+        edits, self.edits = self.edits.rows, Growing(Edits)
         give_memory_back()
         return gaps, edits
 

@@ -34,7 +34,7 @@ from dbgclean.reads.prefetch import in_spans
 from dbgclean.spectrum.kmers import revcomp, roll
 from dbgclean.spectrum.table import KmerTable
 
-__all__ = ["SeenKmers", "SolidGraph"]
+__all__ = ["SeenKmers", "SolidGraph", "slots_for"]
 
 # k-mers below the lower cutoff carry no edges, but what was seen twice is kept:
 # a seam between two sequences that two reads share is nobody's accident.
@@ -189,11 +189,14 @@ def _rows_of(table: KmerTable) -> np.ndarray:
     return rows
 
 
+def slots_for(kmers: int) -> int:
+    """Slots of the hash of so many k-mers: it is filled to a third to two thirds."""
+    return 1 << max(4, (3 * kmers // 2).bit_length())
+
+
 def _hashed(rows: np.ndarray) -> Nodes:
     """The rows, to be found by their k-mers."""
-    # Filled to a third to two thirds.
-    slots = 1 << max(4, (3 * len(rows) // 2).bit_length())
-    nodes = Nodes(np.full(slots, EMPTY, np.uint64), rows)
+    nodes = Nodes(np.full(slots_for(len(rows)), EMPTY, np.uint64), rows)
     _insert(nodes)
     return nodes
 

@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from dbgclean.evidence.poly_g import TailCounter
 from dbgclean.pipeline.counting import counter_of
 from dbgclean.pipeline.options import Options
+from dbgclean.pipeline.room import BESIDES
 from dbgclean.reads.tasks import Numbered
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.read_depths import ReadSample
 
 __all__ = ["Counting", "Counts"]
-
-# Interpreter, libraries (the network's are the largest) and batches under way.
-_BESIDES = 600 << 20
 
 
 @dataclass(eq=False)
@@ -65,7 +63,7 @@ class Counting:
         """See `dbgclean.reads.tasks.Task`."""
         options = replace(self.options, threads=threads)
         counters = {
-            k: counter_of(options, k, least, besides=_BESIDES, sharing=len(self.least))
+            k: counter_of(options, k, least, besides=BESIDES, sharing=len(self.least))
             for k, least in self.least.items()
         }
         tails = None

@@ -32,6 +32,7 @@ from dbgclean.pipeline.figures import figures_of, write_figures
 from dbgclean.pipeline.options import Options
 from dbgclean.pipeline.reads_out import ReadOutputs, ReadsOut
 from dbgclean.pipeline.rewriting import Sink, rewrite
+from dbgclean.pipeline.room import refuse_too_large
 from dbgclean.pipeline.runs import Column, Corrected, Counted, Inputs, Judged, open_run
 from dbgclean.reads import InputGroup, ReadStatistics
 from dbgclean.spectrum.histogram import fit_spectrum
@@ -166,6 +167,7 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
     if any(corrector.edits_reads for corrector in correctors.values()):
         if counted.compiling is not None:
             counted.compiling.finish_threading()
+        refuse_too_large(counted)
         cutoffs = choose_cutoffs(spectrum, counted.rarest)
 
         def build() -> SolidGraph:
@@ -189,6 +191,7 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
             compact=True,
         )
         del graph
+        give_memory_back()
     counted.progress.start("Judging")
     sample, columns = counted.sample(), dict[str, Column]()
     for name, corrector in correctors.items():
@@ -196,6 +199,7 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
             columns[name] = Column(name, corrector)
         else:
             columns[name] = _judge(counted, evidence, sample, name, corrector)
+    give_memory_back()
     return Judged(**vars(counted), evidence=evidence, columns=columns)
 
 
