@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
+from dbgclean.evidence.copying import order_of
 from dbgclean.evidence.sites import SiteReads
 from dbgclean.spectrum.kmers import substitutions
 
@@ -39,13 +40,16 @@ class Fragments(NamedTuple):
     family: np.ndarray
 
 
-@numba.njit(cache=True, nogil=True)
-def fragments(first: np.int64, last: np.int64, reads: SiteReads, out: Fragments) -> np.int64:
-    """One entry per fragment: where it begins, told by its read along the key if it has one.
+@helper
+def fragments(
+    first: np.int64, last: np.int64, fragment: np.ndarray, strand: np.ndarray,
+    position: np.ndarray, other_end: np.ndarray, out: Fragments,
+) -> np.int64:  # fmt: skip
+    """One entry per fragment: where it begins, told by its read along the key if it has one;
+    each is a molecule of its own until `families` says more.
 
-    ``reads``: rows of `SiteReads`, or of what has the same columns.
+    The arrays are columns of `SiteReads`, or of what has the same.
     """
-    fragment, strand = reads.fragment, reads.strand
     n = 0
     i = first
     while i < last:
@@ -55,18 +59,20 @@ def fragments(first: np.int64, last: np.int64, reads: SiteReads, out: Fragments)
             if strand[j] < strand[chosen]:
                 chosen = j
             j += 1
-        out.place[n] = reads.position[chosen] * 2 + np.int64(strand[chosen])
-        out.end[n] = reads.other_end[chosen]
+        out.place[n] = position[chosen] * 2 + np.int64(strand[chosen])
+        out.end[n] = other_end[chosen]
         out.row[n] = i
+        out.family[n] = n
         n += 1
         i = j
     return np.int64(n)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def families(of: Fragments, n: np.int64) -> np.int64:
-    """Number the fragments by molecule; those with the same two ends are one."""
-    order = np.argsort(of.place[:n], kind="mergesort")
+    """Number the fragments by molecule, in the order of their places; those with the same two
+    ends are one."""
+    order = order_of(of.place, n)
     heads = np.zeros(n, np.int64)
     found, first = np.int64(0), np.int64(0)
     for t in range(n):
@@ -83,7 +89,7 @@ def families(of: Fragments, n: np.int64) -> np.int64:
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _effective(family: np.ndarray, n: np.int64, n_families: np.int64) -> float:
     """Inverse Simpson index of the families' sizes."""
     sizes = np.zeros(max(1, n_families), np.int64)
@@ -95,18 +101,18 @@ def _effective(family: np.ndarray, n: np.int64, n_families: np.int64) -> float:
     return n * n / max(1.0, squares)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def new_fragments(n: np.int64) -> Fragments:
     return Fragments(
         np.zeros(n, np.int64), np.zeros(n, np.uint64), np.zeros(n, np.int64), np.zeros(n, np.int64)
     )
 
 
-@numba.njit(cache=True, nogil=True)
-def tell(site: Fragments, n: np.int64, starts: float, by_ends: bool) -> tuple[int, float]:
+@helper
+def tell(site: Fragments, n: np.int64, starts: float) -> tuple[int, float]:
     """Whether a fragment's ends tell its molecule at this site (1; 0: too many share them
     by chance; -1: an amplicon's); molecules per fragment."""
-    if not by_ends or n == 0:
+    if n == 0:
         return 0, 1.0
     n_molecules = families(site, n)
     effective = _effective(site.family, n, n_molecules)
@@ -117,11 +123,12 @@ def tell(site: Fragments, n: np.int64, starts: float, by_ends: bool) -> tuple[in
     return 1, n_molecules / n
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def coincidences(site: Fragments, n: np.int64) -> tuple[float, float]:
     """Pairs of fragments with the same two ends, and how many chance lets expect.
 
     Where many molecules begin at one place, as at preferred cuts, many end at one as well.
+    ``site`` has the numbers of `families`: molecules that begin at one place follow each other.
     """
     sizes, first = np.zeros(n, np.int64), np.zeros(n, np.int64)
     for i in range(n):
@@ -132,22 +139,21 @@ def coincidences(site: Fragments, n: np.int64) -> tuple[float, float]:
     while m < n and sizes[m] > 0:
         observed += sizes[m] * (sizes[m] - 1) / 2
         m += 1
-    starts = np.sort(first[:m])
     together, run = 0.0, 0
     for i in range(1, m):
-        run = run + 1 if starts[i] == starts[i - 1] else 0
+        run = run + 1 if first[i] == first[i - 1] else 0
         together += run
     share = together / max(1.0, m * (m - 1) / 2)
     return observed, n * (n - 1) * share * share
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def tell_molecules(reads: SiteReads, starts: float) -> np.ndarray:
     """Whether the ends of the fragments over each site tell its molecules: bool (n_sites,)."""
     told = np.zeros(len(reads.bounds) - 1, np.bool_)
     for s in range(len(told)):
         c, d = reads.bounds[s], reads.bounds[s + 1]
         site = new_fragments(d - c)
-        n = fragments(c, d, reads, site)
-        told[s] = tell(site, n, starts, True)[0] == 1
+        n = fragments(c, d, reads.fragment, reads.strand, reads.position, reads.other_end, site)
+        told[s] = tell(site, n, starts)[0] == 1
     return told

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.molecule_kernels import (
     DIFFER,
     Fragments,
@@ -72,7 +72,7 @@ class Support(NamedTuple):
     weight: np.ndarray
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def at_best(weights: np.ndarray, n: np.int64, others: float) -> tuple[float, float]:
     """max over f of sum ln[f w + (1 - f)] + D ln(1 - f), and that f.
 
@@ -88,7 +88,7 @@ def at_best(weights: np.ndarray, n: np.int64, others: float) -> tuple[float, flo
     return best, best_f
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _at(weights: np.ndarray, n: np.int64, others: float, f: float) -> float:
     value = others * np.log(1 - f)
     for i in range(n):
@@ -96,17 +96,18 @@ def _at(weights: np.ndarray, n: np.int64, others: float, f: float) -> float:
     return value
 
 
-@numba.njit(cache=True, nogil=True)
-def _on_average(weights: np.ndarray, n: np.int64, others: float, an_error: bool) -> float:
+@helper
+def _on_average(weights: np.ndarray, n: np.int64, others: float, rarely: float) -> float:
     """Log of the likelihood's mean over f, as many to each doubling from .4 % on.
 
-    Few places err in more than 15 % of the reads; an allele may have any share.
+    Few places err in more than 15 % of the reads (``rarely`` is `_RARELY`, and not a flag, for
+    each value of a flag is compiled apart); an allele may have any share (0).
     """
     others = max(others, 1.0)
     top, total, mass = -1e300, 0.0, 0.0
     f = _LEAST_SHARE
     while f < 1:
-        log_prior = -max(0.0, _RARELY * (f - _OFTEN)) if an_error else 0.0
+        log_prior = -max(0.0, rarely * (f - _OFTEN))
         value = _at(weights, n, others, f) + log_prior
         mass += np.exp(log_prior)
         if value > top:
@@ -118,7 +119,7 @@ def _on_average(weights: np.ndarray, n: np.int64, others: float, an_error: bool)
     return top + np.log(total / mass)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def weigh(
     support: Support,
     site_of: np.ndarray,
@@ -151,36 +152,36 @@ def weigh(
         row = out[g]
         # The whole site: do its ends tell molecules apart?
         site = new_fragments(d - c)
-        n_site = fragments(c, d, reads, site)
-        told, per_fragment = tell(site, n_site, starts, by_ends)
+        n_site = fragments(
+            c, d, reads.fragment, reads.strand, reads.position, reads.other_end, site
+        )
+        told, per_fragment = 0, 1.0
+        if by_ends:
+            told, per_fragment = tell(site, n_site, starts)
         if told == 1:
             row[SAME_ENDS], row[SAME_BY_CHANCE] = coincidences(site, n_site)
         own = new_fragments(b - a)
-        n = fragments(a, b, support, own)
+        n = fragments(
+            a, b, support.fragment, support.strand, support.position, support.other_end, own
+        )
         n_molecules = families(own, n) if told == 1 else n
-        if told != 1:
-            own.family[:n] = np.arange(n)
         full, by_strand = np.zeros((2, n_molecules)), np.zeros((2, n_molecules))
         orientation, copies = np.zeros(n_molecules, np.int64), np.zeros(n_molecules)
         _add_up(support, own, n, b, full, by_strand, orientation, copies)
         denied = 0
         if told == 1 and per_fragment < _ALL_APART:
             denied = _deny(support, own, n, reads, site, n_site, base[g], full, by_strand)
-        # An error of copying is seldom in all copies: the more have it, the more it takes.
-        most = cap + _COPY * (copies - 1)
-        for s in range(2):
-            by_strand[s] = np.minimum(by_strand[s], most)
-            full[s] = np.minimum(full[s], most)
         others = np.zeros((2, 2), np.int64)
         for j in range(c, d):
             if reads.base[j] != base[g]:
                 others[reads.strand[j], reads.mate[j]] += 1
+        _cap(full, by_strand, copies, cap)
         _hypotheses(full, by_strand, orientation, n_molecules, depth[g] * per_fragment, others, row)
         row[MOLECULES], row[DENIED] = n_molecules, denied
         row[PER_FRAGMENT], row[TOLD] = per_fragment, told
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _add_up(
     support: Support, own: Fragments, n: np.int64, end: np.int64, full: np.ndarray,
     by_strand: np.ndarray, orientation: np.ndarray, copies: np.ndarray,
@@ -209,7 +210,7 @@ def _add_up(
         orientation[m] = support.strand[own.row[i]] ^ support.mate[own.row[i]]
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _deny(
     support: Support, own: Fragments, n: np.int64, reads: SiteReads, site: Fragments,
     n_site: np.int64, base: np.uint8, full: np.ndarray, by_strand: np.ndarray,
@@ -240,7 +241,17 @@ def _deny(
     return denied
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
+def _cap(full: np.ndarray, by_strand: np.ndarray, copies: np.ndarray, cap: float) -> None:
+    """An error of copying is seldom in all copies: the more have it, the more it takes."""
+    for m in range(len(copies)):
+        most = cap + _COPY * (copies[m] - 1)
+        for s in range(2):
+            by_strand[s, m] = min(by_strand[s, m], most)
+            full[s, m] = min(full[s, m], most)
+
+
+@helper
 def _hypotheses(
     full: np.ndarray, by_strand: np.ndarray, orientation: np.ndarray, n: np.int64,
     depth: np.ndarray, others: np.ndarray, row: np.ndarray,
@@ -249,30 +260,31 @@ def _hypotheses(
     along = depth[0] / max(total, 1e-9)
     # Reads whose first bases the site is among are in the depth, but not among ``others``:
     # these say which mate the reads of either strand are, no more.
-    first = (others[0, 0] + 2.5) / (others[0].sum() + 5)
-    second = (others[1, 1] + 2.5) / (others[1].sum() + 5)
+    first = (others[0, 0] + 2.5) / (others[0, 0] + others[0, 1] + 5)
+    second = (others[1, 1] + 2.5) / (others[1, 0] + others[1, 1] + 5)
     forward = along * first + (1 - along) * second
-    weights = np.exp(full[0])
+    weights, chosen = np.empty(n), np.empty(n)
+    for i in range(n):
+        weights[i], chosen[i] = np.exp(full[0, i]), np.exp(full[1, i])
     row[REAL] = at_best(weights, n, total)[0]
     # In a tandem repeat it is the other copy that the mates show: seldom, but then always.
-    unasked = at_best(np.exp(full[1]), n, total)[0] - _TANDEM
+    unasked = at_best(chosen, n, total)[0] - _TANDEM
     if unasked > row[REAL]:
-        weights, row[REAL] = np.exp(full[1]), unasked
-    row[AVERAGING] = at_best(weights, n, total)[0] - _on_average(weights, n, total, False)
-    chosen = np.zeros(n)
+        weights, chosen, row[REAL] = chosen, weights, unasked
+    row[AVERAGING] = at_best(weights, n, total)[0] - _on_average(weights, n, total, 0.0)
     for s in range(2):
-        k = 0
+        k = np.int64(0)
         for i in range(n):
             if by_strand[s, i] != 0:
                 chosen[k] = np.exp(by_strand[s, i])
                 k += 1
         share = along if s == 0 else 1 - along
-        row[ALONG + s] = _on_average(chosen, k, total * share, True)
-        k = 0
+        row[ALONG + s] = _on_average(chosen, k, total * share, _RARELY)
+        k = np.int64(0)
         for i in range(n):
             if orientation[i] == s:
                 chosen[k] = weights[i]
                 k += 1
         share = forward if s == 0 else 1 - forward
-        row[FORWARD + s] = _on_average(chosen, k, total * share, True)
+        row[FORWARD + s] = _on_average(chosen, k, total * share, _RARELY)
     row[DEPTH_ALONG], row[DEPTH_FORWARD] = along, forward

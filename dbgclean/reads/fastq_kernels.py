@@ -1,8 +1,8 @@
 """Kernels on FASTQ text: where the records are, taken apart, and put together again."""
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.reads.batch import CHECKED_CODES
 
 __all__ = ["are_mates", "check_records", "fill_records", "find_lines", "format_fastq", "text_size"]
@@ -11,7 +11,7 @@ _NEWLINE, _RETURN, _AT, _PLUS = 10, 13, 64, 43
 _SPACE, _TAB = 32, 9
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def find_lines(text: np.ndarray, size: int, ends: np.ndarray) -> int:
     """List where the lines of ``text[:size]`` end, as many as ``ends`` has room for.
 
@@ -26,7 +26,7 @@ def find_lines(text: np.ndarray, size: int, ends: np.ndarray) -> int:
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def check_records(
     text: np.ndarray,
     ends: np.ndarray,
@@ -72,7 +72,7 @@ def check_records(
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _id_length(text: np.ndarray, start: int, size: int) -> int:
     for i in range(size):
         if text[start + i] == _SPACE or text[start + i] == _TAB:
@@ -80,7 +80,7 @@ def _id_length(text: np.ndarray, start: int, size: int) -> int:
     return size
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def are_mates(
     text: np.ndarray,
     starts: np.ndarray,
@@ -104,7 +104,7 @@ def are_mates(
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def fill_records(
     text: np.ndarray,
     starts: np.ndarray,
@@ -142,7 +142,7 @@ def fill_records(
         row += step
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def text_size(
     offsets: np.ndarray, name_offsets: np.ndarray, row: int, step: int, returns: int, two: bool
 ) -> int:
@@ -155,7 +155,7 @@ def text_size(
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _line_end(out: np.ndarray, at: int, returns: int) -> int:
     if returns:
         out[at] = _RETURN
@@ -163,7 +163,7 @@ def _line_end(out: np.ndarray, at: int, returns: int) -> int:
     return at + returns + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def format_fastq(
     names: np.ndarray,
     name_offsets: np.ndarray,

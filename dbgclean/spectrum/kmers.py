@@ -11,9 +11,9 @@ The scalar functions are numba kernels meant to be called from other kernels.
 
 from collections.abc import Iterable
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.errors import UsageError
 from dbgclean.reads.batch import encode_bases
 
@@ -79,7 +79,7 @@ def check_k(k: int) -> int:
     return int(k)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def roll(
     forward: np.uint64, reverse: np.uint64, base: np.int64, k: np.int64
 ) -> tuple[np.uint64, np.uint64]:
@@ -89,7 +89,7 @@ def roll(
     return ((forward << _U2) | np.uint64(base)) & keep, (reverse >> _U2) | back
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def revcomp(kmer: np.uint64, k: int) -> np.uint64:
     """Reverse complement of a packed k-mer (uint64 in, uint64 out)."""
     x = ~np.uint64(kmer)
@@ -101,7 +101,7 @@ def revcomp(kmer: np.uint64, k: int) -> np.uint64:
     return x >> np.uint64(64 - 2 * k)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def substitutions(a: np.uint64, b: np.uint64) -> np.int64:
     """In how many bases two packed k-mers differ."""
     x = a ^ b
@@ -113,7 +113,7 @@ def substitutions(a: np.uint64, b: np.uint64) -> np.int64:
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def canonical(kmer: np.uint64, k: int) -> np.uint64:
     """The smaller of a packed k-mer and its reverse complement (uint64)."""
     forward = np.uint64(kmer)
@@ -121,7 +121,7 @@ def canonical(kmer: np.uint64, k: int) -> np.uint64:
     return forward if forward < backward else backward
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def pack(codes: np.ndarray, start: int, k: int) -> np.uint64:
     """Pack ``codes[start:start + k]`` (uint8, all below 4) into a uint64.
 
@@ -133,13 +133,13 @@ def pack(codes: np.ndarray, start: int, k: int) -> np.uint64:
     return kmer
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _map_canonical(kmers: np.ndarray, k: int, out: np.ndarray) -> None:
     for i in range(kmers.size):
         out[i] = canonical(kmers[i], k)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _map_revcomp(kmers: np.ndarray, k: int, out: np.ndarray) -> None:
     for i in range(kmers.size):
         out[i] = revcomp(kmers[i], k)
@@ -186,7 +186,7 @@ def decode(codes: np.ndarray) -> str:
     return LETTERS[codes].tobytes().decode("ascii")
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _spell(keys: np.ndarray, k: int, letters: np.ndarray, out: np.ndarray) -> None:
     for row in range(keys.size):
         key = keys[row]
