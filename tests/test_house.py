@@ -29,7 +29,15 @@ def _functions(path):
 
 
 def _is_kernel(function):
-    return any("njit" in ast.unparse(decorator) for decorator in function.decorator_list)
+    words = {"kernel", "helper", "njit"}
+    return any(
+        words & set(ast.unparse(decorator).replace("(", ".").split("."))
+        for decorator in function.decorator_list
+    )
+
+
+def _is_helper(function):
+    return any(ast.unparse(decorator) == "helper" for decorator in function.decorator_list)
 
 
 def _run_on_import(body):
@@ -81,3 +89,46 @@ def test_files_import_in_no_circle():
     assert sum(map(len, imports.values())) > len(MODULES)
     # Raises CycleError, which names the circle.
     graphlib.TopologicalSorter(imports).prepare()
+
+
+def _called(path, helpers):
+    """Helpers of ``helpers`` (full names) that the file's functions use which are no kernels."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    here = _name(path) if path.is_relative_to(PACKAGE) else ""
+    known = {name.rpartition(".")[2]: name for name in helpers if name.rpartition(".")[0] == here}
+    modules = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            full = {
+                alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names
+            }
+            known |= {name: where for name, where in full.items() if where in helpers}
+            modules |= full
+
+    def used(node):
+        if isinstance(node, ast.FunctionDef) and _is_kernel(node):
+            return
+        if isinstance(node, ast.Name) and node.id in known:
+            yield known[node.id]
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            full = f"{modules.get(node.value.id)}.{node.attr}"
+            yield from {full} & helpers
+        for child in ast.iter_child_nodes(node):
+            yield from used(child)
+
+    return set(used(tree))
+
+
+def test_no_python_calls_a_helper():
+    """Its process would die: see `dbgclean._kernels`."""
+    helpers = {
+        f"{_name(path)}.{function.name}"
+        for path in SOURCES
+        for function in _functions(path)
+        if _is_helper(function)
+    }
+    assert len(helpers) > 100
+    root = PACKAGE.parent
+    files = [*SOURCES, *root.glob("tests/*.py"), *root.glob("benchmarks/**/*.py")]
+    called = {str(path.relative_to(root)): _called(path, helpers) for path in files}
+    assert not {path: names for path, names in called.items() if names}

@@ -31,6 +31,7 @@ FOR_ALL = {
     "_cache",
     "_columns",
     "_files",
+    "_kernels",
     "_lazy",
     "_memory",
     "_sample",

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.changes import DELETE, INSERT
+from dbgclean.evidence.copying import copy_to, is_among, order_of
 from dbgclean.spectrum.kmers import roll
 from dbgclean.spectrum.words import folded, key_dtype, zero
 
@@ -106,7 +107,7 @@ def _key(reads: np.ndarray, places: np.ndarray) -> np.ndarray:
     return key
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _pieces(
     codes: np.ndarray,
     offsets: np.ndarray,
@@ -123,7 +124,10 @@ def _pieces(
     """
     pieces = np.zeros((len(reads), 2), np.int64)
     twins = np.zeros((len(reads) + 16, 2), np.int64)
-    first_mate = np.zeros(int(np.max(np.diff(offsets))) + 1 if len(reads) else 1, np.uint64)
+    longest = np.int64(0)
+    for i in range(len(offsets) - 1):
+        longest = max(longest, offsets[i + 1] - offsets[i])
+    first_mate = np.zeros(longest + 1, np.uint64)
     n, n_twins, n_first = 0, 0, 0
     fragment = np.int64(-1)
     for i in range(len(reads)):
@@ -144,29 +148,33 @@ def _pieces(
         if read & 1 == 0:
             if fragment != read >> 1:
                 fragment, n_first = read >> 1, 0
-            first_mate[n_first : n_first + len(here)] = here
+            copy_to(first_mate, np.int64(n_first), here, np.int64(0), np.int64(len(here)))
             n_first += len(here)
         elif fragment == read >> 1:
-            again = _again(here, np.sort(first_mate[:n_first]))
+            again = _again(here, first_mate, np.int64(n_first))
             found = len(again)
             if n_twins + found > len(twins):
-                twins = np.concatenate((twins, np.zeros((len(twins) + found, 2), np.int64)))
-            twins[n_twins : n_twins + found] = begin + again
-            twins[n_twins : n_twins + found, 1] += k - 1
+                fewer, twins = twins, np.zeros((2 * len(twins) + found, 2), np.int64)
+                for j in range(n_twins):
+                    twins[j, 0], twins[j, 1] = fewer[j, 0], fewer[j, 1]
+            for j in range(found):
+                twins[n_twins + j, 0] = begin + again[j, 0]
+                twins[n_twins + j, 1] = begin + again[j, 1] + k - 1
             n_twins += found
     return pieces[:n], twins[:n_twins]
 
 
-@numba.njit(cache=True, nogil=True)
-def _again(kmers: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Runs of k-mers that are among the sorted ``seen``: int64 (n, 2), first, one past the last."""
+@helper
+def _again(kmers: np.ndarray, others: np.ndarray, n_others: np.int64) -> np.ndarray:
+    """Runs of k-mers that are among the first of ``others``: int64 (n, 2), first, one past
+    the last."""
+    order, seen = order_of(others, n_others), np.empty(n_others, np.uint64)
+    for j in range(n_others):
+        seen[j] = others[order[j]]
     runs = np.zeros((len(kmers) + 1, 2), np.int64)
     n, first = 0, np.int64(-1)
     for j in range(len(kmers) + 1):
-        again = False
-        if j < len(kmers) and kmers[j] != _NO_KMER:
-            at = np.searchsorted(seen, kmers[j])
-            again = at < len(seen) and seen[at] == kmers[j]
+        again = j < len(kmers) and kmers[j] != _NO_KMER and is_among(kmers[j], seen)
         if again and first < 0:
             first = np.int64(j)
         elif not again and first >= 0:
@@ -176,7 +184,7 @@ def _again(kmers: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return runs[:n]
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _kmers_of(
     codes: np.ndarray, begin: np.int64, finish: np.int64, like: np.ndarray, k: np.int64
 ) -> np.ndarray:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.correct.corrections import KINDS, NO_SIGNAL_WHY, WHY
 from dbgclean.correct.policy import RULES, RuledVerdicts
 from dbgclean.correct.rewrite import applied
@@ -125,7 +125,7 @@ def _reason(rule: np.ndarray, why: np.ndarray | int) -> np.ndarray:
     return np.where(rule > 0, _FIRST_RULE + rule.astype(np.int64), _FIRST_WHY + why)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _bases(out: np.ndarray, n: int, bases: np.ndarray) -> int:
     """Letters of a read as DNA's capitals."""
     for i in range(len(bases)):
@@ -136,7 +136,7 @@ def _bases(out: np.ndarray, n: int, bases: np.ndarray) -> int:
     return n + len(bases)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _packed(out: np.ndarray, n: int, value: int, size: int) -> int:
     """Bases of 2 bits each, the first in the highest; a point for none."""
     if size == 0:
@@ -147,7 +147,7 @@ def _packed(out: np.ndarray, n: int, value: int, size: int) -> int:
     return n + size
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _write(
     rows: np.ndarray,
     names: tuple[np.ndarray, np.ndarray],

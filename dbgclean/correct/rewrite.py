@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import kernel
 from dbgclean.correct.off_path import off_path_pieces
 from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK, OtherChanges
 
@@ -343,7 +343,7 @@ def _regapped(batch: ReadBatch, bases: np.ndarray, changes: _Changes) -> ReadBat
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _close_and_open(
     bases: np.ndarray,
     quals: np.ndarray,

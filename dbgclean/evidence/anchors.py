@@ -13,6 +13,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from dbgclean._kernels import helper
 from dbgclean.evidence.beam import Search, extend
 from dbgclean.evidence.copying import copy_to
 from dbgclean.evidence.gaps import DISPUTED, MAX_GAP, ON_PATH, OUTSIDE, jump, mask_seams
@@ -111,7 +112,7 @@ def _carry(
     return got, False
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def other_strand(missing: np.ndarray, length: np.int64) -> None:
     """The same missing bases seen from the other strand."""
     bases = np.int64(0)
@@ -121,7 +122,7 @@ def other_strand(missing: np.ndarray, length: np.int64) -> None:
     missing[2] = bases
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _note(missing: np.ndarray, found: np.ndarray, n: np.int64) -> np.int64:
     """Add a deletion to those of the read, if there is one and there is room."""
     if missing[1] == 0 or n >= len(found):
@@ -130,7 +131,7 @@ def _note(missing: np.ndarray, found: np.ndarray, n: np.int64) -> np.int64:
     return n + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _step_back(
     payloads: np.ndarray,
     first: np.int64,
@@ -157,7 +158,7 @@ def _step_back(
     return first
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _thread_from(
     payloads: np.ndarray,
     first: np.int64,
@@ -206,7 +207,7 @@ def _thread_from(
     return left, ends[0], any_foreign, n_found
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _near_anchor(
     rows: np.ndarray, length: np.int64, nodes: Nodes, k: np.int64, upper: np.int64
 ) -> np.int64:
@@ -269,7 +270,7 @@ def _anchor(
     return none, none, zero, none
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _put(rows: np.ndarray, place: np.int64, length: np.int64, base: np.uint8) -> None:
     """Make a read hold ``base`` at ``place``, on both strands."""
     rows[0, place] = base

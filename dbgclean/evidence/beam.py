@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from dbgclean._kernels import helper
 from dbgclean.evidence.lookup import (
     COUNT_SHIFT,
     NOWHERE,
@@ -110,7 +111,7 @@ class Search(NamedTuple):
     beam: Beam
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def unowned_search(search: Search) -> Search:
     """The same for the time of a kernel, see `dbgclean.evidence.unowned`."""
     b = search.beam
@@ -252,7 +253,7 @@ def _survivors(beam: Beam, n: np.int64, step: np.int64) -> np.int64:
     return kept
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _mark_difference(
     beam: Beam,
     a: np.int64,
@@ -275,7 +276,7 @@ def _mark_difference(
         step -= 1
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _trace_back(
     beam: Beam,
     live: np.int64,
@@ -300,7 +301,7 @@ def _trace_back(
         state = parent
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _trusted_end(
     observed: np.ndarray,
     qualities: np.ndarray,
@@ -336,7 +337,7 @@ def _trusted_end(
     return start + run, foreign
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def extend(
     observed: np.ndarray,
     qualities: np.ndarray,

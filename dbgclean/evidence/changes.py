@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import kernel
 from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH
 from dbgclean.evidence.threading import CLEAN, Threads
 from dbgclean.reads.rows import Rows, column
@@ -99,7 +99,7 @@ def other_changes(batch: ReadBatch, threads: Threads, first_read: int) -> OtherC
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _changed(
     codes: np.ndarray,
     offsets: np.ndarray,

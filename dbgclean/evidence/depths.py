@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import kernel
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, find_node, unowned_nodes
 from dbgclean.evidence.solid import SolidGraph
@@ -55,7 +55,7 @@ def site_depths(
     return depth, to_depth
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill_depths(
     keys: np.ndarray,
     to: np.ndarray,

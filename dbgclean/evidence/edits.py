@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.gaps import GAP, MASKED, ON_PATH, OUTSIDE
 from dbgclean.evidence.lookup import Nodes, walk_deepest
 from dbgclean.evidence.mates import mate_starts, mates_of
@@ -139,7 +139,7 @@ def quality_profile(batch: ReadBatch, threads: Threads) -> np.ndarray:
     return profile
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _add_profile(
     path: np.ndarray, place: np.ndarray, quals: np.ndarray, profile: np.ndarray
 ) -> None:
@@ -193,7 +193,7 @@ def collect_edits(
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _edited(
     codes: np.ndarray,
     offsets: np.ndarray,
@@ -218,7 +218,7 @@ def _edited(
     return np.int64(n)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _onward(
     path: np.ndarray,
     first: np.int64,
@@ -239,7 +239,7 @@ def _onward(
     walk_deepest(forward, revcomp(forward, k), np.int64(1), nodes, k, onward)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _window(
     at: np.int64,
     first: np.int64,
@@ -265,13 +265,13 @@ def _window(
         window[i - at + FLANK] = path[i]
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _continues(place: np.uint8, base: np.uint8) -> np.bool_:
     """Is this base part of an ungapped path?"""
     return place != OUTSIDE and place != MASKED and base < 4
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _describe(
     where: np.ndarray,
     reads: np.ndarray,

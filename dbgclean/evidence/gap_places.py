@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.copying import copy_to
 from dbgclean.evidence.gaps import MASKED, MAX_GAP, OUTSIDE
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, payload_of
@@ -107,7 +107,7 @@ def flanks_of(keys: np.ndarray) -> np.ndarray:
     return (keys >> np.uint64(FLANKS_SHIFT)) & np.uint64((1 << 4 * FLANK) - 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def homopolymers(codes: np.ndarray, offsets: np.ndarray, counts: np.ndarray) -> None:
     """Add the runs of equal bases in the reads to ``counts``, by length."""
     longest = len(counts) - 1
@@ -127,7 +127,7 @@ def homopolymers(codes: np.ndarray, offsets: np.ndarray, counts: np.ndarray) -> 
     counts[longest] += reach[longest]
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _walk(
     first: np.int64,
     step: np.int64,
@@ -152,7 +152,7 @@ def _walk(
     return np.int64(n)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _shift(
     own: np.ndarray, n: np.int64, ahead: np.ndarray, n_ahead: np.int64, left: np.int64
 ) -> np.int64:
@@ -173,7 +173,7 @@ def _shift(
     return np.int64(moved)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _span(
     left: np.ndarray, right: np.ndarray, n_left: np.int64, n_right: np.int64, own: np.ndarray,
     n_own: np.int64,
@@ -187,7 +187,7 @@ def _span(
     return whole
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _depth(
     whole: np.ndarray, first: np.int64, last: np.int64, nodes: Nodes, k: np.int64
 ) -> np.int64:
@@ -202,7 +202,7 @@ def _depth(
     return deepest
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _site(whole: np.ndarray, middle: np.int64, turned: np.bool_) -> np.uint64:
     """The path's 31-mer around ``middle``; 0 where the path is too short."""
     kmer = np.uint64(0)
@@ -213,7 +213,7 @@ def _site(whole: np.ndarray, middle: np.int64, turned: np.bool_) -> np.uint64:
     return revcomp(kmer, np.int64(2 * _SITE + 1)) if turned else kmer
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _name(
     left: np.ndarray, right: np.ndarray, a: np.int64, b: np.int64, middle: np.ndarray,
     n_middle: np.int64, size: np.int64, turned: np.int64,
@@ -233,7 +233,7 @@ def _name(
     return (kind << KIND_SHIFT) | (flanks << np.uint64(FLANKS_SHIFT)) | name
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _mean_quality(
     quals: np.ndarray, low: np.int64, high: np.int64, at: np.int64, behind: np.int64
 ) -> np.uint8:
@@ -246,7 +246,7 @@ def _mean_quality(
     return np.uint8(total // max(1, count))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def describe_gaps(
     where: Where, threaded: Threaded, nodes: Nodes, k: np.int64, out: Described
 ) -> None:

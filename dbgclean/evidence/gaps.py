@@ -9,9 +9,9 @@ else has it and the path it leaves is deep, is masked: it has no correction.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper
 from dbgclean.evidence.beam import Search, extend
 from dbgclean.evidence.copying import copy_to
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, payload_of, successors, walk_deepest
@@ -39,7 +39,7 @@ _PAIR_SEAM_DEPTH = 20
 _SEAM_OVERLAP = 8
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _break_point(
     observed: np.ndarray, path: np.ndarray, start: np.int64, reached: np.int64
 ) -> np.int64:
@@ -53,7 +53,7 @@ def _break_point(
     return first
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _edit_total(
     observed: np.ndarray, qualities: np.ndarray, path: np.ndarray, start: np.int64,
     end: np.int64, costs: np.ndarray,
@@ -65,7 +65,7 @@ def _edit_total(
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def jump(
     observed: np.ndarray,
     qualities: np.ndarray,
@@ -128,7 +128,7 @@ def jump(
     return end, at, max(0, -best_size)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _depth_beyond(
     path: np.ndarray, place: np.ndarray, at: np.int64, step: np.int64, length: np.int64,
     nodes: Nodes, k: np.int64,
@@ -151,7 +151,7 @@ def _depth_beyond(
     return np.int64(deepest)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _nobody_else(
     depth: np.int64,
     payloads: np.ndarray,
@@ -174,7 +174,7 @@ def _nobody_else(
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _joined_by_nobody_else(
     depth: np.int64, payloads: np.ndarray, seam: np.int64, length: np.int64, k: np.int64
 ) -> np.bool_:
@@ -198,7 +198,7 @@ def _joined_by_nobody_else(
     return first <= last
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def mask_seams(
     path: np.ndarray,
     place: np.ndarray,

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.alternatives import COLUMNS, Alternatives, sibling_fragments
 from dbgclean.evidence.cutoffs import median_depth
 from dbgclean.evidence.depths import site_depths
@@ -222,7 +222,7 @@ def _likelihoods(
     return likelihood, fraction
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _rises(sums: np.ndarray, solid: np.ndarray) -> np.int64:
     """What a profile rises by in all; solid k-mers between two that are known are no dip."""
     total, before, last = 0, 0, -1
@@ -245,7 +245,7 @@ def _rises(sums: np.ndarray, solid: np.ndarray) -> np.int64:
     return np.int64(total)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _profile(
     order: np.ndarray,
     bounds: np.ndarray,

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.unowned import unowned
 from dbgclean.spectrum.hashing import GOLDEN
 from dbgclean.spectrum.kmers import roll
@@ -77,26 +77,26 @@ def no_nodes() -> Nodes:
     return Nodes(np.full(16, EMPTY, np.uint64), np.zeros((0, 2), np.uint64))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def unowned_nodes(nodes: Nodes) -> Nodes:
     """The same nodes for the time of a kernel, see `dbgclean.evidence.unowned`."""
     return Nodes(unowned(nodes.hashed), unowned(nodes.rows))
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def hash_of(key: np.uint64) -> np.uint64:
     """Neighbouring k-mers and those a substitution apart end far from each other."""
     h = key * GOLDEN
     return h ^ (h >> np.uint64(32))
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def home_of(nodes: Nodes, key: np.uint64) -> np.uint64:
     """Slot at which the search for a k-mer begins."""
     return hash_of(key) & np.uint64(nodes.hashed.shape[0] - 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def find_node(nodes: Nodes, key: np.uint64) -> np.int64:
     """Row of a canonical k-mer, or ``NOWHERE``."""
     mask = np.uint64(nodes.hashed.shape[0] - 1)
@@ -113,7 +113,7 @@ def find_node(nodes: Nodes, key: np.uint64) -> np.int64:
         at = (at + np.uint64(1)) & mask
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def follow(nodes: Nodes, row: np.int64, key: np.uint64) -> np.int64:
     """Row of a canonical k-mer, looked for on either side of ``row`` first."""
     if row >= 0:
@@ -124,7 +124,7 @@ def follow(nodes: Nodes, row: np.int64, key: np.uint64) -> np.int64:
     return find_node(nodes, key)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def reversed_nibble(bits: np.uint64) -> np.uint64:
     """Bit b to bit 3 - b: the same bases read on the other strand."""
     return (
@@ -135,7 +135,7 @@ def reversed_nibble(bits: np.uint64) -> np.uint64:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def payload_at(nodes: Nodes, row: np.int64, turned: np.bool_) -> np.uint64:
     """Payload of a node; 0 for ``NOWHERE``.
 
@@ -149,39 +149,39 @@ def payload_at(nodes: Nodes, row: np.int64, turned: np.bool_) -> np.uint64:
     return _seen_from(nodes.rows[row, 1], np.int64(turned))
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _seen_from(payload: np.uint64, side: np.int64) -> np.uint64:
     edges = np.uint64(_EDGES[side, payload & np.uint64(255)])
     edges |= np.uint64(_EDGES[side, (payload >> np.uint64(8)) & np.uint64(255)]) << np.uint64(8)
     return (payload & ~np.uint64(0xFFFF)) | edges
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def turned_payload(payload: np.uint64) -> np.uint64:
     """The payload of a k-mer as that of its reverse complement."""
     return _seen_from(payload, np.int64(1))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def payload_of(nodes: Nodes, forward: np.uint64, reverse: np.uint64) -> np.uint64:
     """Payload of a k-mer given with its reverse complement; 0 where it is not solid."""
     return payload_at(nodes, find_node(nodes, min(forward, reverse)), forward > reverse)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def abundance_of(nodes: Nodes, key: np.uint64) -> np.int64:
     """Abundance of a canonical k-mer; 0 where it has no node."""
     row = find_node(nodes, key)
     return np.int64(0) if row < 0 else np.int64(nodes.rows[row, 1] >> COUNT_SHIFT)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def successors(payload: np.uint64, level: np.int64) -> np.uint64:
     """Four bits, base b in bit b; ``level`` 0 is the upper cutoff, 1 the lower."""
     return (payload >> np.uint64(8 * level)) & np.uint64(15)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def walk_deepest(
     forward: np.uint64,
     reverse: np.uint64,

@@ -6,9 +6,9 @@ that both show is none, whatever their qualities.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.spectrum.kmers import revcomp
 
 __all__ = ["AGREES", "APART", "DENIES", "mate_start", "mate_starts", "mates_of"]
@@ -25,7 +25,7 @@ _OVERLAP_DIFFER = 0.1
 _START = 28
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mates_of(
     where: np.ndarray,
     reads: np.ndarray,
@@ -76,7 +76,7 @@ def mates_of(
                 break
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _overlap(
     codes: np.ndarray, place: np.int64, begin: np.int64, end: np.int64, at: np.int64,
     start: np.int64, stop: np.int64,
@@ -90,7 +90,7 @@ def _overlap(
     return bool(differ <= _OVERLAP_DIFFER * (last - first + 1) + 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def mate_start(codes: np.ndarray, start: np.int64, stop: np.int64) -> np.uint64:
     """The first 28 bases of a read in 56 bits, its length where it is shorter.
 
@@ -103,7 +103,7 @@ def mate_start(codes: np.ndarray, start: np.int64, stop: np.int64) -> np.uint64:
     return packed
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mate_starts(codes: np.ndarray, offsets: np.ndarray, reads: np.ndarray, out: np.ndarray) -> None:
     """`mate_start` of the mate of each read (number in a paired batch), into ``out``."""
     for i in range(len(reads)):

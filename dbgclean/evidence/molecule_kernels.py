@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
+from dbgclean.evidence.copying import order_of
 from dbgclean.evidence.sites import SiteReads
 from dbgclean.spectrum.kmers import substitutions
 
@@ -39,12 +40,13 @@ class Fragments(NamedTuple):
     family: np.ndarray
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def fragments(
     first: np.int64, last: np.int64, fragment: np.ndarray, strand: np.ndarray,
     position: np.ndarray, other_end: np.ndarray, out: Fragments,
 ) -> np.int64:  # fmt: skip
-    """One entry per fragment: where it begins, told by its read along the key if it has one.
+    """One entry per fragment: where it begins, told by its read along the key if it has one;
+    each is a molecule of its own until `families` says more.
 
     The arrays are columns of `SiteReads`, or of what has the same.
     """
@@ -60,42 +62,17 @@ def fragments(
         out.place[n] = position[chosen] * 2 + np.int64(strand[chosen])
         out.end[n] = other_end[chosen]
         out.row[n] = i
+        out.family[n] = n
         n += 1
         i = j
     return np.int64(n)
 
 
-@numba.njit(cache=True, nogil=True)
-def _by_place(place: np.ndarray, n: np.int64) -> np.ndarray:
-    """Order of the first n places, int64; equal ones stay as they came.
-
-    A merge sort: numba's own takes two seconds to compile.
-    """
-    order, other = np.empty(n, np.int64), np.empty(n, np.int64)
-    for i in range(n):
-        order[i] = i
-    width = np.int64(1)
-    while width < n:
-        for low in range(0, n, 2 * width):
-            middle, high = min(low + width, n), min(low + 2 * width, n)
-            i, j = low, middle
-            for t in range(low, high):
-                if i < middle and (j == high or place[order[i]] <= place[order[j]]):
-                    other[t] = order[i]
-                    i += 1
-                else:
-                    other[t] = order[j]
-                    j += 1
-        order, other = other, order
-        width *= 2
-    return order
-
-
-@numba.njit(cache=True, nogil=True)
+@helper
 def families(of: Fragments, n: np.int64) -> np.int64:
     """Number the fragments by molecule, in the order of their places; those with the same two
     ends are one."""
-    order = _by_place(of.place, n)
+    order = order_of(of.place, n)
     heads = np.zeros(n, np.int64)
     found, first = np.int64(0), np.int64(0)
     for t in range(n):
@@ -112,7 +89,7 @@ def families(of: Fragments, n: np.int64) -> np.int64:
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _effective(family: np.ndarray, n: np.int64, n_families: np.int64) -> float:
     """Inverse Simpson index of the families' sizes."""
     sizes = np.zeros(max(1, n_families), np.int64)
@@ -124,14 +101,14 @@ def _effective(family: np.ndarray, n: np.int64, n_families: np.int64) -> float:
     return n * n / max(1.0, squares)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def new_fragments(n: np.int64) -> Fragments:
     return Fragments(
         np.zeros(n, np.int64), np.zeros(n, np.uint64), np.zeros(n, np.int64), np.zeros(n, np.int64)
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def tell(site: Fragments, n: np.int64, starts: float) -> tuple[int, float]:
     """Whether a fragment's ends tell its molecule at this site (1; 0: too many share them
     by chance; -1: an amplicon's); molecules per fragment."""
@@ -146,7 +123,7 @@ def tell(site: Fragments, n: np.int64, starts: float) -> tuple[int, float]:
     return 1, n_molecules / n
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def coincidences(site: Fragments, n: np.int64) -> tuple[float, float]:
     """Pairs of fragments with the same two ends, and how many chance lets expect.
 
@@ -170,7 +147,7 @@ def coincidences(site: Fragments, n: np.int64) -> tuple[float, float]:
     return observed, n * (n - 1) * share * share
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def tell_molecules(reads: SiteReads, starts: float) -> np.ndarray:
     """Whether the ends of the fragments over each site tell its molecules: bool (n_sites,)."""
     told = np.zeros(len(reads.bounds) - 1, np.bool_)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.lookup import Nodes, abundance_of
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.reads.prefetch import in_spans
@@ -191,7 +191,7 @@ def _one_round(
     return state, goal
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _three_bits(h: np.uint64) -> np.uint64:
     """Bits of a hash's word; the word itself comes from the hash's top bits."""
     one, low = np.uint64(1), np.uint64(63)
@@ -202,20 +202,20 @@ def _three_bits(h: np.uint64) -> np.uint64:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _hash(key: np.uint64) -> np.uint64:
     h = key * _MULTIPLIER
     return h ^ (h >> np.uint64(32))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill_filter(solid: np.ndarray, words: np.ndarray, shift: np.uint64) -> None:
     for i in range(len(solid)):
         h = _hash(solid[i])
         words[np.int64(h >> shift)] |= _three_bits(h)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _passes(key: np.uint64, words: np.ndarray, shift: np.uint64) -> np.bool_:
     """May a k-mer be solid? No is certain."""
     h = _hash(key)
@@ -223,7 +223,7 @@ def _passes(key: np.uint64, words: np.ndarray, shift: np.uint64) -> np.bool_:
     return words[np.int64(h >> shift)] & wanted == wanted
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _best_at(
     forward: np.uint64,
     reverse: np.uint64,
@@ -252,7 +252,7 @@ def _best_at(
     return best, best_kmer
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _one_substitution(
     keys: np.ndarray,
     counts: np.ndarray,
@@ -293,7 +293,7 @@ def _one_substitution(
             state[i] = FOUND
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _moved_on(
     goal: np.uint64, kmer: np.uint64, k: np.int64, upper: np.int64, nodes: Nodes
 ) -> tuple[np.int64, np.uint64]:
@@ -311,7 +311,7 @@ def _moved_on(
     return best, best_kmer
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _from_overlaps(
     table: _Lookup,
     left: np.ndarray,
@@ -353,7 +353,7 @@ def _from_overlaps(
             new_state[i] = TIE if rival >= _RIVAL_SHARE * best else FOUND
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _beside(
     keys: np.ndarray,
     at: np.ndarray,

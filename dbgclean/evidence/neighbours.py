@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.changes import OtherChanges
 from dbgclean.evidence.cutoffs import choose_cutoffs
 from dbgclean.evidence.edits import FLANK, WINDOW, Edits
@@ -155,7 +155,7 @@ def _describe_all(
     return Shown(kmer, rank, key, to, place, counts[at[kmer]], counts[target[kmer]], lower)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _count_substitutions(
     keys: np.ndarray,
     at: np.ndarray,
@@ -168,7 +168,7 @@ def _count_substitutions(
         sizes[i] = substitutions(keys[at[i]], goal[i])
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _flanked(
     kmer: np.uint64,
     goal: np.uint64,
@@ -201,7 +201,7 @@ def _flanked(
         path[FLANK - 1 - i] = 3 - onward[i] if onward[i] < 4 else 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _describe(
     keys: np.ndarray,
     at: np.ndarray,

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import kernel
 from dbgclean.evidence.gaps import DISPUTED, OUTSIDE
 from dbgclean.evidence.threading import CLEAN, Threads
 from dbgclean.reads.rows import Rows, column
@@ -51,7 +51,7 @@ def off_path(batch: ReadBatch, threads: Threads, first_read: int) -> Stretches:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _list_stretches(
     codes: np.ndarray,
     offsets: np.ndarray,

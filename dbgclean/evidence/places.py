@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.sites import make_filter, passes
@@ -125,7 +125,7 @@ def index_places(places: Places) -> PlaceIndex:
     )  # fmt: skip
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def scan_places(
     codes: np.ndarray, start: np.int64, stop: np.int64, index: PlaceIndex, hits: np.ndarray
 ) -> np.int64:

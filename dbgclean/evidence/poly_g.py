@@ -18,9 +18,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.gaps import GAP, MASKED
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes
 from dbgclean.evidence.runs import look_up
@@ -101,7 +101,7 @@ def find_tails(batch: ReadBatch) -> tuple[np.ndarray, EndRuns]:
     return starts, EndRuns(*counts.tolist())
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _run(
     codes: np.ndarray, at: np.int64, step: np.int64, length: np.int64, base: np.uint8
 ) -> np.int64:
@@ -122,7 +122,7 @@ def _run(
     return reach if long_enough else np.int64(0)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find(codes: np.ndarray, offsets: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> None:
     ahead, back = np.int64(1), np.int64(-1)
     for read in range(len(starts)):
@@ -227,7 +227,7 @@ def leave_out_tails(batch: ReadBatch, threads: Threads, graph: SolidGraph) -> Th
     return Threads(path, place, missing, states, starts)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _keep_genome(
     path: np.ndarray,
     offsets: np.ndarray,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.edits import FLANK, WINDOW, Edits
 from dbgclean.evidence.mates import AGREES, DENIES
 from dbgclean.evidence.weigh_kernels import at_best
@@ -77,7 +77,7 @@ class Pooled(NamedTuple):
     chosen: np.ndarray
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _speaker(
     order: np.ndarray, fragment: np.ndarray, quality: np.ndarray, i: int, end: int
 ) -> tuple[int, int]:
@@ -92,7 +92,7 @@ def _speaker(
     return best, j
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _add_window(qualities: np.ndarray, co_edits: int, sums: np.ndarray, row: np.ndarray) -> None:
     """Add one read's window: rows of ``sums`` are quality, reads with one, co-edits."""
     flank, n = 0.0, 0
@@ -109,7 +109,7 @@ def _add_window(qualities: np.ndarray, co_edits: int, sums: np.ndarray, row: np.
     row[FLANK_QUALITY] += flank / max(1, n)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _add(seen: Seen, e: np.int64, rank: np.ndarray, placed: np.ndarray, row: np.ndarray) -> None:
     """Add what the read that speaks for a fragment says to the sums of its alternative."""
     quality, strand = np.int64(seen.quality[e]), seen.strand[e]
@@ -134,7 +134,7 @@ def _add(seen: Seen, e: np.int64, rank: np.ndarray, placed: np.ndarray, row: np.
     row[SECOND] += seen.second[e]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def pool_support(
     order: np.ndarray, bounds: np.ndarray, seen: Seen, rank: np.ndarray, out: Pooled
 ) -> None:
@@ -174,7 +174,7 @@ def pool_support(
         out.to[g] = np.argmax(votes)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def likelihoods(
     order: np.ndarray, bounds: np.ndarray, weight: np.ndarray, chosen: np.ndarray,
     depth: np.ndarray, likelihood: np.ndarray, fraction: np.ndarray,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.lookup import (
     COUNT_SHIFT,
     NOWHERE,
@@ -21,7 +21,7 @@ from dbgclean.spectrum.kmers import roll
 __all__ = ["is_clean", "longest_run", "look_up", "turn_payloads"]
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _ask_ahead(
     observed: np.ndarray,
     first: np.int64,
@@ -40,7 +40,7 @@ def _ask_ahead(
         fetch(nodes.hashed, np.int64(home_of(nodes, min(forward, reverse))))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def look_up(
     observed: np.ndarray, length: np.int64, nodes: Nodes, k: np.int64, payloads: np.ndarray
 ) -> None:
@@ -66,7 +66,7 @@ def look_up(
             payloads[i - k + 1] = payload_at(nodes, row, forward > reverse)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def is_clean(
     observed: np.ndarray, payloads: np.ndarray, length: np.int64, k: np.int64, upper: np.int64
 ) -> np.bool_:
@@ -81,7 +81,7 @@ def is_clean(
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def turn_payloads(payloads: np.ndarray, n: np.int64) -> None:
     """Payloads of a read's ``n`` k-mers as those of its reverse complement."""
     for i in range((n + 1) // 2):
@@ -90,7 +90,7 @@ def turn_payloads(payloads: np.ndarray, n: np.int64) -> None:
         payloads[i], payloads[j] = there, here
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def longest_run(
     observed: np.ndarray,
     payloads: np.ndarray,

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.mates import mate_start
 from dbgclean.evidence.threading import qualities_of
@@ -231,7 +231,7 @@ class Sites:
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def make_filter(keys: np.ndarray) -> np.ndarray:
     """Two bits for each k-mer (uint64) in a filter of ``2**21`` bits: uint64 words.
 
@@ -245,13 +245,13 @@ def make_filter(keys: np.ndarray) -> np.ndarray:
     return bits
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _two_bits(mixed: np.uint64) -> np.uint64:
     one, other = mixed >> np.uint64(64 - _FILTER), mixed >> np.uint64(58 - _FILTER)
     return (np.uint64(1) << (one & np.uint64(63))) | (np.uint64(1) << (other & np.uint64(63)))
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def passes(bits: np.ndarray, key: np.uint64) -> bool:
     """Whether a k-mer may be among those of `make_filter`."""
     mixed = key * GOLDEN
@@ -259,7 +259,7 @@ def passes(bits: np.ndarray, key: np.uint64) -> bool:
     return bool(bits[mixed >> np.uint64(70 - _FILTER)] & asked == asked)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _look(
     codes: np.ndarray, quals: np.ndarray, offsets: np.ndarray, paired: bool,
     first_in_group: np.int64, first_read: np.int64, index: _Index, found: Found,
@@ -311,7 +311,7 @@ def _look(
     return np.int64(n)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _other(kmer: np.uint64) -> np.uint64:
     """The k-mer with its middle base complemented: all that is asked of its other strand."""
     return kmer ^ _MIDDLE

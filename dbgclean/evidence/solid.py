@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.lookup import (
     COUNT_SHIFT,
     EMPTY,
@@ -223,7 +223,7 @@ def _in_order(nodes: Nodes, beside: np.ndarray, k: np.int64) -> tuple[Nodes, np.
     return Nodes(nodes.hashed, rows), place
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _insert(nodes: Nodes) -> None:
     mask = np.uint64(nodes.hashed.shape[0] - 1)
     upper_half = ~np.uint64(0xFFFFFFFF)
@@ -235,7 +235,7 @@ def _insert(nodes: Nodes) -> None:
         nodes.hashed[at] = (h & upper_half) | np.uint64(row)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _renumber(hashed: np.ndarray, place: np.ndarray) -> None:
     low_half = np.uint64(0xFFFFFFFF)
     for at in range(len(hashed)):
@@ -244,7 +244,7 @@ def _renumber(hashed: np.ndarray, place: np.ndarray) -> None:
             hashed[at] = (hashed[at] & ~low_half) | row
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _deep_enough(
     depth: np.ndarray, cutoff: np.int64, share: np.float64, enough: np.int64
 ) -> np.uint64:
@@ -257,7 +257,7 @@ def _deep_enough(
     return bits
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _edges_from(
     nodes: Nodes,
     one_sided: np.ndarray,
@@ -307,7 +307,7 @@ def _edges_from(
         one_sided[i] = np.uint16(edges)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _agreed(
     nodes: Nodes,
     one_sided: np.ndarray,
@@ -336,7 +336,7 @@ def _agreed(
     return agreed
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _edges_agreed(
     nodes: Nodes,
     one_sided: np.ndarray,
@@ -359,14 +359,14 @@ def _edges_agreed(
         graph.rows[i, 1] |= ahead | (behind << np.uint64(4))
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _swapped(bits: np.uint64) -> np.uint64:
     """Bases of both cutoffs as the other strand has them."""
     low = reversed_nibble(bits & np.uint64(15))
     return low | (reversed_nibble((bits >> np.uint64(8)) & np.uint64(15)) << np.uint64(8))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _walk_all(
     nodes: Nodes, beside: np.ndarray, k: np.int64, place: np.ndarray, rows: np.ndarray
 ) -> None:

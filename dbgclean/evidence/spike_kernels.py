@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
+from dbgclean.evidence.copying import is_among
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.lookup import COUNT_SHIFT, Nodes, follow, payload_at
 from dbgclean.evidence.places import PlaceIndex, scan_places
@@ -47,7 +48,7 @@ class Ground(NamedTuple):
     salt: np.ndarray
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _only(bits: np.uint64) -> np.int64:
     """The base of a set of one; -1 of any other set."""
     for b in range(4):
@@ -56,7 +57,7 @@ def _only(bits: np.uint64) -> np.int64:
     return np.int64(-1)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _walk(
     row: np.int64, forward: np.uint64, k: np.int64, nodes: Nodes, walked: np.ndarray,
     passed: np.ndarray,
@@ -76,7 +77,7 @@ def _walk(
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _is_free(
     row: np.int64, passed: np.ndarray, half: np.int64, nodes: Nodes, taken: np.ndarray
 ) -> bool:
@@ -92,7 +93,7 @@ def _is_free(
     return bool(np.float64(low) >= _EVEN * np.float64(high))
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _spell(key: np.uint64, k: np.int64, walked: np.ndarray, context: np.ndarray) -> np.uint64:
     """Fill in the bases around a place; the canonical 31-mer there, but for its middle base."""
     reach, half = len(context) // 2, k // 2
@@ -105,20 +106,7 @@ def _spell(key: np.uint64, k: np.int64, walked: np.ndarray, context: np.ndarray)
     return min(window & ~_MIDDLE, revcomp(window, np.int64(WINDOW)) & ~_MIDDLE)
 
 
-@numba.njit(cache=True, nogil=True)
-def _is_among(key: np.uint64, keys: np.ndarray) -> bool:
-    """Is a key among sorted ones? (What numba makes of `searchsorted` takes longer to compile.)"""
-    low, high = np.int64(0), np.int64(len(keys))
-    while low < high:
-        middle = (low + high) // 2
-        if keys[middle] < key:
-            low = middle + 1
-        else:
-            high = middle
-    return bool(low < len(keys) and keys[low] == key)
-
-
-@numba.njit(cache=True, nogil=True)
+@kernel
 def choose_places(
     candidates: np.ndarray, nodes: Nodes, k: np.int64, spoilt: np.ndarray, contexts: np.ndarray,
     chosen: np.ndarray,
@@ -153,7 +141,7 @@ def choose_places(
         if not _is_free(row, passed, half, nodes, taken):
             continue
         site = _spell(key, k, walked, contexts[n])
-        if _is_among(site, spoilt):
+        if is_among(site, spoilt):
             continue
         chosen[n], taken[row] = row, True
         for step in range(half):
@@ -162,7 +150,7 @@ def choose_places(
     return np.int64(n)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _is_whole(
     codes: np.ndarray, start: np.int64, stop: np.int64, at: np.int64, turned: np.int64,
     context: np.ndarray,
@@ -181,7 +169,7 @@ def _is_whole(
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _ends(
     codes: np.ndarray, offsets: np.ndarray, read: np.int64, at: np.int64, strand: np.int64,
     mate: np.int64,
@@ -195,7 +183,7 @@ def _ends(
     return (place << np.uint64(2 * _PREFIX)) | packed
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _find(hits: np.ndarray, n: np.int64, place: np.int64) -> np.int64:
     """Which of the first n hits is at a place, -1 for none."""
     for h in range(n):
@@ -204,7 +192,7 @@ def _find(hits: np.ndarray, n: np.int64, place: np.int64) -> np.int64:
     return np.int64(-1)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _note(
     codes: np.ndarray, offsets: np.ndarray, unit: np.int64, mate: np.int64, hit: np.ndarray,
     ground: Ground, row: np.ndarray,
@@ -216,7 +204,7 @@ def _note(
     row[6 + mate] = _is_whole(codes, start, stop, hit[1], turned, ground.context[hit[0]])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def draw(
     codes: np.ndarray, offsets: np.ndarray, paired: bool, first_read: np.int64, ground: Ground,
     cover: np.ndarray, out: np.ndarray,

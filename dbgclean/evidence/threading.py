@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.anchors import (
     CLEAN,
     FOREIGN,
@@ -151,7 +151,7 @@ def kernels_are_cached() -> bool:
     return any(index.stat().st_mtime >= source.stat().st_mtime for index in found)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _orient(
     codes: np.ndarray, quals: np.ndarray, start: np.int64, length: np.int64, rows: np.ndarray
 ) -> np.bool_:
@@ -181,7 +181,7 @@ def _orient(
     return turned
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _thread_reads(
     codes: np.ndarray,
     quals: np.ndarray,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.molecule_kernels import (
     DIFFER,
     Fragments,
@@ -72,7 +72,7 @@ class Support(NamedTuple):
     weight: np.ndarray
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def at_best(weights: np.ndarray, n: np.int64, others: float) -> tuple[float, float]:
     """max over f of sum ln[f w + (1 - f)] + D ln(1 - f), and that f.
 
@@ -88,7 +88,7 @@ def at_best(weights: np.ndarray, n: np.int64, others: float) -> tuple[float, flo
     return best, best_f
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _at(weights: np.ndarray, n: np.int64, others: float, f: float) -> float:
     value = others * np.log(1 - f)
     for i in range(n):
@@ -96,7 +96,7 @@ def _at(weights: np.ndarray, n: np.int64, others: float, f: float) -> float:
     return value
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _on_average(weights: np.ndarray, n: np.int64, others: float, rarely: float) -> float:
     """Log of the likelihood's mean over f, as many to each doubling from .4 % on.
 
@@ -119,7 +119,7 @@ def _on_average(weights: np.ndarray, n: np.int64, others: float, rarely: float) 
     return top + np.log(total / mass)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def weigh(
     support: Support,
     site_of: np.ndarray,
@@ -165,31 +165,23 @@ def weigh(
             a, b, support.fragment, support.strand, support.position, support.other_end, own
         )
         n_molecules = families(own, n) if told == 1 else n
-        if told != 1:
-            for i in range(n):
-                own.family[i] = i
         full, by_strand = np.zeros((2, n_molecules)), np.zeros((2, n_molecules))
         orientation, copies = np.zeros(n_molecules, np.int64), np.zeros(n_molecules)
         _add_up(support, own, n, b, full, by_strand, orientation, copies)
         denied = 0
         if told == 1 and per_fragment < _ALL_APART:
             denied = _deny(support, own, n, reads, site, n_site, base[g], full, by_strand)
-        # An error of copying is seldom in all copies: the more have it, the more it takes.
-        for m in range(n_molecules):
-            most = cap + _COPY * (copies[m] - 1)
-            for s in range(2):
-                by_strand[s, m] = min(by_strand[s, m], most)
-                full[s, m] = min(full[s, m], most)
         others = np.zeros((2, 2), np.int64)
         for j in range(c, d):
             if reads.base[j] != base[g]:
                 others[reads.strand[j], reads.mate[j]] += 1
+        _cap(full, by_strand, copies, cap)
         _hypotheses(full, by_strand, orientation, n_molecules, depth[g] * per_fragment, others, row)
         row[MOLECULES], row[DENIED] = n_molecules, denied
         row[PER_FRAGMENT], row[TOLD] = per_fragment, told
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _add_up(
     support: Support, own: Fragments, n: np.int64, end: np.int64, full: np.ndarray,
     by_strand: np.ndarray, orientation: np.ndarray, copies: np.ndarray,
@@ -218,7 +210,7 @@ def _add_up(
         orientation[m] = support.strand[own.row[i]] ^ support.mate[own.row[i]]
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _deny(
     support: Support, own: Fragments, n: np.int64, reads: SiteReads, site: Fragments,
     n_site: np.int64, base: np.uint8, full: np.ndarray, by_strand: np.ndarray,
@@ -249,7 +241,17 @@ def _deny(
     return denied
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
+def _cap(full: np.ndarray, by_strand: np.ndarray, copies: np.ndarray, cap: float) -> None:
+    """An error of copying is seldom in all copies: the more have it, the more it takes."""
+    for m in range(len(copies)):
+        most = cap + _COPY * (copies[m] - 1)
+        for s in range(2):
+            by_strand[s, m] = min(by_strand[s, m], most)
+            full[s, m] = min(full[s, m], most)
+
+
+@helper
 def _hypotheses(
     full: np.ndarray, by_strand: np.ndarray, orientation: np.ndarray, n: np.int64,
     depth: np.ndarray, others: np.ndarray, row: np.ndarray,

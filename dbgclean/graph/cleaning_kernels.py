@@ -4,8 +4,9 @@
 marks those that go; links are those of `dbgclean.graph.unitigs.UnitigGraph`.
 """
 
-import numba
 import numpy as np
+
+from dbgclean._kernels import helper, kernel
 
 __all__ = ["clip", "contract", "deepest_first", "only_kept", "pop", "walk_paths"]
 
@@ -13,7 +14,7 @@ _MAX_STEPS = 1000
 """Links looked at for one arm's alternative (Minia has a like bound)."""
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _beats(
     link_offsets: np.ndarray,
     sizes: np.ndarray,
@@ -40,7 +41,7 @@ def _beats(
     return other < node
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def clip(
     link_offsets: np.ndarray,
     link_targets: np.ndarray,
@@ -73,7 +74,7 @@ def clip(
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def deepest_first(
     link_offsets: np.ndarray, link_targets: np.ndarray, sizes: np.ndarray, totals: np.ndarray
 ) -> None:
@@ -92,7 +93,7 @@ def deepest_first(
             link_targets[j] = target
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _has_alternative(
     link_offsets: np.ndarray,
     link_targets: np.ndarray,
@@ -142,7 +143,7 @@ def _has_alternative(
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def pop(
     link_offsets: np.ndarray,
     link_targets: np.ndarray,
@@ -174,7 +175,7 @@ def pop(
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def only_kept(
     link_offsets: np.ndarray, link_targets: np.ndarray, dropped: np.ndarray, only: np.ndarray
 ) -> None:
@@ -192,7 +193,7 @@ def only_kept(
             only[node] = -1
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def next_on_path(only: np.ndarray, node: int) -> np.int64:
     """The node that continues a non-branching path after `node`, or -1.
 
@@ -206,7 +207,7 @@ def next_on_path(only: np.ndarray, node: int) -> np.int64:
     return target
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def walk_paths(only: np.ndarray, heads: np.ndarray, tails: np.ndarray, sizes: np.ndarray) -> int:
     """Find all maximal non-branching paths; return how many.
 
@@ -247,7 +248,7 @@ def walk_paths(only: np.ndarray, heads: np.ndarray, tails: np.ndarray, sizes: np
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def contract(
     link_offsets: np.ndarray,
     link_targets: np.ndarray,

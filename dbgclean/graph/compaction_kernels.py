@@ -5,9 +5,9 @@ k-mer is ``2 * row`` as there, ``2 * row + 1`` as its reverse complement. Thread
 call the kernels over ranges that do not meet.
 """
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.spectrum.kmers import revcomp
 from dbgclean.spectrum.words import load, store
 
@@ -24,7 +24,7 @@ _FIELDS = 6
 _U3 = np.uint64(3)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def walk(
     after: np.ndarray,
     seen: np.ndarray,
@@ -83,10 +83,11 @@ def walk(
                 heads[n], tails[n], sizes[n] = head, node, lanes[_SIZE, lane]
                 n += 1
             busy -= 1
-            lanes[:, lane] = lanes[:, busy]
+            for field in range(_FIELDS):  # a slice assignment brings seconds of compiling
+                lanes[field, lane] = lanes[field, busy]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def find_circles(
     after: np.ndarray, seen: np.ndarray, heads: np.ndarray, tails: np.ndarray, sizes: np.ndarray
 ) -> int:
@@ -110,14 +111,14 @@ def find_circles(
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _oriented_kmer(keys: np.ndarray, node: int, k: int) -> int:
     """The packed k-mer as read on the strand of oriented k-mer `node`."""
     key = load(keys, node >> 1)
     return revcomp(key, k) if node & 1 else key
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def turn(
     keys: np.ndarray, k: int, heads: np.ndarray, tails: np.ndarray, firsts: np.ndarray
 ) -> None:
@@ -134,7 +135,7 @@ def turn(
         store(firsts, i, forward)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def spell(
     keys: np.ndarray,
     counts: np.ndarray,
@@ -191,10 +192,11 @@ def spell(
                 continue
             abundance[lanes[_UNITIG, lane]] = lanes[_TOTAL, lane]
             busy -= 1
-            lanes[:, lane] = lanes[:, busy]
+            for field in range(_FIELDS):  # a slice assignment brings seconds of compiling
+                lanes[field, lane] = lanes[field, busy]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def lead_links(
     links: np.ndarray, begins: np.ndarray, offsets: np.ndarray, targets: np.ndarray
 ) -> None:

@@ -6,9 +6,9 @@ is a canonical (k-1)-mer, which oriented k-mers enter (it is their last bases) a
 Threads call the kernels over ranges that do not meet.
 """
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.spectrum.hashing import GOLDEN
 from dbgclean.spectrum.kmers import revcomp
 from dbgclean.spectrum.words import folded, full, load, store, zero
@@ -19,7 +19,7 @@ _U1 = np.uint64(1)
 _U2 = np.uint64(2)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_turned(
     keys: np.ndarray, k: int, shift: int, first: int, last: int, sizes: np.ndarray
 ) -> None:
@@ -40,7 +40,7 @@ def count_turned(
             sizes[np.int64((other >> _U2) >> down)] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def scatter_turned(
     keys: np.ndarray,
     k: int,
@@ -77,7 +77,7 @@ def scatter_turned(
             nodes[at] = -2 - 2 * row
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _collect(
     keys: np.ndarray,
     k: int,
@@ -111,7 +111,7 @@ def _collect(
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _find_slots(places: np.ndarray, n: int, bits: int, table: np.ndarray) -> None:
     """Put places into the open-addressing `table`; each is overwritten by its slot."""
     mask = (np.int64(1) << bits) - 1
@@ -125,7 +125,7 @@ def _find_slots(places: np.ndarray, n: int, bits: int, table: np.ndarray) -> Non
         store(places, i, np.uint64(slot))
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _add(met: np.ndarray, slot: int, side: int, node: int, others: np.ndarray, n: int) -> int:
     """Add a second or later oriented k-mer to one side of a slot; how many entries then."""
     before = np.int64(met[slot, side])
@@ -140,7 +140,7 @@ def _add(met: np.ndarray, slot: int, side: int, node: int, others: np.ndarray, n
     return n + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _meet_in_bucket(
     slots: np.ndarray, nodes: np.ndarray, n: int, met: np.ndarray, others: np.ndarray
 ) -> None:
@@ -161,7 +161,7 @@ def _meet_in_bucket(
             n_others = _add(met, slot, side, node, others, n_others)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _link(links: np.ndarray, n: int, source: int, out: int, others: np.ndarray, own: bool) -> int:
     """Write the links from `source` to all of `out` and, unless `own`, their mirrors."""
     entry = np.int64(-1) if out >= 0 else -2 - out
@@ -179,7 +179,7 @@ def _link(links: np.ndarray, n: int, source: int, out: int, others: np.ndarray, 
         entry = np.int64(others[entry, 1])
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _resolve(
     k: int,
     slots: np.ndarray,
@@ -209,7 +209,7 @@ def _resolve(
     return n_links
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _room(links: np.ndarray, n: int, more: int) -> np.ndarray:
     """`links`, or a copy of its first `n` rows with room for `more`."""
     if n + more <= len(links):
@@ -221,7 +221,7 @@ def _room(links: np.ndarray, n: int, more: int) -> np.ndarray:
     return wider
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def meet(
     keys: np.ndarray,
     k: int,

@@ -5,9 +5,9 @@ Each writes from place `n` of `out` (uint8), which has room, and returns the pla
 
 import math
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.reads.text_kernels import number as _number
 from dbgclean.reads.text_kernels import word as _word
 
@@ -29,7 +29,7 @@ LINK_ROOM = 64
 _TAB, _LINE, _BLANK, _COLON, _POINT = 9, 10, 32, 58, 46
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def decimal(out: np.ndarray, n: int, value: float, digits: int) -> int:
     """A number that is not negative with `digits` (at most 3) decimals, rounded as Python does.
 
@@ -60,14 +60,14 @@ def decimal(out: np.ndarray, n: int, value: float, digits: int) -> int:
     return n + 1 + digits
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _bases(out: np.ndarray, n: int, codes: np.ndarray, letters: np.ndarray) -> int:
     for i in range(codes.size):
         out[n + i] = letters[codes[i]]
     return n + codes.size
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def segment_lines(
     codes: np.ndarray,
     offsets: np.ndarray,
@@ -95,7 +95,7 @@ def segment_lines(
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def link_lines(
     sources: np.ndarray,
     targets: np.ndarray,
@@ -120,7 +120,7 @@ def link_lines(
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def unitig_records(
     codes: np.ndarray,
     offsets: np.ndarray,

@@ -4,13 +4,14 @@ All take a graph's ``link_offsets`` (int64) and ``link_targets`` (int32) and spe
 of oriented unitigs (nodes): ``node ^ 1`` is the mirror, ``node >> 1`` the unitig.
 """
 
-import numba
 import numpy as np
+
+from dbgclean._kernels import helper, kernel
 
 __all__ = ["count_components", "eulerian_sum", "parallel_arms", "superbubble_ends", "topological"]
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _root(parents: np.ndarray, item: int) -> int:
     while parents[item] != item:
         parents[item] = parents[parents[item]]
@@ -18,7 +19,7 @@ def _root(parents: np.ndarray, item: int) -> int:
     return item
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_components(link_offsets: np.ndarray, link_targets: np.ndarray) -> np.ndarray:
     """Smallest unitig of the connected component of each unitig, int64 (U,)."""
     parents = np.arange((link_offsets.size - 1) // 2)
@@ -35,7 +36,7 @@ def count_components(link_offsets: np.ndarray, link_targets: np.ndarray) -> np.n
     return parents
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def eulerian_sum(link_offsets: np.ndarray, link_targets: np.ndarray) -> np.int64:
     """Sum of |in-degree - out-degree| over the places where oriented unitigs meet.
 
@@ -58,7 +59,7 @@ def eulerian_sum(link_offsets: np.ndarray, link_targets: np.ndarray) -> np.int64
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _lone_target(link_offsets: np.ndarray, link_targets: np.ndarray, node: int) -> np.int64:
     """The successor of a node with in-degree 1 and out-degree 1, else -1."""
     out_degree = link_offsets[node + 1] - link_offsets[node]
@@ -68,7 +69,7 @@ def _lone_target(link_offsets: np.ndarray, link_targets: np.ndarray, node: int) 
     return np.int64(link_targets[link_offsets[node]])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def parallel_arms(
     link_offsets: np.ndarray, link_targets: np.ndarray, ends: np.ndarray, arms: np.ndarray
 ) -> int:
@@ -101,7 +102,7 @@ def parallel_arms(
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _traverse(
     link_offsets: np.ndarray,
     link_targets: np.ndarray,
@@ -152,7 +153,7 @@ def _traverse(
     return -1, visited
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def superbubble_ends(
     link_offsets: np.ndarray, link_targets: np.ndarray, limit: int, found: np.ndarray
 ) -> int:
@@ -186,7 +187,7 @@ def superbubble_ends(
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def topological(
     link_offsets: np.ndarray,
     link_targets: np.ndarray,

@@ -2,7 +2,8 @@
 
 The search that threads reads takes longer to compile than everything before it. Where
 it is not in the cache yet, a second process compiles it while this one counts; what it
-has put into the cache is loaded from there.
+has put into the cache is loaded from there. Then each goes on with a part of what comes
+behind the search, and of what makes graphs: of equal size, for either waits for the other.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ import numpy as np
 
 from dbgclean._memory import allowed_cpus
 from dbgclean._temporary import temporary_folder
-from dbgclean.evidence.alternatives import pool_edits
-from dbgclean.evidence.changes import other_changes
-from dbgclean.evidence.edits import collect_edits, quality_profile
+from dbgclean.evidence.alternatives import Alternatives, pool_edits
+from dbgclean.evidence.changes import OtherChanges, other_changes
+from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
 from dbgclean.evidence.explanations import explain
 from dbgclean.evidence.gap_alternatives import collect_gaps, pool
 from dbgclean.evidence.lookup import no_nodes
+from dbgclean.evidence.off_path import Stretches
+from dbgclean.evidence.planting import Facts, Planter
 from dbgclean.evidence.sites import Sites
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.threading import Threads, kernels_are_cached, thread_batch
+from dbgclean.reads import InputGroup, open_writer
 from dbgclean.reads.batch import ReadBatch, encode_bases
 from dbgclean.spectrum.kmers import canonical_kmers
 from dbgclean.spectrum.table import KmerTable
@@ -40,7 +44,7 @@ _K = 11
 
 
 class Compiling:
-    """The second process; `finish_threading` before reads are threaded, `finish` at the end.
+    """The second process; `finish_threading` before reads are threaded, `finish` before graphs.
 
     Whatever goes wrong there only means that this process compiles for itself.
 
@@ -65,7 +69,10 @@ class Compiling:
         self._process.stdout.readline()
 
     def finish(self) -> None:
-        """Wait for the other process to end."""
+        """Compile what writes graphs, then wait for the other process to end."""
+        assert self._process.stdout is not None
+        if self._process.poll() is None and self._process.stdout.readline():
+            compile_graph_files()
         self._process.wait()  # before its standard input is closed, which would end it
         self._process.communicate()
         atexit.unregister(self._stop)
@@ -88,14 +95,18 @@ def start_compiling(*, graph: bool = False) -> Compiling | None:
 
 
 def compile_all(graph: bool) -> None:
-    """What the second process does; says when threading is ready.
+    """What the second process does; says when all is ready that reads need, then when
+    graphs can be compacted.
 
     It ends with the first one, however that ends: its standard input is then closed.
     """
     Thread(target=_end_with_parent, daemon=True).start()
     compile_threading()
-    print("threading", flush=True)
+    compile_planting()
+    print("ready", flush=True)
     if graph:
+        compile_compaction()
+        print("compacted", flush=True)
         compile_graph()
 
 
@@ -151,14 +162,38 @@ def compile_pooling() -> None:
     )
 
 
+def compile_planting() -> None:
+    """Compile what plants alleles, and what writes reads."""
+    batch = _toy_reads()
+    none = np.zeros(0, np.int64)
+    alternatives = Alternatives.empty(0, none, np.zeros((4, 4, N_QUALITIES)))
+    facts = Facts(np.zeros((4, N_QUALITIES), np.int64), 48.0, 30.0, 1.0, 1e3, True)
+    planter = Planter(SolidGraph(_K, no_nodes(), 2, 2), alternatives, Edits.empty(), facts, 1)
+    planter.planting(0, batch)
+    with temporary_folder() as folder:
+        names = tuple(str(Path(folder) / f"{mate}.fq") for mate in (1, 2))
+        with open_writer(InputGroup(names, "paired", "fastq"), [f"{n}.out" for n in names]) as out:
+            out.write(batch)
+
+
+def compile_compaction() -> None:
+    """Compile what rewritten reads are counted by, and graphs made of them with."""
+    from dbgclean.correct.off_path import off_path_pieces
+    from dbgclean.graph.compaction import compact
+
+    batch = _toy_reads()
+    table = _toy_table(batch)
+    changes = OtherChanges.concatenate([])
+    off_path_pieces(Stretches.empty(), changes, batch, batch.offsets, batch.codes, 0, _K)
+    table.combine(table)
+    compact(table.keys, table.counts, table.k, 1)
+
+
 def compile_graph() -> None:
-    """Compile what graphs are made, measured, cleaned and written with."""
+    """Compile what graphs are measured and cleaned with."""
     from dbgclean.graph.ambiguity import ambiguity
     from dbgclean.graph.cleaning import classical_clean
-    from dbgclean.graph.compaction import compact, compact_rows, outline
-    from dbgclean.graph.gfa import write_gfa
-    from dbgclean.graph.unitig_fasta import write_unitigs
-    from dbgclean.spectrum.formats import write_kmer_fasta
+    from dbgclean.graph.compaction import compact_rows, outline
 
     table = _toy_table(_toy_reads())
     given = table.keys, table.counts, table.k
@@ -166,6 +201,17 @@ def compile_graph() -> None:
     ambiguity(compacted[0])
     classical_clean(*given, 1, compacted=compacted)
     ambiguity(outline(*given, 1))
+
+
+def compile_graph_files() -> None:
+    """Compile what graphs and k-mers are written with."""
+    from dbgclean.graph.compaction import compact
+    from dbgclean.graph.gfa import write_gfa
+    from dbgclean.graph.unitig_fasta import write_unitigs
+    from dbgclean.spectrum.formats import write_kmer_fasta
+
+    table = _toy_table(_toy_reads())
+    given = table.keys, table.counts, table.k
     graph = compact(*given, 1)
     with temporary_folder() as folder:
         write_gfa(Path(folder) / "a.gfa", graph)

@@ -1,8 +1,8 @@
 """Kernels on FASTQ text: where the records are, taken apart, and put together again."""
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.reads.batch import CHECKED_CODES
 
 __all__ = ["are_mates", "check_records", "fill_records", "find_lines", "format_fastq", "text_size"]
@@ -15,7 +15,7 @@ _PHRED = np.uint8(33)
 _LESS_PHRED = np.uint8(256 - 33)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def find_lines(text: np.ndarray, size: int, ends: np.ndarray) -> int:
     """List where the lines of ``text[:size]`` end, as many as ``ends`` has room for.
 
@@ -30,7 +30,7 @@ def find_lines(text: np.ndarray, size: int, ends: np.ndarray) -> int:
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def check_records(
     text: np.ndarray,
     ends: np.ndarray,
@@ -76,7 +76,7 @@ def check_records(
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _id_length(text: np.ndarray, start: int, size: int) -> int:
     for i in range(size):
         if text[start + i] == _SPACE or text[start + i] == _TAB:
@@ -84,7 +84,7 @@ def _id_length(text: np.ndarray, start: int, size: int) -> int:
     return size
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def are_mates(
     text: np.ndarray,
     starts: np.ndarray,
@@ -108,7 +108,7 @@ def are_mates(
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _copy(source: np.ndarray, first: int, size: int, out: np.ndarray, at: int) -> None:
     """Copy a stretch, ``size`` bytes from ``first`` on.
 
@@ -120,7 +120,7 @@ def _copy(source: np.ndarray, first: int, size: int, out: np.ndarray, at: int) -
         out[there + i] = source[here + i]
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _encode(source: np.ndarray, first: int, size: int, out: np.ndarray, at: int) -> None:
     """`CHECKED_CODES` of a stretch; what is none of ACGTN is looked up."""
     here, there = np.uint64(first), np.uint64(at)
@@ -145,7 +145,7 @@ def _encode(source: np.ndarray, first: int, size: int, out: np.ndarray, at: int)
             out[there + i] = CHECKED_CODES[source[here + i]]
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _add(source: np.ndarray, first: int, size: int, by: np.uint8, out: np.ndarray, at: int) -> None:
     """Copy a stretch with a number added to each byte."""
     here, there = np.uint64(first), np.uint64(at)
@@ -153,7 +153,7 @@ def _add(source: np.ndarray, first: int, size: int, by: np.uint8, out: np.ndarra
         out[there + i] = source[here + i] + by
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def fill_records(
     text: np.ndarray,
     starts: np.ndarray,
@@ -186,7 +186,7 @@ def fill_records(
         row += step
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def text_size(
     offsets: np.ndarray, name_offsets: np.ndarray, row: int, step: int, returns: int, two: bool
 ) -> int:
@@ -199,7 +199,7 @@ def text_size(
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _line_end(out: np.ndarray, at: int, returns: int) -> int:
     if returns:
         out[at] = _RETURN
@@ -207,7 +207,7 @@ def _line_end(out: np.ndarray, at: int, returns: int) -> int:
     return at + returns + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def format_fastq(
     names: np.ndarray,
     name_offsets: np.ndarray,

@@ -7,9 +7,9 @@ would copy it into SAM that no tool can read.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.reads.names import Names
 from dbgclean.reads.text_kernels import number, word
 
@@ -44,12 +44,12 @@ def tag_names(names: Names, counts: np.ndarray | None = None) -> Names:
     return Names(out[: offsets[-1]], offsets)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _is_letter(c: np.uint8) -> bool:
     return bool(65 <= (c & 0xDF) <= 90)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _is_tag(part: np.ndarray) -> bool:
     """Whether this is two letters (or a letter and a digit), a type and a value."""
     if len(part) < 5 or part[2] != _COLON or part[4] != _COLON:
@@ -62,7 +62,7 @@ def _is_tag(part: np.ndarray) -> bool:
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _begins(part: np.ndarray, word: np.ndarray) -> bool:
     if len(part) < len(word):
         return False
@@ -72,7 +72,7 @@ def _begins(part: np.ndarray, word: np.ndarray) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _tag(
     text: np.ndarray,
     offsets: np.ndarray,

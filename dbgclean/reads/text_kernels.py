@@ -3,13 +3,14 @@
 Each writes from place `n` of `out` (uint8), which has room, and returns the place behind.
 """
 
-import numba
 import numpy as np
+
+from dbgclean._kernels import helper, kernel
 
 __all__ = ["number", "word"]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def word(out: np.ndarray, n: int, word: np.ndarray) -> int:
     """The bytes of ``word``, uint8."""
     for i in range(word.size):
@@ -17,7 +18,7 @@ def word(out: np.ndarray, n: int, word: np.ndarray) -> int:
     return n + word.size
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def number(out: np.ndarray, n: int, value: int) -> int:
     """A whole number, not negative, in decimal."""
     digits = 1

@@ -11,13 +11,13 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from dbgclean._files import open_output
+from dbgclean._kernels import helper, kernel
 from dbgclean.errors import InputError, UsageError
 from dbgclean.reads.compression import READ_ERRORS, open_bytes, refuse_database
 from dbgclean.spectrum.kmers import BASE_CODES, MAX_K, MIN_K, canonical_kmers, check_k, revcomp
@@ -63,7 +63,7 @@ def _store_word(context: Any, out: Any, place: Any, word: Any) -> Any:
     return types.void(out, types.intp, types.uint64), generate
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _eight_letters(codes: np.uint64) -> np.uint64:
     """Letters, one to a byte, of eight complemented codes, both with the first one lowest.
 
@@ -80,7 +80,7 @@ def _eight_letters(codes: np.uint64) -> np.uint64:
     return np.uint64(84) * _EACH_BYTE - lowered
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _render(keys: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
     """Text of FASTA records, uint8."""
     # Letters are stored by eights: a few beyond the k-mer's end, which the next overwrites.
@@ -152,7 +152,7 @@ def write_text(path: str | os.PathLike[str], parts: Iterable[np.ndarray], thread
             out.write(part.data)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _parse_count(text: np.ndarray, first: int, end: int) -> int:
     """Decimal number, at most 2**32 - 1; -1 where there is none."""
     count = -1 if first == end else 0
@@ -164,7 +164,7 @@ def _parse_count(text: np.ndarray, first: int, end: int) -> int:
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _parse_kmer(
     text: np.ndarray, first: int, end: int, base_codes: np.ndarray, keys: np.ndarray, row: int
 ) -> int:
@@ -179,7 +179,7 @@ def _parse_kmer(
     return 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _parse(
     text: np.ndarray,
     is_fasta: bool,

@@ -11,9 +11,9 @@ The scalar functions are numba kernels meant to be called from other kernels.
 
 from collections.abc import Iterable
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.errors import UsageError
 from dbgclean.reads.batch import encode_bases
 from dbgclean.spectrum.words import as_keys, key_dtype, load, store, turned, whole, zero
@@ -77,7 +77,7 @@ def check_k(k: int, most: int = MAX_K) -> int:
     return int(k)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def roll(
     forward: np.uint64, reverse: np.uint64, base: np.int64, k: np.int64
 ) -> tuple[np.uint64, np.uint64]:
@@ -88,13 +88,13 @@ def roll(
     return ((forward << _U2) | np.uint64(base)) & keep, (reverse >> _U2) | back
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def revcomp(kmer: np.uint64, k: int) -> np.uint64:
     """Reverse complement of a packed k-mer (uint64 in, uint64 out)."""
     return turned(kmer, k)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def substitutions(a: np.uint64, b: np.uint64) -> np.int64:
     """In how many bases two packed k-mers differ."""
     x = a ^ b
@@ -106,13 +106,13 @@ def substitutions(a: np.uint64, b: np.uint64) -> np.int64:
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def canonical(kmer: np.uint64, k: int) -> np.uint64:
     """The smaller of a packed k-mer and its reverse complement."""
     return min(whole(kmer), revcomp(kmer, k))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def pack(codes: np.ndarray, start: int, k: int) -> np.uint64:
     """Pack ``codes[start:start + k]`` (uint8, all below 4) into a uint64.
 
@@ -124,13 +124,13 @@ def pack(codes: np.ndarray, start: int, k: int) -> np.uint64:
     return kmer
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _map_canonical(kmers: np.ndarray, k: int, out: np.ndarray) -> None:
     for i in range(kmers.size):
         store(out, i, canonical(load(kmers, i), k))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _map_revcomp(kmers: np.ndarray, k: int, out: np.ndarray) -> None:
     for i in range(kmers.size):
         store(out, i, revcomp(load(kmers, i), k))
@@ -152,7 +152,7 @@ def reverse_complements(kmers: np.ndarray, k: int) -> np.ndarray:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _drop_last(kmers: np.ndarray, out: np.ndarray) -> None:
     for i in range(kmers.size):
         store(out, i, load(kmers, i) >> _U2)
@@ -191,7 +191,7 @@ def decode(codes: np.ndarray) -> str:
     return LETTERS[codes].tobytes().decode("ascii")
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _spell(keys: np.ndarray, k: int, letters: np.ndarray, out: np.ndarray) -> None:
     for row in range(keys.size):
         key = load(keys, row)
@@ -220,7 +220,7 @@ def kmers_to_strings(keys: np.ndarray, k: int) -> list[str]:
     return [text[i : i + k] for i in range(0, len(text), k)]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _pack_at(codes: np.ndarray, starts: np.ndarray, k: int, out: np.ndarray) -> None:
     for row in range(starts.size):
         kmer = zero(out)

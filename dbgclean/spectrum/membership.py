@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import kernel
 from dbgclean.spectrum.kmers import revcomp
 from dbgclean.spectrum.ordering import lower_bound
 from dbgclean.spectrum.words import as_keys, load, zero
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["deepest_sibling", "rows_among"]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _rows_among(queries: np.ndarray, keys: np.ndarray, rows: np.ndarray) -> None:
     row = 0
     for i in range(queries.size):
@@ -67,7 +67,7 @@ def deepest_sibling(queries: np.ndarray, table: KmerTable) -> np.ndarray:
     return deepest
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _deepest_sibling(
     queries: np.ndarray, keys: np.ndarray, counts: np.ndarray, k: np.int64, deepest: np.ndarray
 ) -> None:

@@ -5,9 +5,9 @@ words are: by a word of each k-mer's highest bits that differ at all, with its r
 what ties there is put in order by comparing whole k-mers.
 """
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.spectrum.radix import sort_words
 from dbgclean.spectrum.words import as_keys, is_wide, key_dtype, load, store, zero
 
@@ -17,7 +17,7 @@ _FEW = 24
 """Ties up to here are sorted by insertion."""
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _differing(keys: np.ndarray) -> int:
     """Bits up to the highest in which two of the k-mers differ."""
     first, any_differs = load(keys, 0), zero(keys)
@@ -30,7 +30,7 @@ def _differing(keys: np.ndarray) -> int:
     return bits
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _tickets(keys: np.ndarray, shift: int, bits: int, tickets: np.ndarray) -> None:
     """Highest bits of each k-mer with its row in the lowest `bits`."""
     down, up = np.uint64(shift), np.uint64(bits)
@@ -38,14 +38,14 @@ def _tickets(keys: np.ndarray, shift: int, bits: int, tickets: np.ndarray) -> No
         tickets[i] = (np.uint64(load(keys, i) >> down) << up) | np.uint64(i)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _before(keys: np.ndarray, one: int, other: int) -> bool:
     """Whether row `one` goes first: it is smaller, or the same and above."""
     a, b = load(keys, one), load(keys, other)
     return a < b or (a == b and one < other)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _sift(keys: np.ndarray, rows: np.ndarray, first: int, root: int, n: int) -> None:
     """Let the row at `root` sink to its place in the heap of `n` rows from `first` on."""
     while 2 * root + 1 < n:
@@ -58,7 +58,7 @@ def _sift(keys: np.ndarray, rows: np.ndarray, first: int, root: int, n: int) -> 
         root = child
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _sort_rows(keys: np.ndarray, rows: np.ndarray, first: int, last: int) -> None:
     """Sort ``rows[first:last]`` by their k-mers: by insertion, or many on a heap."""
     n = last - first
@@ -78,7 +78,7 @@ def _sort_rows(keys: np.ndarray, rows: np.ndarray, first: int, last: int) -> Non
         rows[j] = row
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _settle(keys: np.ndarray, tickets: np.ndarray, bits: int, rows: np.ndarray) -> None:
     """Rows of sorted tickets, in the order of their k-mers."""
     up = np.uint64(bits)
@@ -94,7 +94,7 @@ def _settle(keys: np.ndarray, tickets: np.ndarray, bits: int, rows: np.ndarray) 
         _sort_rows(keys, rows, first, rows.size)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _take(keys: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
     for i in range(rows.size):
         store(out, i, load(keys, rows[i]))
@@ -132,7 +132,7 @@ def distinct(keys: np.ndarray) -> np.ndarray:
     return unique
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def is_rising(keys: np.ndarray) -> bool:
     """Whether each k-mer is above the one before it."""
     for i in range(1, keys.size):
@@ -141,7 +141,7 @@ def is_rising(keys: np.ndarray) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def lower_bound(keys: np.ndarray, kmer: np.uint64) -> np.int64:
     """How many of the sorted keys are below a k-mer."""
     low, high = np.int64(0), np.int64(keys.size)
@@ -154,7 +154,7 @@ def lower_bound(keys: np.ndarray, kmer: np.uint64) -> np.int64:
     return low
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _lower_bounds(keys: np.ndarray, queries: np.ndarray, out: np.ndarray) -> None:
     for i in range(queries.size):
         out[i] = lower_bound(keys, load(queries, i))
@@ -169,7 +169,7 @@ def search(keys: np.ndarray, queries: np.ndarray) -> np.ndarray:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _shift_up(numbers: np.ndarray, shift: int, out: np.ndarray) -> None:
     for i in range(numbers.size):
         store(out, i, (zero(out) | numbers[i]) << np.uint64(shift))

@@ -5,8 +5,9 @@ the rest. Where many words share their highest digits (one deep amplicon) that w
 and all digits are sorted by, the lowest first (Knuth, The Art of Computer Programming 3, 5.2.5).
 """
 
-import numba
 import numpy as np
+
+from dbgclean._kernels import helper, kernel
 
 __all__ = ["sort_words"]
 
@@ -20,7 +21,7 @@ _MOVES = 4
 """Places that words may be moved by insertion, on average, before that is given up."""
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _differing(words: np.ndarray) -> int:
     """Bits up to the highest in which two of the words differ."""
     first, differing = words[0], _U0
@@ -33,7 +34,7 @@ def _differing(words: np.ndarray) -> int:
     return bits
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _digit(word: np.uint64, low: np.uint64, tags: bool) -> np.int64:
     """The digit of a word from bit `low` on; with `tags` its lowest two bits are the word's."""
     digit = word >> low
@@ -42,7 +43,7 @@ def _digit(word: np.uint64, low: np.uint64, tags: bool) -> np.int64:
     return np.int64(digit & _MASK)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _by_digit(
     words: np.ndarray, low: np.uint64, tags: bool, places: np.ndarray, out: np.ndarray
 ) -> None:
@@ -59,7 +60,7 @@ def _by_digit(
         places[digit] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _insert(words: np.ndarray) -> bool:
     """Sort by insertion; False where it was given up."""
     moves = 0
@@ -76,7 +77,7 @@ def _insert(words: np.ndarray) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sort(words: np.ndarray, scratch: np.ndarray, places: np.ndarray) -> None:
     bits = _differing(words)
     # The lowest two bits go with the lower of two digits: many words are alike but for their tags.

@@ -5,10 +5,10 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
 from dbgclean._columns import ALL, Columns
+from dbgclean._kernels import helper, kernel
 from dbgclean.spectrum.hashing import GOLDEN
 from dbgclean.spectrum.kmers import canonical_kmers, kmers_to_strings
 from dbgclean.spectrum.ordering import search
@@ -25,7 +25,7 @@ _U32 = np.uint64(32)
 _ONE = np.uint64(1)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _home(key: np.uint64, mask: np.uint64) -> np.uint64:
     """Slot where the search for `key` starts.
 
@@ -37,7 +37,7 @@ def _home(key: np.uint64, mask: np.uint64) -> np.uint64:
     return (mixed ^ (mixed >> _U32)) & np.uint64(mask)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def find_row(slots: np.ndarray, rows: np.ndarray, mask: np.uint64, key: np.uint64) -> np.int64:
     """Row of a canonical k-mer in its table, or -1 (int64); see `KmerIndex`."""
     slot = _home(key, mask)
@@ -50,7 +50,7 @@ def find_row(slots: np.ndarray, rows: np.ndarray, mask: np.uint64, key: np.uint6
         slot = (slot + _ONE) & np.uint64(mask)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill_index(keys: np.ndarray, slots: np.ndarray, rows: np.ndarray, mask: np.uint64) -> None:
     for row in range(keys.size):
         key = load(keys, row)
@@ -61,7 +61,7 @@ def _fill_index(keys: np.ndarray, slots: np.ndarray, rows: np.ndarray, mask: np.
         rows[slot] = row
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find_rows(
     slots: np.ndarray, rows: np.ndarray, mask: np.uint64, queries: np.ndarray, out: np.ndarray
 ) -> None:
@@ -120,7 +120,7 @@ def build_index(keys: np.ndarray, k: int) -> KmerIndex:
     return KmerIndex(k, slots, rows, mask)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def merge_rows(
     keys: np.ndarray, values: np.ndarray, keys2: np.ndarray, values2: np.ndarray, sign: int
 ) -> tuple[np.ndarray, np.ndarray, bool]:

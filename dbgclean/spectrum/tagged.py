@@ -6,9 +6,9 @@ was read as the reverse complement, bit 0 that all its bases are of high quality
 
 import threading
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.spectrum.words import full, load, store, zero
 
 __all__ = ["Scratch", "emit", "gather", "interleave", "join", "pick_reads", "split"]
@@ -33,7 +33,7 @@ class Scratch(threading.local):
         return self._words[:n]
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _roll(
     codes: np.ndarray, quals: np.ndarray, k: int, min_quality: int, out: np.ndarray, n: int
 ) -> int:
@@ -68,7 +68,7 @@ def _roll(
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _scatter(
     tagged: np.ndarray, shift: int, buffer: np.ndarray, begin: int, starts: np.ndarray
 ) -> None:
@@ -89,7 +89,7 @@ def _scatter(
         places[partition] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def emit(
     codes: np.ndarray,
     quals: np.ndarray,
@@ -130,7 +130,7 @@ def emit(
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def gather(buffer: np.ndarray, starts: np.ndarray, partition: int, out: np.ndarray) -> int:
     """Copy all emitted words of one partition to `out`; their number.
 
@@ -146,7 +146,7 @@ def gather(buffer: np.ndarray, starts: np.ndarray, partition: int, out: np.ndarr
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def join(words: np.ndarray, keys: np.ndarray, values: np.ndarray) -> int:
     """Add sorted words to the rows of their keys; what has no row moves to the front.
 
@@ -184,13 +184,13 @@ def join(words: np.ndarray, keys: np.ndarray, values: np.ndarray) -> int:
     return left
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _raise(values: np.ndarray, column: int, row: int, by: int) -> None:
     """Add to one value, which stops at the highest there is."""
     values[column, row] = min(np.int64(values[column, row]) + by, np.int64(_SATURATED))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def split(words: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Part sorted words into those whose k-mer stands alone and rows for the others.
 
@@ -227,13 +227,13 @@ def split(words: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return singles, keys, values
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _differ(words: np.ndarray, i: int) -> int:
     """1 where the k-mers of a word and of the next are not the same."""
     return int((load(words, i) ^ load(words, i + 1)) > _U3)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _measure(words: np.ndarray) -> tuple[int, int]:
     """How many k-mers of sorted words stand alone, and how many there are."""
     if words.size < 2:
@@ -249,7 +249,7 @@ def _measure(words: np.ndarray) -> tuple[int, int]:
     return alone + last, distinct + last
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def interleave(
     singles: np.ndarray,
     keys: np.ndarray,
@@ -280,7 +280,7 @@ def interleave(
             row += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def pick_reads(
     codes: np.ndarray, quals: np.ndarray, offsets: np.ndarray, reads: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

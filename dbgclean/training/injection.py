@@ -14,9 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.alternatives import Alternatives
 from dbgclean.evidence.edits import FLANK, N_QUALITIES
 from dbgclean.evidence.places import PlaceIndex, Places, index_places, scan_places
@@ -38,7 +38,7 @@ _LEAST, _EVEN = 6, 0.5
 _STEEPEST = 25.0
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _even(
     codes: np.ndarray, start: np.int64, k: np.int64, slots: np.ndarray, rows: np.ndarray,
     mask: np.uint64, counts: np.ndarray,
@@ -59,7 +59,7 @@ def _even(
     return bool(low >= _LEAST and low >= _EVEN * high)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find_places(
     codes: np.ndarray, offsets: np.ndarray, k: np.int64, reach: np.int64, limit: np.uint64,
     slots: np.ndarray, rows: np.ndarray, mask: np.uint64, counts: np.ndarray, found: np.ndarray,
@@ -272,7 +272,7 @@ class _What(NamedTuple):
     seed: np.uint64
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _inject(
     codes: np.ndarray, quals: np.ndarray, offsets: np.ndarray, span: tuple[np.int64, np.int64],
     first_read: np.int64, first_in_group: np.int64, paired: np.bool_, index: PlaceIndex,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.threading import thread_batch
 from dbgclean.spectrum.table import KmerTable
 from dbgclean.spectrum.whole import count_codes
@@ -187,7 +187,7 @@ def _gaps(placement: Placement, reference: np.ndarray) -> dict[Allele, np.ndarra
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _moved(
     codes: np.ndarray, reference: np.ndarray, p: int, lacking: int, extra: int, first: int
 ) -> int:
@@ -202,7 +202,7 @@ def _moved(
     return moved
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _gap_events(
     placed: Placement, reference: np.ndarray, events: np.ndarray, names: np.ndarray
 ) -> int:

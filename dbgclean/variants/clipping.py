@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import kernel
 from dbgclean.spectrum.kmers import encode
 from dbgclean.variants.region_reads import RegionReads
 from dbgclean.variants.unknown_bases import pile_of_bases
@@ -71,7 +71,7 @@ def leave_out_clips(
     return (_without(reads, gone) if cut.any() else reads), counts
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _score(
     codes: np.ndarray, offsets: np.ndarray, clips: np.ndarray, first: np.ndarray,
     stop: np.ndarray, expected: np.ndarray, score: np.ndarray,

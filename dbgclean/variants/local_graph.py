@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.copying import copy_to
 from dbgclean.spectrum.kmers import canonical_kmers, revcomp
 from dbgclean.spectrum.table import KmerIndex, KmerTable, find_row
@@ -136,7 +136,7 @@ def _collect(rows: np.ndarray, text: np.ndarray, k: int) -> tuple[list[Arm], lis
     return arms, ends
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _successor(kmer: np.uint64, b: int, index: KmerIndex) -> tuple[np.uint64, np.uint64, np.int64]:
     """The next k-mer, its canonical form and its row in the table (-1: not there)."""
     keep = (np.uint64(1) << np.uint64(2 * index.k)) - np.uint64(1)
@@ -145,7 +145,7 @@ def _successor(kmer: np.uint64, b: int, index: KmerIndex) -> tuple[np.uint64, np
     return ahead, key, find_row(index.slots, index.rows, index.mask, key)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _put(
     found: _Found, n: int, p: int, q: int, first: int, bases: np.ndarray, size: int,
     abundance: int,
@@ -159,7 +159,7 @@ def _put(
     return first + size
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _comes_back(place: int, p: int, is_canonical: bool, depth: int) -> bool:
     """A k-mer of the reference in its own direction, and near: on the other strand or far
     away it is another copy, not an allele of this one."""
@@ -167,7 +167,7 @@ def _comes_back(place: int, p: int, is_canonical: bool, depth: int) -> bool:
     return depth > 0 and along and abs(place // 2 - p) <= _LONGEST
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _explore(
     p: int, kmer: np.uint64, own_base: int, reads: _Reads, least: int, search: _Search, n: int,
     at: int, found: _Found,
@@ -209,7 +209,7 @@ def _explore(
     return n, at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _walk(
     kmers: np.ndarray, own: np.ndarray, copies: np.ndarray, reference: np.ndarray,
     reads: _Reads, least: np.ndarray, found: _Found,

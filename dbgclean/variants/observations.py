@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.mates import AGREES, APART, DENIES
 from dbgclean.reads.batch import stretches
 from dbgclean.reads.rows import Rows, column
@@ -128,7 +128,7 @@ class _Shown(NamedTuple):
     reads: np.ndarray
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _spread(placed: Placement, start: int, stop: int, at: np.ndarray) -> tuple[int, int]:
     """For every reference base that a read covers, which base of the read is over it, as
     ``2 * index``, plus 1 where the read lacks it; -1 where none is. Returns the span."""
@@ -148,7 +148,7 @@ def _spread(placed: Placement, start: int, stop: int, at: np.ndarray) -> tuple[i
     return low, last + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _shown(placed: Placement, entry: int, low: int, high: int, p: int) -> tuple[int, int, int]:
     """Base (5: lacking; 4: none), its quality and index, of one entry of `_spread`."""
     if p < low or p >= high or entry < 0:
@@ -159,7 +159,7 @@ def _shown(placed: Placement, entry: int, low: int, high: int, p: int) -> tuple[
     return int(placed.codes[j]), int(placed.quals[j]), j
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _observe(
     placed: Placement, pairs: int, number: np.ndarray, at: np.ndarray, out_site: np.ndarray,
     out_read: np.ndarray, out_at: np.ndarray, shown: _Shown,

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.gaps import DISPUTED, GAP, ON_PATH
 from dbgclean.evidence.threading import FOREIGN, Threads, qualities_of
 from dbgclean.reads import ReadBatch
@@ -140,7 +140,7 @@ class _Line(NamedTuple):
     lies: np.ndarray
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _spell_path(
     start: int, stop: int, path: np.ndarray, place: np.ndarray, missing: np.ndarray, m: int,
     line: _Line,
@@ -167,7 +167,7 @@ def _spell_path(
     return n, m
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _locate(line: _Line, n: int, index: KmerIndex, kmer_place: np.ndarray) -> tuple[int, int]:
     """Find the k-mers of a line on the reference; returns votes for either strand."""
     k = index.k
@@ -196,7 +196,7 @@ def _locate(line: _Line, n: int, index: KmerIndex, kmer_place: np.ndarray) -> tu
     return along, against
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _settle(line: _Line, n: int, k: int, turned: bool, reference: np.ndarray) -> None:
     """Say where every base of a line lies: by its k-mers, then from its neighbours."""
     for t in range(n):
@@ -210,7 +210,7 @@ def _settle(line: _Line, n: int, k: int, turned: bool, reference: np.ndarray) ->
     _fill(line, n, turned, reference, -1)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _fill(line: _Line, n: int, turned: bool, reference: np.ndarray, step: int) -> None:
     """Carry offsets from base to base in one direction, as long as the bases are the
     reference's and those further on lie further on."""
@@ -231,7 +231,7 @@ def _fill(line: _Line, n: int, turned: bool, reference: np.ndarray, step: int) -
         t += step
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def first_foreign(
     placed: Placement, reference: np.ndarray, start: int, stop: int, step: int, good: bool
 ) -> int:
@@ -255,7 +255,7 @@ def first_foreign(
     return stop
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def trim_poor_ends(placed: Placement, reference: np.ndarray) -> None:
     """Take the ends of reads off the reference where bad bases differ from it all the time."""
     where = placed.where
@@ -275,7 +275,7 @@ def trim_poor_ends(placed: Placement, reference: np.ndarray) -> None:
                 j += step
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _by_hint(placed: Placement, reference: np.ndarray, start: int, hint: np.ndarray) -> None:
     """Lay a read that no k-mer places where the aligner has it, if its bases agree."""
     first, last, offset = hint[0], hint[1], hint[2]
@@ -293,7 +293,7 @@ def _by_hint(placed: Placement, reference: np.ndarray, start: int, hint: np.ndar
             placed.where[j] = OFF
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _place(
     codes: np.ndarray, quals: np.ndarray, path: np.ndarray, place: np.ndarray,
     missing: np.ndarray, reference: np.ndarray, index: KmerIndex, kmer_place: np.ndarray,
@@ -324,7 +324,7 @@ def _place(
         _mark_inserted(out.where, start, stop)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _mark_inserted(where: np.ndarray, start: int, stop: int) -> None:
     """Bases between two placed ones are put in, if the placed ones run forward.
 

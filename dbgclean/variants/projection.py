@@ -7,9 +7,9 @@ has is an edit like one that a single read has.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.gaps import DISPUTED, GAP, MAX_GAP, ON_PATH, OUTSIDE
 from dbgclean.evidence.threading import (
     CLEAN,
@@ -54,7 +54,7 @@ def project(
     return Threads(path, place, missing[:n], new.astype(np.uint8))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _project(
     codes: np.ndarray, placed: Placement, reference: np.ndarray, path: np.ndarray,
     place: np.ndarray, missing: np.ndarray, differs: np.ndarray, off: np.ndarray,
@@ -96,7 +96,7 @@ def _project(
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _run(where: np.ndarray, j: int, start: int, stop: int) -> int:
     """Inserted bases in a row around base ``j``, counted to a few more than a gap has."""
     low, high = j, j
@@ -107,7 +107,7 @@ def _run(where: np.ndarray, j: int, start: int, stop: int) -> int:
     return high - low + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _packed(reference: np.ndarray, start: int, stop: int, turned: bool) -> int:
     """Bases of the reference as the read would have them, 2 bits each, first in the highest."""
     bases = 0

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.threading import edit_costs
 from dbgclean.variants.haplotypes import Clusters, Texts
 from dbgclean.variants.placement import INSERTED, OFF, Placement, first_foreign
@@ -87,7 +87,7 @@ class _Along(NamedTuple):
     far: int
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _first_above(values: np.ndarray, p: int) -> int:
     """Row of the first of rising values that is above ``p``."""
     low, high = 0, len(values)
@@ -100,7 +100,7 @@ def _first_above(values: np.ndarray, p: int) -> int:
     return low
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _anchor(where: np.ndarray, start: int, stop: int, clusters: Texts) -> tuple[int, int]:
     """Longest stretch of a read that lies on the reference without a gap, outside clusters."""
     c_start, c_end = clusters.start, clusters.end
@@ -125,7 +125,7 @@ def _anchor(where: np.ndarray, start: int, stop: int, clusters: Texts) -> tuple[
     return best_first, best_last
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _text_at(along: _Along, h: int, x: int) -> int:
     """Base ``x`` of sequence ``h`` and what follows it on the reference; 4 beyond it."""
     first, m = along.texts[h], along.texts[h + 1] - along.texts[h]
@@ -137,7 +137,7 @@ def _text_at(along: _Along, h: int, x: int) -> int:
     return int(along.reference[p])
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _as_it_lies(
     placed: Placement, reference: np.ndarray, first: int, last: int, costs: np.ndarray
 ) -> float:
@@ -160,7 +160,7 @@ def _as_it_lies(
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _compare(
     placed: Placement, j: int, n: int, along: _Along, costs: np.ndarray, cost: np.ndarray
 ) -> int:
@@ -179,7 +179,7 @@ def _compare(
     return best
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _dispute(placed: Placement, j: int, n: int, along: _Along, best: int, cost: np.ndarray) -> None:
     """Mark what the best sequence would have to edit and one about as good would not."""
     for x in range(n):
@@ -193,7 +193,7 @@ def _dispute(placed: Placement, j: int, n: int, along: _Along, best: int, cost: 
                 placed.disputed[j + along.step * x] = True
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _lay(placed: Placement, j: int, end: int, along: _Along, places: np.ndarray) -> None:
     """Place a read along a sequence from base ``j`` on, and on the reference behind it."""
     where, step, m = placed.where, along.step, len(places)
@@ -217,7 +217,7 @@ def _lay(placed: Placement, j: int, end: int, along: _Along, places: np.ndarray)
         k += step
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _reach(clusters: Texts, c: int, texts: np.ndarray, step: int) -> int:
     """Bases that the sequences of a cluster are compared over: to the next cluster at most."""
     shortest = np.int64(1) << 40
@@ -231,7 +231,7 @@ def _reach(clusters: Texts, c: int, texts: np.ndarray, step: int) -> int:
     return int(shortest + beyond)
 
 
-@numba.njit(cache=True, nogil=True)
+@helper
 def _sweep(
     placed: Placement, reference: np.ndarray, clusters: Texts, costs: np.ndarray, r: int,
     j: int, end: int, step: int, rows: np.ndarray, cost: np.ndarray, n: int,
@@ -272,7 +272,7 @@ def _sweep(
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _realign(
     placed: Placement, reference: np.ndarray, clusters: Texts, costs: np.ndarray,
     rows: np.ndarray, cost: np.ndarray,
