@@ -191,7 +191,7 @@ def correct(
 
 def build_graph(
     source: Paths | KmerTable | UnitigGraph,
-    k: int | None = None,
+    k: int | Literal["auto"] | None = None,
     *,
     min_abundance: int | Literal["auto"] | None = None,
     limit: int = 200_000,
@@ -205,7 +205,8 @@ def build_graph(
         k-mers as `count` and `correct` give them; or files of reads, of k-mers, GFA, or
         unitigs of BCALM 2, told by content.
     k
-        For reads 31 where None; what has a k of its own must agree.
+        To 127; for reads 31 where None, and from 31 what their depth and length suggest
+        where ``"auto"``. What has a k of its own must agree.
     min_abundance
         Leave k-mers out that were seen fewer times; ``"auto"``: the spectrum's cutoff.
     limit

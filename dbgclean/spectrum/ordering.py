@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 from dbgclean.spectrum.radix import sort_words
-from dbgclean.spectrum.words import as_keys, key_dtype, load, store, zero
+from dbgclean.spectrum.words import as_keys, is_wide, key_dtype, load, store, zero
 
 __all__ = ["borders", "distinct", "is_rising", "lower_bound", "order_of", "search", "sort_keys"]
 
@@ -102,7 +102,7 @@ def _take(keys: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
 
 def order_of(keys: np.ndarray, *, stable: bool = False) -> np.ndarray:
     """Rows in the order of their k-mers, int64 (n,); `stable`: the same k-mers as they come."""
-    if not keys.dtype.names:
+    if not is_wide(keys):
         return np.argsort(keys, kind="stable" if stable else None)
     keys, rows = as_keys(keys), np.empty(keys.size, dtype=np.int64)
     if keys.size:
@@ -116,7 +116,7 @@ def order_of(keys: np.ndarray, *, stable: bool = False) -> np.ndarray:
 
 def sort_keys(keys: np.ndarray) -> None:
     """Sort k-mers in place."""
-    if not keys.dtype.names:
+    if not is_wide(keys):
         sort_words(keys)
     else:
         _take(keys.copy(), order_of(keys), keys)
@@ -162,7 +162,7 @@ def _lower_bounds(keys: np.ndarray, queries: np.ndarray, out: np.ndarray) -> Non
 
 def search(keys: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """How many of the sorted keys are below each query, int64 (n,): `numpy.searchsorted`."""
-    if not keys.dtype.names:
+    if not is_wide(keys):
         return np.searchsorted(keys, queries)
     out = np.empty(queries.size, dtype=np.int64)
     _lower_bounds(as_keys(keys), as_keys(queries), out)

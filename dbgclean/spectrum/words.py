@@ -1,12 +1,15 @@
 """k-mers of more than one word: how they lie in arrays, and how kernels compute with them.
 
 Two bits a base, and two to spare: k to 31 takes one word of 64 bits, k to 63 two, k to 127
-four. An array of k-mers has one dimension at any k; its dtype is uint64, or one of `WIDE`,
-which numpy compares by value (slowly: `dbgclean.spectrum.ordering` sorts them). In a kernel
-`load` takes a k-mer out of an array and `store` puts it back; between the two it is one
-integer of 64, 128 or 256 bits, with the operators of uint64. So a kernel is written once,
-numba compiles it for the widths that are asked for, and what it compiles for one word is
-what it would without this file.
+four. An array of k-mers has one dimension at any k. Its dtype is uint64, or 16 or 32 bytes,
+the highest first, which numpy compares as it does strings: by value. (A structure of words
+would be plainer, but numba knows a structure by the address of its dtype, which may be
+another's by then.)
+
+In a kernel `load` takes a k-mer out of an array and `store` puts it back; between the two it
+is one integer of 64, 128 or 256 bits, with the operators of uint64. So a kernel is written
+once, numba compiles it for the widths that are asked for, and what it compiles for one word
+is what it would without this file.
 """
 
 import operator
@@ -24,30 +27,31 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic
 
 __all__ = [
-    "WIDE", "as_keys", "folded", "full", "full_keys", "key_dtype", "load", "low_word", "store",
+    "as_keys", "folded", "full", "full_keys", "is_wide", "key_dtype", "load", "low_word", "store",
     "turned", "whole", "zero",
 ]  # fmt: skip
 
 _BITS = 64
 
-WIDE = {
-    words: np.dtype([(f"word{i}", "<u8") for i in range(words - 1, -1, -1)]) for words in (2, 4)
-}
-"""dtype of k-mers of two and of four words, the highest first."""
+_WIDE = {words: np.dtype(f"S{8 * words}") for words in (2, 4)}
 
 _FOLD = 0xD6E8FEB86659FD93  # odd: no bit of a word is lost in the product
 
 
 def key_dtype(k: int) -> np.dtype:
-    """dtype of packed k-mers: uint64, or two or four of them."""
+    """dtype of packed k-mers: uint64, or two or four of them as bytes."""
     words = next(words for words in (1, 2, 4) if 2 * k + 2 <= words * _BITS)
-    return np.dtype(np.uint64) if words == 1 else WIDE[words]
+    return np.dtype(np.uint64) if words == 1 else _WIDE[words]
+
+
+def is_wide(keys: np.ndarray) -> bool:
+    """Whether k-mers of an array have several words."""
+    return bool(keys.dtype.kind == "S")
 
 
 def as_keys(keys: np.ndarray) -> np.ndarray:
     """Packed k-mers of any width as a kernel takes them: contiguous."""
-    wide = keys.dtype in WIDE.values()
-    return np.ascontiguousarray(keys, dtype=keys.dtype if wide else np.uint64)
+    return np.ascontiguousarray(keys, dtype=keys.dtype if is_wide(keys) else np.uint64)
 
 
 def full_keys(n: int, dtype: np.dtype) -> np.ndarray:
@@ -57,8 +61,11 @@ def full_keys(n: int, dtype: np.dtype) -> np.ndarray:
 
 
 def low_word(keys: np.ndarray) -> np.ndarray:
-    """The lowest 64 bits of each k-mer, uint64 (n,): a view."""
-    lowest: np.ndarray = keys["word0"] if keys.dtype.names else keys
+    """The lowest 64 bits of each k-mer of a contiguous array, unsigned (n,): a view."""
+    if not is_wide(keys):
+        return keys
+    words = keys.dtype.itemsize // 8
+    lowest: np.ndarray = keys.view(">u8")[words - 1 :: words]
     return lowest
 
 
@@ -140,8 +147,8 @@ def _value_of(keys: Any) -> Any:
     """What a kernel calculates with, of an array or a k-mer."""
     if isinstance(keys, types.Array):
         keys = keys.dtype
-    if isinstance(keys, types.Record):
-        return Wide(keys.size * 8 // _BITS)
+    if isinstance(keys, types.CharSeq):
+        return Wide(keys.count * 8 // _BITS)
     return keys
 
 
@@ -149,10 +156,10 @@ def _words(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> list[A
     """Addresses of the words of an entry of an array, the highest first."""
     made = context.make_array(kind)(context, builder, array)
     place = cgutils.get_item_pointer(context, builder, kind, made, [at], wraparound=False)
-    if not isinstance(kind.dtype, types.Record):
+    if not isinstance(kind.dtype, types.CharSeq):
         return [place]
     first = builder.bitcast(place, ir.IntType(_BITS).as_pointer())
-    return [builder.gep(first, [ir.IntType(32)(i)]) for i in range(kind.dtype.size // 8)]
+    return [builder.gep(first, [ir.IntType(32)(i)]) for i in range(kind.dtype.count // 8)]
 
 
 @intrinsic
@@ -162,14 +169,13 @@ def load(typingctx: Any, keys: Any, at: Any) -> Any:
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         kind = context.get_value_type(sig.return_type)
-        words = [
-            builder.load(word, align=8) for word in _words(context, builder, sig.args[0], *args)
-        ]
+        words = _words(context, builder, sig.args[0], *args)
         if len(words) == 1:
-            return words[0]
-        kmer = builder.zext(words[0], kind)
-        for word in words[1:]:
-            kmer = builder.or_(builder.shl(kmer, kind(_BITS)), builder.zext(word, kind))
+            return builder.load(words[0])
+        kmer = kind(0)
+        for place in words:
+            word = builder.zext(builder.bswap(builder.load(place, align=1)), kind)
+            kmer = builder.or_(builder.shl(kmer, kind(_BITS)), word)
         return kmer
 
     return _value_of(keys)(keys, types.intp), generate
@@ -181,12 +187,14 @@ def store(typingctx: Any, keys: Any, at: Any, kmer: Any) -> Any:
     del typingctx, kmer
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        kmer = args[2]
-        for word in reversed(_words(context, builder, sig.args[0], *args[:2])):
-            wide = kmer.type.width > _BITS
-            low = builder.trunc(kmer, ir.IntType(_BITS)) if wide else kmer
-            builder.store(low, word, align=8)
-            kmer = builder.lshr(kmer, kmer.type(_BITS)) if wide else kmer
+        kmer, words = args[2], _words(context, builder, sig.args[0], *args[:2])
+        if len(words) == 1:
+            builder.store(kmer, words[0])
+            return context.get_dummy_value()
+        for place in reversed(words):
+            word = builder.bswap(builder.trunc(kmer, ir.IntType(_BITS)))
+            builder.store(word, place, align=1)
+            kmer = builder.lshr(kmer, kmer.type(_BITS))
         return context.get_dummy_value()
 
     return types.void(keys, types.intp, _value_of(keys)), generate

@@ -39,7 +39,7 @@ inputs:
       prefix: --sample
   kmer_size:
     type: int?
-    doc: odd, 11 to 31
+    doc: odd, 11 to 127
     inputBinding:
       prefix: -k
   corrector:
