@@ -10,6 +10,7 @@ import time
 from threading import Thread
 from typing import NoReturn
 
+from dbgclean._memory import keep_heap_small
 from dbgclean._temporary import FINISHING, remove_all
 from dbgclean.errors import DbgcleanError
 
@@ -104,6 +105,7 @@ def prepare_libraries(verb: str) -> None:
         Where the limit on memory (`ulimit -v`) is below what they take.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    keep_heap_small()
     least = _LEAST if verb in _WITHOUT_NETWORK else _LEAST_WITH_NETWORK
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY and limit < least:

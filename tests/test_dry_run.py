@@ -57,7 +57,7 @@ def test_single_reads_are_counted(home, capfd):
     assert all("fastq, single reads, " in line for line in found["read"])
     assert found["write"] == ["standard output"]
     assert "k = 21" in found["do"]
-    assert any(line.startswith("1GB of memory for counting") for line in found["do"])
+    assert any(line.startswith("1GB of memory; ") for line in found["do"])
     assert not any("corrector" in line for line in found["do"])
 
 

@@ -49,7 +49,7 @@ def test_nothing_but_the_anchor_grows_with_the_molecules(evidence, times):
     rows = candidates(evidence.alternatives)
     assert len(rows) > 100
     one, many = (
-        build_windows(e, rows, signs_of(e)).globals_
+        build_windows(e, rows, signs_of(e)[rows]).globals_
         for e in (evidence, with_molecules(evidence, times))
     )
     # A substitution's share is the sample's: more alternatives of it may be candidates now.

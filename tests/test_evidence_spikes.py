@@ -11,6 +11,7 @@ from benchmarks.simulators import simulate
 from dbgclean.correct.auto import AutoCorrector
 from dbgclean.correct.correctors import LikelihoodCorrector, Sample
 from dbgclean.correct.verdicts import ERROR, REAL, Verdicts
+from dbgclean.evidence.edits import WINDOW
 from dbgclean.evidence.gather import build_graph, gather, gather_along
 from dbgclean.evidence.planting import Facts, Planter
 from dbgclean.evidence.spike_kernels import BY_ENDS, BY_FRAGMENT
@@ -38,7 +39,9 @@ def planter(sample):
     _, graph, spectrum, evidence = sample
     profile = np.ones((4, 94), np.int64)
     facts = Facts(profile, 150.0, 60.0, 1.2, spectrum.genome_size, True)
-    return Planter(graph, evidence.alternatives, facts, 7)
+    edits = evidence.edits
+    errors = replace(edits, qualities=np.zeros((len(edits), WINDOW), np.uint8))
+    return Planter(graph, evidence.alternatives, errors, facts, 7)
 
 
 def planted(sample, size=2000, threads=1, seed=7):

@@ -9,6 +9,7 @@
 ``threads``    every stage of ours with one thread and with two
 ``memory``     peaks under a small --memory at a large depth
 ``growth``     time and memory over depths, and over genomes
+``large``      peaks at larger genomes with repeats, two haplotypes, within --large-memory
 ``first-run``  before and after the kernels are compiled; --help
 ``profile``    `correct` and `run` stage by stage
 ``floor``      our CPU seconds beside those of one reading and one look-up of each k-mer
@@ -124,6 +125,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--genome-depth", type=float, default=50.0)
     parser.add_argument("--memory", default="1G")
     parser.add_argument("--memory-depth", type=float, default=200.0)
+    parser.add_argument(
+        "--large", type=float, nargs="*", default=[30e6, 100e6], help="sizes, in bases"
+    )
+    parser.add_argument("--large-depth", type=float, default=30.0)
+    parser.add_argument("--large-memory", default="8G")
     parser.add_argument("--peers", nargs="+", help="only these (parts of names)")
     parser.add_argument("--genome", type=Path, help="FASTA in place of K-12, first record")
     parser.add_argument(
@@ -150,6 +156,9 @@ def settings_of(args: argparse.Namespace) -> Settings:
         memory_depth=args.memory_depth,
         memory=args.memory,
         peers=tuple(args.peers) if args.peers else None,
+        large=tuple(int(size) for size in args.large),
+        large_depth=args.large_depth,
+        large_memory=args.large_memory,
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.jobs import bcalm, chain, corrector, jellyfish, kmc, ours
-from benchmarks.speed.samples import Reads, Source, hiseq, random_reads
+from benchmarks.speed.samples import Reads, Source, hiseq, patchwork_reads, random_reads
 from benchmarks.speed.tools import ROOT, Job, compare, measure, ratios
 
 __all__ = ["PARTS", "STAGES", "Settings"]
@@ -35,6 +35,7 @@ WARMING = (200_000, 40)
 
 EXAMPLE = tuple(f"dbgclean/example/example_R{mate}.fastq.gz" for mate in (1, 2))
 HELP_RUNS = 7
+_RUN_UP_TO = 30_000_000  # bases of a genome
 COUNT_NOTHING = ("--min-abundance", "4294967295", "--histogram", "histogram.tsv")
 
 
@@ -62,6 +63,8 @@ class Settings:
         The ``--memory`` that has to hold there.
     peers : tuple of str or None
         Leave out all others.
+    large, large_depth, large_memory
+        Sizes of the part on large genomes, their depth, and the ``--memory`` that has to hold.
     """
 
     source: Source
@@ -75,6 +78,9 @@ class Settings:
     memory_depth: float = 200
     memory: str = "1G"
     peers: tuple[str, ...] | None = None
+    large: tuple[int, ...] = (30_000_000, 100_000_000)
+    large_depth: float = 30
+    large_memory: str = "8G"
     _warmed: set[tuple[str, int]] = field(default_factory=set)
 
     @property
@@ -92,13 +98,16 @@ class Settings:
 
     def draw(self, parts: Sequence[str]) -> Iterator[Reads]:
         """The samples that these parts need, so that they are there when time is measured."""
-        depths = [self.depth] if set(parts) - {"growth", "first-run", "memory"} else []
+        others = {"growth", "first-run", "memory", "large"}
+        depths = [self.depth] if set(parts) - others else []
         depths += [self.memory_depth] if "memory" in parts else []
         depths += list(self.depths) if "growth" in parts else []
         for depth in sorted(set(depths)):
             yield self.reads(depth)
         for length in self.genomes if "growth" in parts else ():
             yield self.random(length)
+        for length in self.large if "large" in parts else ():
+            yield patchwork_reads(self.source, length, self.large_depth)
 
     def job(self, stage: str, reads: Reads, threads: int = 0, extra: tuple[str, ...] = ()) -> Job:
         """One of our stages, with its kernels compiled by an earlier run that is not timed."""
@@ -225,6 +234,20 @@ def memory(settings: Settings) -> Iterator[Row]:
         yield from _one(head, job, reads, settings)
 
 
+def large(settings: Settings) -> Iterator[Row]:
+    """`correct`, and of the smaller ones `run`, of larger genomes within what --memory says."""
+    for length in settings.large:
+        reads = patchwork_reads(settings.source, length, settings.large_depth)
+        for stage in settings.stages or (
+            ("correct", "run") if length <= _RUN_UP_TO else ("correct",)
+        ):
+            job = settings.job(stage, reads, extra=("--memory", settings.large_memory))
+            head = {"part": "large", "name": stage, "memory": settings.large_memory}
+            head |= {"threads": settings.threads, "depth": reads.depth, "bases": reads.bases}
+            head["genome_size"] = reads.genome_size
+            yield from _one(head, job, reads, settings)
+
+
 def first_run(settings: Settings) -> Iterator[Row]:
     """The first run of a fresh copy of the package against its second; and ``--help``.
 
@@ -326,6 +349,7 @@ PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {
     "threads": threads,
     "memory": memory,
     "growth": growth,
+    "large": large,
     "first-run": first_run,
     "profile": profiles,
     "floor": floors,

@@ -24,12 +24,25 @@ from benchmarks.simulators import simulate
 from benchmarks.simulators.instruments import art_files, art_words
 from benchmarks.simulators.truth import K12, SLICE_START
 
-__all__ = ["Reads", "Source", "hiseq", "interleave", "random_reads"]
+__all__ = [
+    "Reads",
+    "Source",
+    "differing",
+    "hiseq",
+    "interleave",
+    "patchwork",
+    "patchwork_reads",
+    "random_reads",
+]
 
 BATCH_DEPTH = 50
 READ_LENGTH = 150
 BATCH_BASES = 150_000_000
 """Of our own simulator at once: it holds reads and their truth in memory."""
+
+_OURS = "benchmarks.simulators.simulate, 2x150, 0.25 % by quality"
+_COPIED = ("genomes/" + K12, "human/hg19_chr20_9995001-11095000.fa.gz")
+_COPIES, _COPY_DIFFERS, _HETEROZYGOSITY = 3, 0.01, 0.001
 
 
 @dataclass(frozen=True)
@@ -207,26 +220,66 @@ def random_reads(folder: Path, length: int, depth: float, seed: int) -> Reads:
     """Pairs of a random genome by our own simulator, 0.25 % errors by quality."""
     target = folder / f"speed_random_{length}_{depth:g}x_seed{seed}"
     if not target.exists():
-        genome = simulate.random_genome(length, seed)
-        building = _fresh(target)
-        batches = max(1, round(length * depth / BATCH_BASES))
-        for number in range(batches):
-            reads = simulate.simulate_reads(
-                genome,
-                depth=depth / batches,
-                read_length=READ_LENGTH,
-                profile=simulate.QualityProfile(0.0025),
-                seed=seed * 10_000 + number,
-            )
-            parts = [building / f"part{mate}.fastq" for mate in (1, 2)]
-            simulate.write_fastq(reads, *parts, prefix=f"b{number}.")
-            for mate, part in enumerate(parts, 1):
-                with open(part, "rb") as more, open(building / f"R{mate}.fastq", "ab") as out:
-                    shutil.copyfileobj(more, out, 1 << 22)
-                part.unlink()
-        building.rename(target)
-    told = "benchmarks.simulators.simulate, 2x150, 0.25 % by quality"
-    return _reads(target, f"random, seed {seed}", length, depth, told)
+        _simulate(target, [(simulate.random_genome(length, seed), 1.0)], length, depth, seed)
+    return _reads(target, f"random, seed {seed}", length, depth, _OURS)
+
+
+def patchwork_reads(source: Source, length: int, depth: float) -> Reads:
+    """The same of both haplotypes of a `patchwork`, half the depth each."""
+    target = source.folder / f"speed_patchwork_{length}_{depth:g}x_seed{source.seed}"
+    if not target.exists():
+        genome = patchwork(source.data, length, source.seed)
+        haplotypes = [(genome, 0.5), (differing(genome, _HETEROZYGOSITY, source.seed + 1), 0.5)]
+        _simulate(target, haplotypes, length, depth, source.seed)
+    return _reads(target, f"patchwork, seed {source.seed}", length, depth, _OURS)
+
+
+def patchwork(data: Path, length: int, seed: int) -> np.ndarray:
+    """A genome with repeats, uint8 (length,): random, but for half of it at most that is copied.
+
+    Three times K-12 and what there is of human chr20, as far as there is room: once as they are,
+    and twice with one base in a hundred changed.
+    """
+    genome = simulate.random_genome(length, seed)
+    pieces = [simulate.load_genome(data / name, 0, None) for name in _COPIED] * _COPIES
+    slot = length // len(pieces)
+    for number, piece in enumerate(pieces):
+        own = differing(piece, _COPY_DIFFERS, seed + number) if number >= len(_COPIED) else piece
+        own = own[: slot // 2]
+        genome[number * slot : number * slot + len(own)] = own
+    return genome
+
+
+def differing(genome: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """The same sequence with a share of its bases changed."""
+    rng = np.random.default_rng([seed, 31])
+    changed = genome.copy()
+    at = np.flatnonzero(rng.random(len(genome)) < share)
+    changed[at] = (changed[at] + rng.integers(1, 4, len(at))) % 4
+    return changed
+
+
+def _simulate(
+    target: Path, haplotypes: list[tuple[np.ndarray, float]], length: int, depth: float, seed: int
+) -> None:
+    building = _fresh(target)
+    batches = max(1, round(length * depth / BATCH_BASES))
+    for number in range(batches):
+        reads = simulate.simulate_reads(
+            None,
+            haplotypes=haplotypes,
+            depth=depth / batches,
+            read_length=READ_LENGTH,
+            profile=simulate.QualityProfile(0.0025),
+            seed=seed * 10_000 + number,
+        )
+        parts = [building / f"part{mate}.fastq" for mate in (1, 2)]
+        simulate.write_fastq(reads, *parts, prefix=f"b{number}.")
+        for mate, part in enumerate(parts, 1):
+            with open(part, "rb") as more, open(building / f"R{mate}.fastq", "ab") as out:
+                shutil.copyfileobj(more, out, 1 << 22)
+            part.unlink()
+    building.rename(target)
 
 
 def interleave(reads: Reads) -> Path:

@@ -123,7 +123,7 @@ def _set_aside(run: Corrected, candidates: np.ndarray) -> _Few:
         evidence,
         edits=_rows(edits, own, chosen),
         changes=replace(changes, gap=gap),
-        alternatives=replace(alternatives, of_edit=alternatives.of_edit[own]),
+        alternatives=replace(alternatives.select(slice(None)), of_edit=alternatives.of_edit[own]),
     )
     return _Few(reads, renumbered)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dbgclean._files import identities, open_text, refuse_unwritable
 from dbgclean._folder import refuse_names
+from dbgclean._memory import size_in_words
 from dbgclean._sample import sample_name
 from dbgclean.cli._options import AUTO, options_of
 from dbgclean.errors import InputError, OutputError, printable
@@ -120,7 +121,7 @@ def _inputs(args: argparse.Namespace, groups: Sequence[InputGroup]) -> Iterator[
         layout = {"paired": "a pair", "single": "single reads"}.get(group.layout, group.layout)
         size = sum(map(os.path.getsize, group.paths))
         told = "" if group.named else " by place"
-        yield f"{' and '.join(group.paths)}: {group.format}, {layout}{told}, {_bytes(size)}"
+        yield f"{' and '.join(group.paths)}: {group.format}, {layout}{told}, {size_in_words(size)}"
     for name in ("kmers", "truth", "reference", "protect", "model"):
         if path := vars(args).get(name):
             yield f"{path}: --{name}"
@@ -140,7 +141,12 @@ def _settings(args: argparse.Namespace, options: Options, sample: str) -> Iterat
             usual = f"{min(CORRECTION_K, options.k)}, or less where the sample is shallow"
             yield f"reads threaded at k = {options.correction_k or usual}"
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    yield f"{_bytes(args.memory_bytes)} of memory for counting; the machine has {_bytes(machine)}"
+    yield f"{size_in_words(args.memory_bytes)} of memory; the machine has {size_in_words(machine)}"
+    if "corrector" in args and args.reads:
+        from dbgclean.pipeline.room import most_kmers
+
+        room = most_kmers(args.memory_bytes)
+        yield f"reads threaded where no more than {room:,} k-mers are seen twice or more"
 
 
 def _of_folder(args: argparse.Namespace, groups: Sequence[InputGroup], sample: str) -> list[str]:
@@ -180,11 +186,11 @@ def _rooms(args: argparse.Namespace, paths: Sequence[str], files: Sequence[str])
         free = shutil.disk_usage(folder).free
         if home in homes and free < needed:
             msg = (
-                f"{home}: {_bytes(free)} free, and the reads alone take {_bytes(needed)}; "
-                "free some space or write elsewhere"
+                f"{home}: {size_in_words(free)} free, and the reads alone take "
+                f"{size_in_words(needed)}; free some space or write elsewhere"
             )
             raise OutputError(msg)
-        yield f"{home}: {_bytes(free)} free"
+        yield f"{home}: {size_in_words(free)} free"
 
 
 def _as_large(args: argparse.Namespace, files: Sequence[str]) -> Sequence[str]:
@@ -198,9 +204,3 @@ def _as_large(args: argparse.Namespace, files: Sequence[str]) -> Sequence[str]:
     if not args.bam and not all(name.lower().endswith(_PACKED) for name in args.output):
         return files
     return [path for path in files if detect_compression(path)]
-
-
-def _bytes(number: int) -> str:
-    """A size as ``--memory`` takes it: 1536 is 1.5K."""
-    power = min(4, max(0, number.bit_length() - 1) // 10)
-    return f"{number / (1 << 10 * power):.3g}{('', 'K', 'M', 'G', 'T')[power]}B"

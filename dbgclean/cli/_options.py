@@ -244,8 +244,8 @@ def add_memory(parser: argparse.ArgumentParser, default: str = "8G") -> None:
         type=memory_size,
         default=default,
         metavar="SIZE",
-        help="memory to aim at while reads are counted, and for nothing else; k-mers that exceed "
-        "it wait in a file in --tmp. Default: %(default)s",
+        help="memory to aim at; counted k-mers that exceed it wait in a file in --tmp, and what "
+        "cannot be done within it is refused before it is begun. Default: %(default)s",
     )
     parser.add_argument(
         "--tmp", metavar="DIR", help="folder for temporary files. Default: the system's"

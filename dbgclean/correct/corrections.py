@@ -23,6 +23,7 @@ from dbgclean.evidence.gap_places import flanks_of
 from dbgclean.spectrum.kmers import kmers_to_strings
 
 if TYPE_CHECKING:
+    from dbgclean.evidence.alternatives import Alternatives
     from dbgclean.evidence.gather import Evidence
 
 __all__ = [
@@ -135,20 +136,20 @@ def alternative_columns(
     An insertion or deletion has its flanks for a k-mer, with a dot at its place, and dots for
     bases.
     """
-    a = evidence.alternatives
-    key, gap = a.key[part], a.kind[part] != SUBSTITUTION
+    a = evidence.alternatives.select(part)
+    key, gap = a.key, a.kind != SUBSTITUTION
     kmers = kmers_to_strings(key[~gap], 2 * FLANK + 1)
     flanks = kmers_to_strings(flanks_of(key[gap]), 2 * GAP_FLANK)
     return {
         "kmer": kmers + [f"{text[:GAP_FLANK]}.{text[GAP_FLANK:]}" for text in flanks],
-        "raw_count": a.column("reads")[part].astype(int),
-        "from": np.where(gap, ".", _BASES[a.base[part]]),
-        "to": np.where(gap, ".", _BASES[a.to[part]]),
+        "raw_count": a.column("reads").astype(int),
+        "from": np.where(gap, ".", _BASES[a.base]),
+        "to": np.where(gap, ".", _BASES[a.to]),
         "posterior": verdicts.posterior[part],
         "verdict": np.array(NAMES, object)[verdicts.verdict[part]],
         "reason": why[part],
-        "fragments": a.fragments[part],
-        "depth": np.rint(a.depth[part].sum(1)).astype(int),
+        "fragments": a.fragments,
+        "depth": np.rint(a.depth.sum(1)).astype(int),
     }
 
 
@@ -172,7 +173,8 @@ def alternative_rows(evidence: Evidence, verdicts: Verdicts) -> Iterator[str]:
 
 def _change_rows(evidence: Evidence, verdicts: Verdicts) -> str:
     """One row per gap and filled N, one per masked stretch."""
-    changes = evidence.changes
+    changes, every = evidence.changes, evidence.alternatives
+    gaps = every.gaps.start, every.select(every.gaps)
     out = io.StringIO()
     kind, read, position = changes.kind, changes.read, changes.position
     masked = kind == MASK
@@ -181,6 +183,8 @@ def _change_rows(evidence: Evidence, verdicts: Verdicts) -> str:
         masked[1:] & masked[:-1] & (read[1:] == read[:-1]) & (position[1:] == position[:-1] + 1)
     ) & (changes.value[1:] == changes.value[:-1])
     heads = np.flatnonzero(~follows)
+    rows = np.full(len(changes), -1)
+    rows[changes.gap >= 0] = every.of_edit[changes.gap[changes.gap >= 0]]
     sizes = np.diff(np.append(heads, len(changes)))
     for i, n in zip(heads, sizes, strict=True):
         what = int(kind[i])
@@ -194,7 +198,7 @@ def _change_rows(evidence: Evidence, verdicts: Verdicts) -> str:
             m = int(changes.size[i])
             bases = [(int(changes.value[i]) >> (2 * (m - 1 - j))) & 3 for j in range(m)]
             after = "".join(_BASES[bases])
-        count, p, verdict, reason, fragments, depth = _pooled(evidence, verdicts, int(i))
+        count, p, verdict, reason, fragments, depth = _pooled(gaps, int(rows[i]), verdicts)
         out.write(
             f"{KINDS[what]}\t.\t{count}\t{position[i] + 1}\t{before}\t{after}\t{p}\t{verdict}\t"
             f"{reason or why}\t{fragments}\t{depth}\t{read[i] + 1}\n"
@@ -203,24 +207,19 @@ def _change_rows(evidence: Evidence, verdicts: Verdicts) -> str:
 
 
 def _pooled(
-    evidence: Evidence, verdicts: Verdicts, change: int
+    gaps: tuple[int, Alternatives], row: int, verdicts: Verdicts
 ) -> tuple[int, str, str, str, int, str]:
-    """Reads, posterior, verdict, reason, fragments and depth of the gap that a change is of."""
-    edit = int(evidence.changes.gap[change])
-    if edit < 0:
+    """Reads, posterior, verdict, reason, fragments and depth of the gap that a change is of.
+
+    ``gaps``: the first row of these alternatives, and these; ``row`` is -1 for none.
+    """
+    if row < 0:
         return 1, ".", NAMES[ERROR], "", 1, "."
-    a = evidence.alternatives
-    row = int(a.of_edit[edit])
     verdict = int(verdicts.verdict[row])
     reason = "" if verdict == ERROR else NAMES[verdict]
     if isinstance(verdicts, RuledVerdicts) and verdicts.rule[row]:
         reason = RULES[verdicts.rule[row]]
-    p, depth = f"{verdicts.posterior[row]:.4g}", f"{a.depth[row].sum():.0f}"
-    return (
-        int(a.column("reads")[row]),
-        p,
-        NAMES[verdict],
-        reason,
-        int(a.column("fragments")[row]),
-        depth,
-    )
+    first, a = gaps
+    p, depth = f"{verdicts.posterior[row]:.4g}", f"{a.depth[row - first].sum():.0f}"
+    reads, fragments = int(a.column("reads")[row - first]), int(a.column("fragments")[row - first])
+    return reads, p, NAMES[verdict], reason, fragments, depth

@@ -47,7 +47,6 @@ from dbgclean.spectrum.table import KmerTable
 
 if TYPE_CHECKING:
     from dbgclean.evidence.gather import Evidence
-    from dbgclean.model import Autoencoder
 
 __all__ = [
     "GROUP",
@@ -66,6 +65,9 @@ __all__ = [
 ]
 
 PRETRAINED = Path(__file__).parent.parent / "model" / "pretrained"
+_EVIDENCE: Any = {
+    "positions": WINDOW, "channels": CHANNELS, "globals_": len(GLOBALS), "scheme": SCHEME
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -188,27 +190,29 @@ class AutoencoderCorrector(Corrector):
 
     def check(self, model: str | None) -> None:
         """The weights are there and take our windows."""
-        self._load(model)
+        from dbgclean.model import check_model
+
+        folder = Path(model) if model else PRETRAINED
+        check_model(folder, **_EVIDENCE)
+        self._thresholds(folder)
 
     def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
         """See `network_verdicts`; thresholds come with the weights."""
+        from dbgclean.model import load_model
         from dbgclean.model.autoencoder import best_device
 
-        model, error, real = self._load(sample.model)
-        judged = network_verdicts(evidence, model.to(best_device()), error, real, sample.threads)
+        folder = Path(sample.model) if sample.model else PRETRAINED
+        model = load_model(folder, **_EVIDENCE).to(best_device())
+        judged = network_verdicts(evidence, model, *self._thresholds(folder), sample.threads)
         return spare_clear(evidence.alternatives, judged)
 
-    def _load(self, folder_name: str | None) -> tuple[Autoencoder, float, float]:
-        """The network and the thresholds of its card."""
-        from dbgclean.model import load_model, read_card
+    def _thresholds(self, folder: Path) -> tuple[float, float]:
+        """Posteriors that the model's card gives: at most an error, at least real."""
+        from dbgclean.model import read_card
 
-        folder = Path(folder_name) if folder_name else PRETRAINED
-        model = load_model(
-            folder, positions=WINDOW, channels=CHANNELS, globals_=len(GLOBALS), scheme=SCHEME
-        )
         card = read_card(folder).card
         try:
-            return model, float(card["error_threshold"]), float(card["real_threshold"])
+            return float(card["error_threshold"]), float(card["real_threshold"])
         except (KeyError, TypeError, ValueError):
             msg = (
                 f"{folder / 'config.toml'}: the model's card gives no error_threshold and "

@@ -212,7 +212,7 @@ def network_verdicts(
     error, real
         Posteriors at which an alternative is an error, or real.
     signs
-        `signs_of` of the evidence, where it is at hand.
+        `signs_of` of all alternatives, where they are at hand.
     """
     from dbgclean.model import predict
 
@@ -221,10 +221,10 @@ def network_verdicts(
     posterior = likelihood_verdicts(alternatives).posterior
     gaps, explained = alternatives.gaps, explained_verdicts(evidence)
     posterior[gaps] = explained.posterior[gaps]
-    signs = signs_of(evidence) if signs is None else signs
-    parts = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
+    signs = signs_of(evidence, rows) if signs is None else signs[rows]
+    parts = [slice(start, start + _CHUNK) for start in range(0, len(rows), _CHUNK)]
     # The next windows are built while the network looks at these.
-    ahead = map_in_order(lambda part: build_windows(evidence, part, signs), parts, 1)
+    ahead = map_in_order(lambda p: build_windows(evidence, rows[p], signs[p]), parts, 1)
     for part, windows in zip(parts, ahead, strict=True):
         given_back = predict(
             model,  # type: ignore[arg-type]
@@ -234,7 +234,7 @@ def network_verdicts(
             threads=threads,
         )
         own = windows.observed[:, FLANK]
-        posterior[part] = given_back[np.arange(len(part)), FLANK, own]
+        posterior[rows[part]] = given_back[np.arange(len(own)), FLANK, own]
     verdict = between(posterior, error, real)
     verdict[gaps] = explained.verdict[gaps]
     return Verdicts(verdict, posterior)

@@ -9,7 +9,7 @@ the site's depth comes from the abundances of the k-mers through it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -38,14 +38,21 @@ from dbgclean.spectrum.table import KmerTable
 
 __all__ = [
     "COLUMNS",
+    "LEAST_RATIO",
     "LOW_QUALITY",
     "Alternatives",
     "Depths",
+    "Pooling",
+    "middle_of",
     "pool_edits",
     "pool_gaps",
     "sibling_fragments",
 ]
 
+# Alternatives below this ratio (nats) are errors whatever else is known.
+LEAST_RATIO = 3.0
+# Alternatives that are pooled, or looked at, at a time.
+_BLOCK = 1 << 16
 _COLUMN = {name: i for i, name in enumerate(COLUMNS)}
 Depths = Callable[[Edits, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -90,7 +97,7 @@ class Alternatives(Rows):
         float64 (n,): ``likelihood``, or what is left of it beside other explanations
         (`dbgclean.evidence.explanations`), nats.
     of_edit
-        int64 (n_edits,): the row that each edit belongs to.
+        int32 (n_edits,): the row that each edit belongs to.
     rates
         float64 (4, 4, 94): see `dbgclean.evidence.rates.error_rates`.
     """
@@ -122,7 +129,7 @@ class Alternatives(Rows):
     @property
     def base(self) -> np.ndarray:
         """The alternative base itself, uint8 codes (n,); of gaps ``to``: no base is another."""
-        return np.where(self.key < FIRST_GAP, _middle(self.key), self.to)
+        return np.where(self.key < FIRST_GAP, middle_of(self.key), self.to)
 
     @property
     def kind(self) -> np.ndarray:
@@ -139,10 +146,24 @@ class Alternatives(Rows):
         """Rows of the insertions and deletions."""
         return slice(self.substitutions.stop, len(self))
 
+    @property
+    def recurring(self) -> Alternatives:
+        """Those that more than one read shows, and maybe others, in their order."""
+        return self
+
+    def blocks(self) -> Iterator[Alternatives]:
+        """All rows, some at a time."""
+        for start in range(0, len(self), _BLOCK):
+            yield self.select(slice(start, start + _BLOCK))
+
     def with_gaps(self, gaps: Alternatives) -> Alternatives:
         """These and, behind them, ``gaps``, whose edits are behind the edits of these."""
-        of_edit = np.concatenate([self.of_edit, gaps.of_edit + len(self)])
+        of_edit = np.concatenate([self.of_edit, gaps.of_edit + np.int32(len(self))])
         return replace(Alternatives.concatenate([self, gaps]), of_edit=of_edit)
+
+    def with_odds(self, odds: np.ndarray) -> Alternatives:
+        """The same with other ``odds``."""
+        return replace(self, odds=odds)
 
 
 def pool_edits(
@@ -180,20 +201,74 @@ def pool_edits(
     rates
         Of errors, where they are known; else the edits tell them.
     """
-    groups = _group(edits)
-    if rates is None:
-        rates = error_rates(edits, np.diff(groups.bounds)[groups.of_edit], profile, peak)
-    read_as, molecule = substitution_of(edits)
-    error = rates[molecule, read_as, edits.quality]
-    own = _support(groups, edits, error, profile)
-    if depths is not None:
-        depth, to_depth = depths(edits, groups.order[groups.bounds[:-1]])
-    else:
-        depth, to_depth = site_depths(groups.keys, own.to, counted, min_depth, threads)
-        scale = mean_length / max(1.0, mean_length - counted.k + 1)
-        depth, to_depth = depth * scale, to_depth * scale
-    rate = mean_rates(rates, profile)[own.to, _middle(groups.keys)]
-    return _alternatives(groups, own, edits, error, (depth, to_depth), rate, rates)
+    pooling = Pooling(
+        edits, profile, counted, mean_length, min_depth, peak, depths, threads, rates
+    )  # fmt: skip
+    pooled = Alternatives.concatenate([part for part, _ in pooling.parts()])
+    siblings = sibling_fragments(pooled.key, pooled.column("fragments"))
+    return replace(pooled, siblings=siblings, of_edit=pooling.groups.of_edit, rates=pooling.rates)
+
+
+class Pooling:
+    """The edits of a run in groups, to be pooled some alternatives at a time.
+
+    Parameters as of `pool_edits`.
+
+    Attributes
+    ----------
+    groups
+        Which edits make up which alternative.
+    rates, rate
+        Of errors (`dbgclean.evidence.rates.error_rates`), and their means over the qualities.
+    scale
+        Reads over a base for each k-mer that sees it.
+    """
+
+    def __init__(
+        self, edits: Edits, profile: np.ndarray, counted: KmerTable | SolidGraph,
+        mean_length: float, min_depth: int = 1, peak: float = 0.0, depths: Depths | None = None,
+        threads: int = 1, rates: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        self.groups = _group(edits)
+        if rates is None:
+            sizes = np.diff(self.groups.bounds).astype(np.int32)
+            rates = error_rates(edits, sizes[self.groups.of_edit], profile, peak)
+        self.rates, self.rate = rates, mean_rates(rates, profile)
+        self.scale = mean_length / max(1.0, mean_length - counted.k + 1)
+        self._edits, self._profile = edits, profile
+        self._counted, self._min_depth, self._threads = counted, min_depth, threads
+        self._depths = depths
+
+    def parts(self) -> Iterator[tuple[Alternatives, _Groups]]:
+        """Some alternatives at a time in their order, and of which edits each is.
+
+        Nothing is known yet of ``siblings`` and ``of_edit``.
+        """
+        groups, n = self.groups, len(self.groups.keys)
+        for first in range(0, max(n, 1), _BLOCK):
+            last = min(n, first + _BLOCK)
+            start, stop = groups.bounds[first], groups.bounds[last]
+            own = groups._replace(
+                order=groups.order[start:stop],
+                bounds=groups.bounds[first : last + 1] - start,
+                keys=groups.keys[first:last],
+            )
+            yield self._pooled(own), own
+
+    def _pooled(self, groups: _Groups) -> Alternatives:
+        edits = self._edits.select(groups.order)
+        read_as, molecule = substitution_of(edits)
+        error = self.rates[molecule, read_as, edits.quality]
+        own = _support(groups, edits, error, self._profile)
+        if self._depths is not None:
+            depth, to_depth = self._depths(self._edits, groups.order[groups.bounds[:-1]])
+        else:
+            depth, to_depth = site_depths(
+                groups.keys, own.to, self._counted, self._min_depth, self._threads
+            )
+            depth, to_depth = depth * self.scale, to_depth * self.scale
+        rate = self.rate[own.to, middle_of(groups.keys)]
+        return _alternatives(groups.keys, own, edits, error, groups.bounds, (depth, to_depth, rate))
 
 
 def pool_gaps(
@@ -212,10 +287,13 @@ def pool_gaps(
         As in `pool_edits`.
     """
     groups = _group(edits)
+    edits, error = edits.select(groups.order), error[groups.order]
     own = _support(groups, edits, error, profile)
-    depths = np.stack([depth, depth], axis=1) / 2, depth
-    none = np.zeros((4, 4, N_QUALITIES))
-    return _alternatives(groups, own, edits, error, depths, rate, none)
+    depths = np.stack([depth, depth], axis=1) / 2, depth, rate
+    pooled = _alternatives(groups.keys, own, edits, error, groups.bounds, depths)
+    siblings = sibling_fragments(groups.keys, pooled.column("fragments"))
+    rates = np.zeros((4, 4, N_QUALITIES))
+    return replace(pooled, siblings=siblings, of_edit=groups.of_edit, rates=rates)
 
 
 class _Groups(NamedTuple):
@@ -234,42 +312,42 @@ def _group(edits: Edits) -> _Groups:
     first[1:] = key[1:] != key[:-1]
     starts = np.flatnonzero(first)
     bounds = np.concatenate([starts, [len(key)]]).astype(np.int64)
-    of_edit = np.empty(len(key), np.int64)
-    of_edit[order] = np.repeat(np.arange(len(starts)), np.diff(bounds))
+    of_edit = np.empty(len(key), np.int32)
+    of_edit[order] = np.cumsum(first) - 1
     return _Groups(order, bounds, of_edit, key[starts])
 
 
 def _support(groups: _Groups, edits: Edits, error: np.ndarray, profile: np.ndarray) -> Pooled:
+    """Of edits that are in the order of their groups."""
     n = len(groups.keys)
     own = Pooled(
         np.zeros(n, np.uint8), np.zeros((n, len(COLUMNS))), np.zeros((n, WINDOW), np.uint8),
         np.zeros((n, WINDOW), np.uint8), np.zeros(len(edits), np.uint8),
     )  # fmt: skip
-    ranks = quality_ranks(profile)
-    pool_support(groups.order, groups.bounds, Seen.of(edits, np.log(error)), ranks, own)
+    order = np.arange(len(edits))
+    pool_support(order, groups.bounds, Seen.of(edits, np.log(error)), quality_ranks(profile), own)
     return own
 
 
 def _alternatives(
-    groups: _Groups, own: Pooled, edits: Edits, error: np.ndarray,
-    depths: tuple[np.ndarray, np.ndarray], rate: np.ndarray, rates: np.ndarray,
+    keys: np.ndarray, own: Pooled, edits: Edits, error: np.ndarray, bounds: np.ndarray,
+    known: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> Alternatives:  # fmt: skip
-    """Everything of `Alternatives`; ``rate`` is that of each one's errors."""
-    depth, to_depth = depths
+    """Rows of edits in the order of their groups; ``known``: depths and rate of its errors."""
+    depth, to_depth, rate = known
     others = depth.sum(1)
     likelihood, fraction = np.zeros(len(others)), np.zeros(len(others))
     weight = evidence_weights(error, edits.mate, edits.mate_quality)
-    likelihoods(groups.order, groups.bounds, weight, own.chosen, others, likelihood, fraction)
-    fragments = own.columns[:, _COLUMN["fragments"]]
+    order = np.arange(len(edits))
+    likelihoods(order, bounds, weight, own.chosen, others, likelihood, fraction)
+    expected = (others + own.columns[:, _COLUMN["fragments"]]) * rate
     return Alternatives(
-        groups.keys, own.to, own.columns, depth, to_depth,
-        sibling_fragments(groups.keys, fragments), likelihood, fraction,
-        (others + fragments) * rate, own.mean_quality, own.co_edited, likelihood,
-        groups.of_edit, rates,
+        keys, own.to, own.columns, depth, to_depth, np.zeros(len(keys), np.int64), likelihood,
+        fraction, expected, own.mean_quality, own.co_edited, likelihood, order[:0], rate,
     )  # fmt: skip
 
 
-def _middle(keys: np.ndarray) -> np.ndarray:
+def middle_of(keys: np.ndarray) -> np.ndarray:
     """Middle base of 31-mers."""
     return ((keys >> np.uint64(2 * FLANK)) & np.uint64(3)).astype(np.uint8)
 

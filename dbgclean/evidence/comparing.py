@@ -13,7 +13,7 @@ from dbgclean.evidence.explanations import Explained, candidates, explain
 from dbgclean.evidence.gap_alternatives import Gaps
 from dbgclean.evidence.planting import Drawn, Planter
 from dbgclean.evidence.sample import SampleContext
-from dbgclean.evidence.sites import NO_SITE, Sites
+from dbgclean.evidence.sites import NO_SITE, Found, Sites
 from dbgclean.reads.prefetch import map_in_order
 
 if TYPE_CHECKING:
@@ -64,12 +64,16 @@ def second_look(
         return alternatives, None
     sites = Sites(keys, depth)
 
-    def look(item: tuple[int, ReadBatch]) -> tuple[tuple[np.ndarray, ...], Drawn | None]:
+    def look(item: tuple[int, ReadBatch]) -> tuple[Found, Drawn | None]:
         first, batch = item
         return sites.look(batch, first), None if planter is None else planter.look(batch, first)
 
-    parts = list(map_in_order(look, numbered(batches), threads))
-    reads = sites.collect([part[0] for part in parts])
+    found, drawn = list[Found](), list[Drawn]()
+    for seen, planted in map_in_order(look, numbered(batches), threads):
+        found.append(seen)
+        if planted is not None:
+            drawn.append(planted)
+    reads = sites.collect(found)
     alternatives, explained = explain(
         alternatives,
         edits,
@@ -82,7 +86,6 @@ def second_look(
         gap_errors=None if gaps is None else gaps.error,
     )
     if planter is not None:
-        drawn = [part[1] for part in parts if part[1] is not None]
         own = sites.part(slice(len(rows), None))
-        planter.finish(drawn, own, reads, alternatives, edits, explained, threads)
+        planter.finish(drawn, own, reads, alternatives, explained, threads)
     return alternatives, explained

@@ -106,6 +106,12 @@ class Edits(Rows):
         """The same without ``qualities``, which only pooling needs."""
         return replace(self, qualities=np.zeros((0, WINDOW), np.uint8))
 
+    def for_rewriting(self) -> Edits:
+        """The same without what only pooling and a second look need."""
+        names = "end_distance", "co_edits", "mate", "mate_quality", "other_end"
+        gone = {name: getattr(self, name)[:0].copy() for name in names}
+        return replace(self.without_windows(), **gone)
+
 
 class _Windows(NamedTuple):
     """Columns of `Edits` that tell an edit from the path and the read around it."""

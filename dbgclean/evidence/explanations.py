@@ -12,13 +12,13 @@ what remains is the plain ratio.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from dbgclean.evidence.alternatives import Alternatives
+from dbgclean.evidence.alternatives import LEAST_RATIO, Alternatives
 from dbgclean.evidence.edits import FLANK, SUBSTITUTION, Edits
 from dbgclean.evidence.rates import MOST_WEIGHT, error_weights, evidence_weights, substitution_of
 from dbgclean.evidence.sites import SiteReads, Sites
@@ -42,8 +42,6 @@ from dbgclean.evidence.weigh_kernels import (
 
 __all__ = ["Explained", "candidates", "explain", "places_of_starts"]
 
-# Alternatives below this ratio (nats) are errors whatever else is known.
-LEAST_RATIO = 3.0
 _OTHERS = slice(ALONG, BACKWARD + 1)
 _STRANDS, _ORIENTATION = slice(ALONG, AGAINST + 1), slice(FORWARD, BACKWARD + 1)
 _SHARES = slice(DEPTH_ALONG, DEPTH_FORWARD + 1)
@@ -188,7 +186,7 @@ def explain(
     # Linked alternatives stand or fall with the one that most speaks for.
     odds = _highest_of(_together(a, edits), odds)
     found = Explained(rows[~gap], figures[~gap], frequency, float(real), (by_ends, amplicons))
-    return replace(a, odds=odds), found
+    return a.with_odds(odds), found
 
 
 def _highest_of(group: np.ndarray, values: np.ndarray) -> np.ndarray:

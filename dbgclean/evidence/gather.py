@@ -14,6 +14,7 @@ import numpy as np
 from dbgclean._memory import give_memory_back
 from dbgclean.evidence.alternatives import LOW_QUALITY, Alternatives, Depths, pool_edits
 from dbgclean.evidence.changes import OtherChanges, other_changes
+from dbgclean.evidence.compact import pool_compactly
 from dbgclean.evidence.comparing import numbered, second_look
 from dbgclean.evidence.cutoffs import choose_cutoffs, enough_depth, median_depth
 from dbgclean.evidence.edits import N_QUALITIES, Edits, collect_edits, quality_profile
@@ -24,7 +25,7 @@ from dbgclean.evidence.off_path import Stretches, off_path
 from dbgclean.evidence.planting import Facts, Planter
 from dbgclean.evidence.poly_g import leave_out_tails
 from dbgclean.evidence.sample import SampleContext, describe_sample
-from dbgclean.evidence.solid import SolidGraph
+from dbgclean.evidence.solid import SeenKmers, SolidGraph
 from dbgclean.evidence.spikes import Spikes
 from dbgclean.evidence.threading import (
     CLEAN,
@@ -37,6 +38,7 @@ from dbgclean.evidence.threading import (
     thread_batch,
 )
 from dbgclean.reads.prefetch import map_in_order
+from dbgclean.reads.rows import Growing
 from dbgclean.spectrum.histogram import Spectrum
 from dbgclean.spectrum.table import KmerTable
 
@@ -63,7 +65,8 @@ class Evidence:
     alternatives
         Pooled, of all kinds; ``alternatives.of_edit`` leads from each edit to its row.
     edits
-        Proposed substitutions, then gaps (without the window qualities, which are pooled).
+        Proposed substitutions, then gaps (without the window qualities, which are pooled; of
+        compact evidence without all that `Edits.for_rewriting` leaves out).
     changes
         Deletions, insertions, masks and filled Ns; ``changes.gap`` leads to their edits.
     reads
@@ -152,7 +155,7 @@ def _thread(
 class Gathered:
     """What the batches so far have added, to be pooled when all are there."""
 
-    edits: list[Edits] = field(default_factory=list)
+    edits: Growing[Edits] = field(default_factory=lambda: Growing(Edits))
     changes: list[OtherChanges] = field(default_factory=list)
     gaps: list[GapEdits] = field(default_factory=list)
     off_path: list[Stretches] = field(default_factory=list)
@@ -167,7 +170,7 @@ class Gathered:
 
     def add(self, part: Part) -> None:
         """Take in what the next batch adds."""
-        self.edits.append(part.edits)
+        self.edits.add(part.edits)
         self.changes.append(part.changes.with_gaps_from(self.n_gaps))
         self.gaps.append(part.gaps)
         self.n_gaps += len(part.gaps)
@@ -200,6 +203,7 @@ class Gathered:
         seed: int | None = None,
         depths: Depths | None = None,
         common_gap: float = 1.0,
+        compact: bool = False,
     ) -> Evidence:
         """Pool what was gathered, once.
 
@@ -215,32 +219,31 @@ class Gathered:
             See `dbgclean.evidence.alternatives.pool_edits`.
         common_gap
             See `dbgclean.evidence.gap_alternatives.pool`.
+        compact
+            Keep little of what no judge believes (`dbgclean.evidence.compact`).
         """
-        found_gaps = GapEdits.concatenate(self.gaps)
-        edits = Edits.concatenate([*self.edits, found_gaps.edits])
-        self.edits.clear()
-        give_memory_back()
+        found_gaps, edits = self._all_edits()
         length, scale = self.mean_length, self.scale(graph.k)
-        alternatives = pool_edits(
+        pool_all = pool_compactly if compact else pool_edits
+        alternatives = pool_all(
             edits.substitutions(), self.profile, graph, length, graph.lower, peak, depths, threads
         )
         context = self._describe(alternatives, peak, genome_size)
         pooled_gaps, gaps = pool(found_gaps, self.profile, scale, peak, common_gap)
         alternatives = alternatives.with_gaps(pooled_gaps)
-        explained = None
-        planter: Planter | None = None
+        give_memory_back()
+        explained, planter = None, None
         if again is not None:
             if seed is not None:
                 facts = Facts(self.profile, length, peak, scale, genome_size, self.paired)
-                planter = Planter(graph, alternatives, facts, seed)
-                planter = planter if len(planter) else None
+                planter = Planter.of(graph, alternatives, edits, facts, seed)
+            edits = edits.without_windows()
             alternatives, explained = second_look(
-                alternatives, edits, again(), context, length, self.paired, threads, planter,
-                gaps,
-            )  # fmt: skip
+                alternatives, edits, again(), context, length, self.paired, threads, planter, gaps
+            )
         return Evidence(
             alternatives,
-            edits.without_windows(),
+            edits.for_rewriting() if compact else edits.without_windows(),
             OtherChanges.concatenate(self.changes).with_gaps_from(len(edits) - len(found_gaps)),
             self._read_states(),
             context,
@@ -249,6 +252,14 @@ class Gathered:
             unplaced=np.concatenate([*self.unplaced, np.zeros(0, np.int64)]),
             spikes=None if planter is None else planter.spikes,
         )
+
+    def _all_edits(self) -> tuple[GapEdits, Edits]:
+        """The gaps, and all edits with those of the gaps behind them; no batch holds any more."""
+        gaps = GapEdits.concatenate(self.gaps)
+        self.edits.add(gaps.edits)
+        edits, self.edits = self.edits.rows, Growing(Edits)
+        give_memory_back()
+        return gaps, edits
 
     def _describe(self, substitutions: Alternatives, peak: float, size: float) -> SampleContext:
         """The sample, of this depth and genome size, as its alternatives have it."""
@@ -303,14 +314,18 @@ def gather(
 
 
 def build_graph(
-    table: KmerTable,
+    table: KmerTable | SeenKmers,
     spectrum: Spectrum,
     threads: int = 1,
     cutoffs: tuple[int, int] | None = None,
 ) -> SolidGraph:
-    """The graph that `gather` threads reads through; parameters as there."""
+    """The graph that `gather` threads reads through; parameters as there.
+
+    Who cannot hold the table meanwhile gives what is taken of it at the lower cutoff.
+    """
     upper, lower = cutoffs or choose_cutoffs(spectrum)
-    return SolidGraph.build(table, upper, lower, threads=threads, enough=enough_depth(spectrum))
+    seen = SeenKmers.of(table, lower) if isinstance(table, KmerTable) else table
+    return SolidGraph.of_seen(seen, upper, lower, threads=threads, enough=enough_depth(spectrum))
 
 
 def gather_along(
@@ -323,6 +338,7 @@ def gather_along(
     mask_seams: bool = True,
     again: Callable[[], Iterable[ReadBatch]] | None = None,
     seed: int | None = None,
+    compact: bool = False,
 ) -> Evidence:
     """As `gather`, where the graph is there and its table may be gone.
 
@@ -336,6 +352,8 @@ def gather_along(
         mix shares stretches with a deep one: its reads leave the deep path alone.
     seed
         Plant alleles in the reads when they are looked at ``again``.
+    compact
+        See `Gathered.pool`.
     """
     found = Gathered()
     parts = map_in_order(
@@ -351,4 +369,5 @@ def gather_along(
         threads=threads,
         again=again,
         seed=seed,
+        compact=compact,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,8 +44,8 @@ _MOST_CHANGED = 8000
 # Abundance from which a k-mer is a place's, and ratio from which another alternative there
 # spoils it.
 _LEAST, _SPOILS = 4, 2.0
-# Nodes looked at per place that is wanted.
-_TRIES = 12
+# Nodes that are gone over at a time, and those looked at per place that is wanted.
+_BLOCK, _TRIES = 1 << 20, 12
 # Rows of `draw` for which there is room at first: a batch with more of them is looked at twice.
 _BASES_A_ROW = 1024
 # Other bases that a place can have, each an allele of its own.
@@ -83,8 +83,9 @@ class Planter:
 
     Parameters
     ----------
-    graph, alternatives
-        Of the sample: places are even stretches of the one, away from the other.
+    graph, alternatives, errors
+        Of the sample: places are even stretches of the first, away from the second; and the
+        edits of these.
     facts
         See `Facts`.
     seed
@@ -99,7 +100,7 @@ class Planter:
     """
 
     def __init__(
-        self, graph: SolidGraph, alternatives: Alternatives, facts: Facts, seed: int
+        self, graph: SolidGraph, alternatives: Alternatives, errors: Edits, facts: Facts, seed: int
     ) -> None:
         self._graph, self._facts = graph, facts
         salt = hashes(np.array([seed], np.uint64))[0]
@@ -115,9 +116,17 @@ class Planter:
         self.keys = many.alternatives(self._to)
         self.depth = depth[place] * facts.scale
         self._by_key = np.argsort(self.keys, kind="stable")
+        # Some reads of the other molecules show an allele's base by error, as of any other.
+        self._wrong = errors.select(np.isin(alternatives.key, self.keys)[alternatives.of_edit])
         self._fraction, self._place = fraction, place
         self.spikes: Spikes | None = None
         self._ground = self._make_ground(places, mixed ^ turn.astype(np.uint64))
+
+    @classmethod
+    def of(cls, *given: Any) -> Planter | None:
+        """One that has found places to plant in, or none."""
+        planter = cls(*given)
+        return planter if len(planter) else None
 
     def _make_ground(self, places: Places, salt: np.ndarray) -> Ground:
         window = places.windows(places.base)
@@ -163,7 +172,6 @@ class Planter:
         sites: Sites,
         reads: SiteReads,
         alternatives: Alternatives,
-        errors: Edits,
         explained: Explained,
         threads: int = 1,
     ) -> None:
@@ -175,8 +183,8 @@ class Planter:
             From `look`, in the order of the reads.
         sites, reads
             Of ``keys``, and what the reads over them show as they came.
-        alternatives, errors, explained
-            Of the sample: its alternatives, their edits, and what explains them.
+        alternatives, explained
+            Of the sample: its alternatives, and what explains them.
         """
         facts = self._facts
         told = tell_molecules(reads, places_of_starts(facts.mean_length, facts.paired))
@@ -196,8 +204,7 @@ class Planter:
         edits = edits.select(own)
         edits.fragment[:] = planted.fragment[edits.read]
         edits.read[:] = planted.number[edits.read]
-        # Some reads of the other molecules show an allele's base by error, as of any other.
-        wrong = errors.select(np.isin(alternatives.key, self.keys)[alternatives.of_edit])
+        wrong = self._wrong
         edits = Edits.concatenate([edits, wrong])
         edits = edits.select(np.argsort(edits.read, kind="stable"))
         allele = self._by_key[np.searchsorted(self.keys, edits.key, sorter=self._by_key)]
@@ -301,19 +308,25 @@ def _places(
     """Places by the hash of their k-mers, and the abundance of these."""
     want = sum(numbers.values())
     nodes, k = graph.nodes, graph.k
-    counts = nodes.rows[:, 1] >> COUNT_SHIFT
-    strong = np.flatnonzero(counts >= max(graph.upper, _LEAST))
-    order = hashes(nodes.rows[strong, 0] ^ salt)
-    limit = np.uint64(min(1.0, _TRIES * want / max(1, len(strong))) * float(2**63)) << np.uint64(1)
-    if _TRIES * want < len(strong):
-        strong, order = strong[order < limit], order[order < limit]
-    tried = strong[np.argsort(order, kind="stable")]
+    least = np.uint64(max(graph.upper, _LEAST)) << COUNT_SHIFT
+    blocks = [slice(i, i + _BLOCK) for i in range(0, len(nodes.rows), _BLOCK)]
+    n = sum(int(np.count_nonzero(nodes.rows[part, 1] >= least)) for part in blocks)
+    limit = np.uint64(min(1.0, _TRIES * want / max(1, n)) * float(2**63)) << np.uint64(1)
+    found, order = [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)]
+    for part in blocks:
+        strong = np.flatnonzero(nodes.rows[part, 1] >= least) + part.start
+        mixed = hashes(nodes.rows[strong, 0] ^ salt)
+        some = mixed < limit if _TRIES * want < n else slice(None)
+        found.append(strong[some])
+        order.append(mixed[some])
+    tried = np.concatenate(found)[np.argsort(np.concatenate(order), kind="stable")]
     spoilt = np.unique(site_keys(alternatives.key[alternatives.likelihood > _SPOILS]))
     reach = max(k - 1, FLANK)
     contexts, chosen = np.zeros((want, 2 * reach + 1), np.uint8), np.zeros(want, np.int64)
     n = choose_places(tried, nodes, np.int64(k), spoilt, contexts, chosen)
     chosen = chosen[:n]
-    return Places(k, nodes.rows[chosen, 0], contexts[:n]), counts[chosen].astype(float)
+    depth = (nodes.rows[chosen, 1] >> COUNT_SHIFT).astype(float)
+    return Places(k, nodes.rows[chosen, 0], contexts[:n]), depth
 
 
 def _chosen(parts: Sequence[Drawn], wanted: np.ndarray) -> Drawn:

@@ -11,7 +11,17 @@ from dbgclean.evidence.edits import FLANK, WINDOW, Edits
 from dbgclean.evidence.mates import AGREES, DENIES
 from dbgclean.evidence.weigh_kernels import at_best
 
-__all__ = ["COLUMNS", "LOW_QUALITY", "Seen", "Pooled", "likelihoods", "pool_support"]
+__all__ = [
+    "COLUMNS",
+    "END_BASES",
+    "GOOD_QUALITY",
+    "LOW_QUALITY",
+    "NEAR_FLANK",
+    "Pooled",
+    "Seen",
+    "likelihoods",
+    "pool_support",
+]
 
 # Columns of `dbgclean.evidence.alternatives.Alternatives.support`.
 COLUMNS = (
@@ -26,8 +36,10 @@ COLUMNS = (
 ) = range(len(COLUMNS))  # fmt: skip
 # Means over the fragments; the others are counts or sums.
 _MEANS = (QUALITY, END_DISTANCE, CO_EDITS, FLANK_QUALITY, QUALITY_RANK)
-_NEAR_END = 10
-_HIGH_QUALITY = 20
+# Bases near an end of their read, and the Phred value of good ones.
+END_BASES, GOOD_QUALITY = 10, 20
+# Bases on either side whose qualities tell those of the read.
+NEAR_FLANK = 5
 # Bases below this Phred value are of low quality.
 LOW_QUALITY = 15
 
@@ -88,7 +100,7 @@ def _add_window(qualities: np.ndarray, co_edits: int, sums: np.ndarray, row: np.
         if qualities[w] > 0:
             sums[0, w] += qualities[w]
             sums[1, w] += 1
-            if w != FLANK and abs(w - FLANK) <= 5:
+            if w != FLANK and abs(w - FLANK) <= NEAR_FLANK:
                 flank += qualities[w]
                 n += 1
         if (co_edits >> w) & 1:
@@ -104,7 +116,7 @@ def _add(seen: Seen, e: np.int64, rank: np.ndarray, placed: np.ndarray, row: np.
     row[FRAGMENTS] += 1
     row[REVERSE] += strand
     row[DISPUTED] += seen.disputed[e]
-    if quality >= _HIGH_QUALITY:
+    if quality >= GOOD_QUALITY:
         row[HIGH_QUALITY] += 1
         row[HIGH_QUALITY_REVERSE] += strand
     row[QUALITY] += quality
@@ -114,7 +126,7 @@ def _add(seen: Seen, e: np.int64, rank: np.ndarray, placed: np.ndarray, row: np.
     row[PLACEMENTS] += placed[place] == 0
     placed[place] = 1
     row[END_DISTANCE] += seen.end_distance[e]
-    row[NEAR_END] += seen.end_distance[e] < _NEAR_END
+    row[NEAR_END] += seen.end_distance[e] < END_BASES
     row[LOW_QUALITIES] += quality < LOW_QUALITY
     row[QUALITY_RANK] += rank[quality]
     row[AGREED] += seen.mate[e] == AGREES

@@ -25,6 +25,8 @@ _RECURRING = 3
 _MEETING = 1e-3
 # Two agreeing mates are no sequencing error, but molecules are copied with errors as well.
 MOST_WEIGHT = 2e4
+# Edits that are looked at at a time.
+_BLOCK = 1 << 20
 # What a mate shows in place of the base may be another copy of a tandem repeat.
 _OTHER_COPY = 0.02
 
@@ -55,7 +57,7 @@ def error_rates(
     Parameters
     ----------
     group_size
-        int64 (n_edits,): reads that propose the same alternative.
+        int (n_edits,): reads that propose the same alternative.
     profile
         int64 (4, 94): bases on a path by path base and quality.
     depth
@@ -71,15 +73,19 @@ def error_rates(
         prior, and each substitution as ten errors.
     """
     least = recurring(len(edits), int(profile.sum()), depth)
-    lone = (group_size < least) & (edits.disputed == 0)
-    seen = np.bincount(edits.quality[lone], minlength=N_QUALITIES)[:N_QUALITIES]
+    seen, pairs = np.zeros(N_QUALITIES), np.zeros(16)
+    for start in range(0, len(edits), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        some = edits.select(part)
+        lone = (group_size[part] < least) & (some.disputed == 0)
+        seen += np.bincount(some.quality[lone], minlength=N_QUALITIES)[:N_QUALITIES]
+        read_as, molecule = substitution_of(some)
+        pairs += np.bincount((4 * molecule + read_as)[lone], minlength=16)
     nominal = 10 ** (-np.maximum(np.arange(N_QUALITIES), 1) / 10)
     prior = 5.0
     by_quality = (seen + prior * nominal) / (profile.sum(0) + prior)
-    read_as, molecule = substitution_of(edits)
-    pairs = np.bincount((4 * molecule + read_as)[lone], minlength=16).reshape(4, 4).astype(float)
     expected = (profile * by_quality).sum(1)[:, None] / 3
-    share = (pairs + 10) / (expected + 10)
+    share = (pairs.reshape(4, 4) + 10) / (expected + 10)
     np.fill_diagonal(share, 0)
     rates = share[:, :, None] * by_quality[None, None, :] / 3
     return np.clip(rates, 1e-7, 0.25)

@@ -84,7 +84,7 @@ def describe_sample(
 
     Unknown columns (NaN) tell nothing.
     """
-    a = alternatives
+    a = alternatives.recurring  # one read alone says nothing of this
     megabases = max(genome_size, 1) / 1e6
     n = a.column("fragments")
     recurs = (recurrence(n, a.expected) > _RECURS) & (n >= _FEWEST)
@@ -105,7 +105,7 @@ def describe_sample(
         prior=log_prior(strong, genome_size),
         one_stranded=float((one_strand[known] - 0.5 ** (size - 1)).sum() / weight),
         low_quality=float((low - low_share).sum() / weight),
-        motifs=_motif_excess(a, recurs),
+        motifs=_motif_excess(alternatives, a.select(recurs)),
     )
 
 
@@ -155,17 +155,21 @@ def _base_at(keys: np.ndarray, step: int, complement: bool) -> np.ndarray:
     return 3 - base if complement else base
 
 
-def _motif_excess(a: Alternatives, recurs: np.ndarray) -> np.ndarray:
+def _motif_excess(every: Alternatives, recurs: Alternatives) -> np.ndarray:
     """Log2 excess of each motif class among what recurs on one strand, shrunk to none.
 
     Motif and substitution are counted together and the share of each substitution
     taken out, or a sequencer's favourite would be every motif's.
     """
-    n, reverse = a.column("fragments"), a.column("reverse")
-    one = recurs & ((reverse == 0) | (reverse == n))
-    classes = motif_classes(a)
-    everything = np.bincount(classes.ravel(), minlength=_CLASSES).astype(float)
-    found = np.bincount(classes[:, one].ravel(), minlength=_CLASSES).astype(float)
+    n, reverse = recurs.column("fragments"), recurs.column("reverse")
+    one = recurs.select((reverse == 0) | (reverse == n))
+    everything = sum((_of_class(block) for block in every.blocks()), np.zeros(_CLASSES))
+    found = _of_class(one)
     by_change = found.reshape(-1, 16).sum(0) / np.maximum(everything.reshape(-1, 16).sum(0), 1)
     expected = everything * np.tile(by_change, _CLASSES // 16)
     return np.log2((found + 2) / (expected + 2)).astype(np.float32)
+
+
+def _of_class(a: Alternatives) -> np.ndarray:
+    """Alternatives of each motif class, seen from either side: float64 (1024,)."""
+    return np.bincount(motif_classes(a).ravel(), minlength=_CLASSES).astype(float)

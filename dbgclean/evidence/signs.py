@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dbgclean.evidence.alternatives import Alternatives
-from dbgclean.evidence.explanations import LEAST_RATIO, Explained
+from dbgclean.evidence.alternatives import LEAST_RATIO, Alternatives
 from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.weigh_kernels import OUT
 
@@ -49,18 +48,24 @@ def in_question(a: Alternatives) -> np.ndarray:
     return np.flatnonzero(np.maximum(a.likelihood[here], a.odds[here]) >= LEAST_RATIO)
 
 
-def signs_of(evidence: Evidence) -> np.ndarray:
-    """One row per alternative with the columns of `SIGNS`: float64 (n, len(SIGNS)).
+def signs_of(evidence: Evidence, rows: np.ndarray | None = None) -> np.ndarray:
+    """The columns of `SIGNS` of some rows (int64, rising; None: all): float64 (n, len(SIGNS)).
 
     What was not looked at again (`Evidence.explained`) has 0 in all that only the reads tell.
     """
     a = evidence.alternatives
-    columns = {name: np.zeros(len(a)) for name in SIGNS}
-    rows = in_question(a)
-    if len(rows):
-        columns["substitution_excess"][:] = _substitution_excess(a, rows)
-    if evidence.explained is not None:
-        _explained(a, evidence.explained, evidence.context.genome_size, columns)
+    rows = np.arange(len(a)) if rows is None else rows
+    some = a.select(rows)
+    columns = {name: np.zeros(len(rows)) for name in SIGNS}
+    asked = in_question(a)
+    if len(asked):
+        columns["substitution_excess"][:] = _substitution_excess(a.select(asked), some)
+    found = evidence.explained
+    if found is not None:
+        known = np.isin(found.rows, rows, assume_unique=True)
+        at = np.searchsorted(rows, found.rows[known])
+        size = evidence.context.genome_size
+        _explained(some, at, found.figures[known], found.frequency, size, columns)
     return np.stack([columns[name] for name in SIGNS], axis=1)
 
 
@@ -84,25 +89,28 @@ def allele_odds(a: Alternatives, genome_size: float) -> float:
     return float(prior)
 
 
-def _substitution_excess(a: Alternatives, rows: np.ndarray) -> np.ndarray:
+def _substitution_excess(asked: Alternatives, some: Alternatives) -> np.ndarray:
     """Log2 of how much more frequent each one's substitution is than others: (n,), 0 to 1.
 
     A substitution and its complement are one: their strand is that of the k-mer's name.
     """
-    to, base = a.to.astype(np.int64), a.base.astype(np.int64)
-    kind = np.minimum(4 * to + base, 4 * (3 - to) + 3 - base)
-    found = np.bincount(kind[rows], minlength=16).astype(float)
-    kinds = 6
+    found = np.bincount(_kind(asked), minlength=16).astype(float)
+    kind, kinds = _kind(some), 6
     share = (found + _SHRINK) / (found.sum() + kinds * _SHRINK)
     return np.asarray(np.log2(share[kind] * kinds) / 2)
 
 
+def _kind(a: Alternatives) -> np.ndarray:
+    to, base = a.to.astype(np.int64), a.base.astype(np.int64)
+    return np.minimum(4 * to + base, 4 * (3 - to) + 3 - base)
+
+
 def _explained(
-    a: Alternatives, explained: Explained, genome_size: float, columns: dict[str, np.ndarray]
-) -> None:
-    """Fill in what the reads over the sites told."""
-    rows = explained.rows
-    figures = dict(zip(OUT, explained.figures.T, strict=True))
+    a: Alternatives, rows: np.ndarray, told: np.ndarray, frequency: np.ndarray,
+    genome_size: float, columns: dict[str, np.ndarray],
+) -> None:  # fmt: skip
+    """Fill in what the reads over the sites told of ``rows``; arguments as of `Explained`."""
+    figures = dict(zip(OUT, told.T, strict=True))
     molecules = np.maximum(figures["molecules"], 1)
     fragments = np.maximum(a.column("fragments")[rows], 1)
     average = figures["real"] - figures["averaging"]
@@ -121,5 +129,5 @@ def _explained(
     kinds = 4 * to + base, 4 * (3 - to) + 3 - base
     places = max(genome_size / 2, 1.0)
     for which, name in enumerate(("strand_places", "orientation_places")):
-        found = explained.frequency[which] * places
+        found = frequency[which] * places
         columns[name][rows] = np.log10(0.05 + np.maximum(*(found[kind] for kind in kinds))) / 2

@@ -27,7 +27,7 @@ from dbgclean.spectrum.table import build_index, find_row
 if TYPE_CHECKING:
     from dbgclean.reads import ReadBatch
 
-__all__ = ["NO_SITE", "SiteReads", "Sites", "make_filter", "passes", "site_keys"]
+__all__ = ["NO_SITE", "Found", "SiteReads", "Sites", "make_filter", "passes", "site_keys"]
 
 _MIDDLE = np.uint64(3 << (2 * FLANK))
 _WHOLE = np.uint64((1 << (2 * WINDOW)) - 1)
@@ -39,7 +39,8 @@ _FILTER = 21
 _MOST_READS, _MOST_ROWS = 2000, 8_000_000
 # Rows for which there is room at first: a batch with more of them is looked at twice.
 _BASES_A_ROW = 64
-COLUMNS = ("site", "base", "strand", "mate", "position", "quality", "margin")
+# Bits of ``told``: the read's base, its strand, and which mate it is.
+_BASE, _STRAND, _MATE = 3, 2, 3
 
 
 class SiteReads(NamedTuple):
@@ -54,7 +55,7 @@ class SiteReads(NamedTuple):
     mate
         uint8 (n,): 0 for a first or lone read, 1 for a second.
     position
-        int64 (n,): bases from the read's start to the site.
+        int32 (n,): bases from the read's start to the site.
     quality
         uint8 (n,): Phred.
     margin
@@ -74,6 +75,36 @@ class SiteReads(NamedTuple):
     margin: np.ndarray
     fragment: np.ndarray
     other_end: np.ndarray
+
+
+class Found(NamedTuple):
+    """The same of one batch, in the order of the reads, and small.
+
+    Attributes
+    ----------
+    site, position
+        int32 (n,): number of the site, and bases from the read's start to it.
+    told
+        uint8 (n,): base, strand and mate.
+    quality, margin, fragment, other_end
+        As in `SiteReads`.
+    """
+
+    site: np.ndarray
+    position: np.ndarray
+    told: np.ndarray
+    quality: np.ndarray
+    margin: np.ndarray
+    fragment: np.ndarray
+    other_end: np.ndarray
+
+    @classmethod
+    def empty(cls, n: int) -> Found:
+        """Rows to fill in."""
+        site, position = np.zeros(n, np.int32), np.zeros(n, np.int32)
+        told, quality, margin = (np.zeros(n, np.uint8) for _ in range(3))
+        fragment, other_end = np.zeros(n, np.int64), np.zeros(n, np.uint64)
+        return cls(site, position, told, quality, margin, fragment, other_end)
 
 
 class _Index(NamedTuple):
@@ -146,8 +177,8 @@ class Sites:
         other.turned = self.turned[rows]
         return other
 
-    def look(self, batch: ReadBatch, first_read: int) -> tuple[np.ndarray, ...]:
-        """Rows of one batch: int32 columns as `COLUMNS`; and (uint64) fragment and other end."""
+    def look(self, batch: ReadBatch, first_read: int) -> Found:
+        """Reads of one batch over the sites."""
         quals = qualities_of(batch)
         arguments = (
             batch.codes, quals, batch.offsets, batch.paired, np.int64(batch.first_read),
@@ -155,10 +186,10 @@ class Sites:
         )  # fmt: skip
         room = 1024 + len(batch.codes) // _BASES_A_ROW
         while True:
-            rows, wide = np.zeros((room, len(COLUMNS)), np.int32), np.zeros((room, 2), np.uint64)
-            n = _look(*arguments, rows, wide)
+            found = Found.empty(room)
+            n = _look(*arguments, found)
             if n <= room:
-                return rows[:n].copy(), wide[:n].copy()
+                return Found(*(column[:n].copy() for column in found))
             room = n
 
     def read(self, batches: Iterable[tuple[int, ReadBatch]], threads: int = 1) -> SiteReads:
@@ -171,24 +202,32 @@ class Sites:
         """
         return self.collect(list(map_in_order(lambda b: self.look(b[1], b[0]), batches, threads)))
 
-    def collect(self, parts: list[tuple[np.ndarray, ...]]) -> SiteReads:
-        """What `look` found in successive batches, as one."""
-        rows = np.concatenate([np.zeros((0, len(COLUMNS)), np.int32), *(p[0] for p in parts)])
-        wide = np.concatenate([np.zeros((0, 2), np.uint64), *(p[1] for p in parts)])
-        order = np.argsort(rows[:, 0], kind="stable")
-        rows, wide = rows[order], wide[order]
-        bounds = np.searchsorted(rows[:, 0], np.arange(len(self) + 1)).astype(np.int64)
-        columns = {name: rows[:, i] for i, name in enumerate(COLUMNS)}
+    def collect(self, parts: list[Found]) -> SiteReads:
+        """What `look` found in successive batches, as one; empties ``parts``."""
+        columns: dict[str, list[np.ndarray]] = {
+            name: [getattr(part, name) for part in parts] for name in Found._fields
+        }
+        parts.clear()
+        none = Found.empty(0)
+
+        def joined(name: str) -> np.ndarray:
+            # One column after the other: what was noted is let go as it is put in order.
+            return np.concatenate([getattr(none, name), *columns.pop(name)])
+
+        site = joined("site")
+        order = np.argsort(site, kind="stable")
+        bounds = np.searchsorted(site[order], np.arange(len(self) + 1)).astype(np.int64)
+        told = joined("told")[order]
         return SiteReads(
             bounds,
-            columns["base"].astype(np.uint8),
-            columns["strand"].astype(np.uint8),
-            columns["mate"].astype(np.uint8),
-            columns["position"].astype(np.int64),
-            columns["quality"].astype(np.uint8),
-            columns["margin"].astype(np.uint8),
-            wide[:, 0].astype(np.int64),
-            np.ascontiguousarray(wide[:, 1]),
+            told & _BASE,
+            (told >> _STRAND) & 1,
+            told >> _MATE,
+            joined("position")[order],
+            joined("quality")[order],
+            joined("margin")[order],
+            joined("fragment")[order],
+            joined("other_end")[order],
         )
 
 
@@ -223,10 +262,9 @@ def passes(bits: np.ndarray, key: np.uint64) -> bool:
 @numba.njit(cache=True, nogil=True)
 def _look(
     codes: np.ndarray, quals: np.ndarray, offsets: np.ndarray, paired: bool,
-    first_in_group: np.int64, first_read: np.int64, index: _Index, rows: np.ndarray,
-    wide: np.ndarray,
+    first_in_group: np.int64, first_read: np.int64, index: _Index, found: Found,
 ) -> np.int64:  # fmt: skip
-    """Count the reads over sites; note as many as ``rows`` has room for."""
+    """Count the reads over sites; note as many as ``found`` has room for."""
     n = 0
     middle = np.uint64(2 * FLANK)
     bits, slots, of_slot = unowned(index.bits), unowned(index.slots), unowned(index.rows)
@@ -254,22 +292,21 @@ def _look(
             draw = (np.uint64(fragment) * GOLDEN) >> np.uint64(32)
             if draw > index.limit[site]:
                 continue
-            if n < len(rows):
+            if n < len(found.site):
                 turned = index.turned[site]
                 strand = (against < along) != turned
                 kmer = backward if against < along else forward
                 kmer = kmer if not turned else _other(kmer)
-                rows[n, 0] = site
-                rows[n, 1] = np.int32((kmer >> middle) & np.uint64(3))
-                rows[n, 2] = strand
-                rows[n, 3] = second
-                rows[n, 4] = i - FLANK - start
-                rows[n, 5] = quals[i - FLANK]
-                rows[n, 6] = min(i - FLANK - start, stop - 1 - i + FLANK, 255)
-                wide[n, 0] = np.uint64(fragment)
+                found.site[n] = site
+                found.position[n] = i - FLANK - start
+                base = (kmer >> middle) & np.uint64(3)
+                found.told[n] = np.int64(base) | (np.int64(strand) << _STRAND) | (second << _MATE)
+                found.quality[n] = quals[i - FLANK]
+                found.margin[n] = min(i - FLANK - start, stop - 1 - i + FLANK, 255)
+                found.fragment[n] = fragment
                 other = read ^ 1
                 if paired and other + 1 < len(offsets):
-                    wide[n, 1] = mate_start(codes, offsets[other], offsets[other + 1])
+                    found.other_end[n] = mate_start(codes, offsets[other], offsets[other + 1])
             n += 1
     return np.int64(n)
 

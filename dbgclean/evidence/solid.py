@@ -11,6 +11,7 @@ true k-mer seen 6 times in a shallow region can.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numba
 import numpy as np
@@ -33,7 +34,7 @@ from dbgclean.reads.prefetch import in_spans
 from dbgclean.spectrum.kmers import revcomp, roll
 from dbgclean.spectrum.table import KmerTable
 
-__all__ = ["SolidGraph"]
+__all__ = ["SeenKmers", "SolidGraph", "slots_for"]
 
 # k-mers below the lower cutoff carry no edges, but what was seen twice is kept:
 # a seam between two sequences that two reads share is nobody's accident.
@@ -74,12 +75,13 @@ class SolidGraph:
     @property
     def solid_kmers(self) -> int:
         """k-mers at the upper cutoff or above."""
-        return int(np.count_nonzero(self.nodes.rows[:, 1] >> COUNT_SHIFT >= self.upper))
+        least = np.uint64(self.upper) << COUNT_SHIFT
+        return int(np.count_nonzero(self.nodes.rows[:, 1] >= least))
 
     @classmethod
     def of_table(cls, table: KmerTable) -> SolidGraph:
         """All k-mers of a table, in its order and without edges."""
-        return cls(table.k, _hashed(table.keys, table.counts), 1, 1, table.reverse)
+        return cls(table.k, _hashed(_rows_of(table)), 1, 1, table.reverse)
 
     @classmethod
     def build(
@@ -113,44 +115,103 @@ class SolidGraph:
         ValueError
             For more than 2**31 - 1 k-mers.
         """
+        return cls.of_seen(SeenKmers.of(table, lower), upper, lower, min_share, threads, enough)
+
+    @classmethod
+    def of_seen(
+        cls,
+        seen: SeenKmers,
+        upper: int,
+        lower: int,
+        min_share: float = 0.12,
+        threads: int = 1,
+        enough: int | None = None,
+    ) -> SolidGraph:
+        """As `build`, of what was taken from a table that may be gone by now.
+
+        ``seen`` is used up: what its rows say of edges is the graph's.
+        """
         least = np.int64(np.iinfo(np.int64).max if enough is None else enough)
-        seen = table.counts >= min(lower, _SEEN_TWICE)
         # In a shallow sample ``upper`` says what an anchor is, and no more.
         first = lower if upper <= _SHALLOW_UPPER else upper
-        nodes = _hashed(table.keys[seen], table.counts[seen])
-        n, k = len(nodes.rows), np.int64(table.k)
-        one_sided = np.zeros(n, np.uint16)
-        beside = np.full((n, 2), _NONE, np.int32)
-        in_spans(
-            lambda a, b: _edges_from(
-                nodes, one_sided, beside, a, b, k, first, lower, min_share, least
-            ),
-            n,
-            threads,
-        )
-        final = np.zeros(n, np.uint16)
-        in_spans(lambda a, b: _edges_agreed(nodes, one_sided, beside, final, a, b, k), n, threads)
-        nodes.rows[:, 1] |= final
-        nodes, place = _in_order(nodes, beside, k)
-        reverse = np.empty(n, np.uint32)
-        reverse[place] = table.reverse[seen]
-        return cls(table.k, nodes, upper, lower, reverse)
+        nodes, k = _hashed(seen.rows), np.int64(seen.k)
+        cutoffs = first, np.int64(lower), np.float64(min_share), least
+        nodes, place = _in_order(nodes, _with_edges(nodes, k, cutoffs, threads), k)
+        seen.rows = nodes.rows
+        reverse = np.empty(len(place), np.uint32)
+        reverse[place] = seen.reverse
+        return cls(seen.k, nodes, upper, lower, reverse)
 
 
-def _hashed(keys: np.ndarray, counts: np.ndarray) -> Nodes:
-    """Nodes in the order of the keys, without edges."""
-    n = len(keys)
+@dataclass
+class SeenKmers:
+    """What `SolidGraph.of_seen` is made of: the k-mers of a table that were seen at least twice.
+
+    Attributes
+    ----------
+    k
+        k-mer length.
+    rows
+        As of `dbgclean.evidence.lookup.Nodes`, in the order of the k-mers, without edges.
+    reverse
+        As of `SolidGraph`.
+    """
+
+    k: int
+    rows: np.ndarray
+    reverse: np.ndarray
+
+    @classmethod
+    def of(cls, table: KmerTable, lower: int) -> SeenKmers:
+        """Those of a table, at the graph's lower cutoff.
+
+        Raises
+        ------
+        ValueError
+            For more than 2**31 - 1 k-mers.
+        """
+        seen = table.counts >= min(lower, _SEEN_TWICE)
+        if not seen.all():
+            table = table.select(seen)
+        return cls(table.k, _rows_of(table), table.reverse)
+
+
+def _rows_of(table: KmerTable) -> np.ndarray:
+    """Rows of nodes in the order of the k-mers, without edges."""
+    n = len(table)
     if n > _MOST_NODES:
         msg = f"{n} k-mers exceed the {_MOST_NODES} that the solid graph holds"
         raise ValueError(msg)
     rows = np.empty((n, 2), np.uint64)
-    rows[:, 0] = keys
-    rows[:, 1] = counts
+    rows[:, 0] = table.keys
+    rows[:, 1] = table.counts
     rows[:, 1] <<= COUNT_SHIFT
-    # Filled to a third to two thirds.
-    nodes = Nodes(np.full(1 << max(4, (3 * n // 2).bit_length()), EMPTY, np.uint64), rows)
+    return rows
+
+
+def slots_for(kmers: int) -> int:
+    """Slots of the hash of so many k-mers: it is filled to a third to two thirds."""
+    return 1 << max(4, (3 * kmers // 2).bit_length())
+
+
+def _hashed(rows: np.ndarray) -> Nodes:
+    """The rows, to be found by their k-mers."""
+    nodes = Nodes(np.full(slots_for(len(rows)), EMPTY, np.uint64), rows)
     _insert(nodes)
     return nodes
+
+
+def _with_edges(nodes: Nodes, k: np.int64, cutoffs: tuple[Any, ...], threads: int) -> np.ndarray:
+    """Put the edges into the rows; the nodes beside each, int32 (n, 2).
+
+    ``cutoffs``: upper, lower, share and the abundance from which none is asked for.
+    """
+    n = len(nodes.rows)
+    one_sided = np.zeros(n, np.uint16)
+    beside = np.full((n, 2), _NONE, np.int32)
+    in_spans(lambda a, b: _edges_from(nodes, one_sided, beside, a, b, k, *cutoffs), n, threads)
+    in_spans(lambda a, b: _edges_agreed(nodes, one_sided, beside, a, b, k), n, threads)
+    return beside
 
 
 def _in_order(nodes: Nodes, beside: np.ndarray, k: np.int64) -> tuple[Nodes, np.ndarray]:
@@ -280,11 +341,11 @@ def _edges_agreed(
     nodes: Nodes,
     one_sided: np.ndarray,
     beside: np.ndarray,
-    final: np.ndarray,
     start: np.int64,
     stop: np.int64,
     k: np.int64,
 ) -> None:
+    """Put into the rows the edges that both ends agree on."""
     graph, seen = unowned_nodes(nodes), unowned(one_sided)
     for i in range(start, stop):
         key = graph.rows[i, 0]
@@ -294,7 +355,8 @@ def _edges_agreed(
         ahead = _agreed(graph, seen, after, key, other, edges & np.uint64(0x0F0F), k)
         behind = _swapped((edges >> np.uint64(4)) & np.uint64(0x0F0F))
         behind = _swapped(_agreed(graph, seen, before, other, key, behind, k))
-        final[i] = np.uint16(ahead | (behind << np.uint64(4)))
+        # Of the rows the others read the k-mers alone.
+        graph.rows[i, 1] |= ahead | (behind << np.uint64(4))
 
 
 @numba.njit(cache=True, nogil=True)

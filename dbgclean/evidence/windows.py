@@ -93,9 +93,9 @@ def build_windows(evidence: Evidence, rows: np.ndarray, signs: np.ndarray | None
     Parameters
     ----------
     signs
-        `signs_of` of the evidence, where it is at hand.
+        `signs_of` of these rows, where they are at hand.
     """
-    signs = signs_of(evidence) if signs is None else signs
+    signs = signs_of(evidence, rows) if signs is None else signs
     alternatives = evidence.alternatives.select(rows)
     n = len(alternatives)
     shifts = np.arange(2 * (WINDOW - 1), -1, -2, dtype=np.uint64)
@@ -109,7 +109,7 @@ def build_windows(evidence: Evidence, rows: np.ndarray, signs: np.ndarray | None
     quality = alternatives.mean_quality * (255 / _QUALITY_FULL)
     windows[:, :, 8] = np.minimum(quality, 255).astype(np.uint8)
     windows[:, :, 9] = alternatives.co_edited
-    globals_ = _globals(alternatives, evidence.context, consensus, signs[rows])
+    globals_ = _globals(alternatives, evidence.context, consensus, signs)
     globals_[:, -1] = anchor(evidence.alternatives, evidence.context.genome_size)[rows]
     if not evidence.context.has_qualities:
         windows[:, :, 8] = 0

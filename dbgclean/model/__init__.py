@@ -1,10 +1,11 @@
 """The evidence-conditioned autoencoder: architecture, weights, prediction.
 
 Takes evidence as plain arrays (``windows``, ``globals_``, ``observed``; shapes of
-the arrays in :class:`~dbgclean.model.autoencoder.AutoencoderConfig`) and gives
+the arrays in :class:`~dbgclean.model.config.AutoencoderConfig`) and gives
 posteriors over the four bases at each position. Knows nothing of reads, spectra
-or verdicts. Torch is imported on first use of a name below, so that importing
-``dbgclean.model`` costs nothing; besides, only ``dbgclean.training`` imports it.
+or verdicts. Torch is imported on first use of `Autoencoder`, `predict`, `load_model` or
+`save_model`, and so where there is something to judge; besides, only ``dbgclean.training``
+imports it.
 """
 
 from typing import TYPE_CHECKING
@@ -12,13 +13,16 @@ from typing import TYPE_CHECKING
 from dbgclean._lazy import lazy
 
 if TYPE_CHECKING:
-    from dbgclean.model.autoencoder import Autoencoder, AutoencoderConfig, predict
-    from dbgclean.model.weights import ModelCard, load_model, read_card, save_model
+    from dbgclean.model.autoencoder import Autoencoder, predict
+    from dbgclean.model.card import ModelCard, check_model, read_card
+    from dbgclean.model.config import AutoencoderConfig
+    from dbgclean.model.weights import load_model, save_model
 
 __all__ = [
     "Autoencoder",
     "AutoencoderConfig",
     "ModelCard",
+    "check_model",
     "load_model",
     "predict",
     "read_card",
@@ -27,11 +31,12 @@ __all__ = [
 
 _HOME = {
     "Autoencoder": "autoencoder",
-    "AutoencoderConfig": "autoencoder",
+    "AutoencoderConfig": "config",
     "predict": "autoencoder",
-    "ModelCard": "weights",
+    "ModelCard": "card",
+    "check_model": "card",
     "load_model": "weights",
-    "read_card": "weights",
+    "read_card": "card",
     "save_model": "weights",
 }
 

@@ -8,29 +8,17 @@ wrong answer later.
 
 import hashlib
 import json
-import tomllib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from dbgclean._files import atomic_path
-from dbgclean.errors import ModelError, OutputError
-from dbgclean.model.autoencoder import Autoencoder, AutoencoderConfig
+from dbgclean.errors import OutputError
+from dbgclean.model.autoencoder import Autoencoder
+from dbgclean.model.card import FORMAT, check_model
 
-__all__ = ["ModelCard", "load_model", "read_card", "save_model"]
-
-_FORMAT = 1
-
-
-class ModelCard(NamedTuple):
-    """What ``config.toml`` says: the architecture, the card, the weights' SHA-256."""
-
-    config: AutoencoderConfig
-    card: dict[str, Any]
-    sha256: str
+__all__ = ["load_model", "save_model"]
 
 
 def save_model(folder: str | Path, model: Autoencoder, card: dict[str, Any]) -> None:
@@ -58,7 +46,7 @@ def save_model(folder: str | Path, model: Autoencoder, card: dict[str, Any]) -> 
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
     }
     weights = save(state)
-    head = {"format": _FORMAT, "sha256": hashlib.sha256(weights).hexdigest()}
+    head = {"format": FORMAT, "sha256": hashlib.sha256(weights).hexdigest()}
     text = _toml(head) + _toml_table("model", model.config.to_dict()) + _toml_table("card", card)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -69,37 +57,6 @@ def save_model(folder: str | Path, model: Autoencoder, card: dict[str, Any]) -> 
         Path(temporary).write_bytes(weights)
     with atomic_path(folder / "config.toml") as temporary:
         Path(temporary).write_text(text, encoding="utf-8")
-
-
-def read_card(folder: str | Path) -> ModelCard:
-    """Read ``config.toml`` alone.
-
-    Raises
-    ------
-    ModelError
-        If it is missing, damaged, or of a format of later versions.
-    """
-    path = Path(folder) / "config.toml"
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"{path}: cannot read ({error.strerror}); give a folder made by `dbgclean train`"
-        raise ModelError(msg) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        msg = f"{path}: the model's config is damaged ({error}); install it again or train anew"
-        raise ModelError(msg) from error
-    if document.get("format") != _FORMAT:
-        msg = (
-            f"{path}: model format {document.get('format')}, this version reads {_FORMAT}; "
-            "train the model anew or use the version of dbgclean that made it"
-        )
-        raise ModelError(msg)
-    try:
-        config = AutoencoderConfig(**document["model"])
-        return ModelCard(config, dict(document.get("card", {})), str(document["sha256"]))
-    except (KeyError, TypeError, ValueError) as error:
-        msg = f"{path}: the model's config is damaged ({error}); install it again or train anew"
-        raise ModelError(msg) from error
 
 
 def load_model(
@@ -126,47 +83,12 @@ def load_model(
     ModelError
         If a file is missing or damaged, or the model was made for other evidence.
     """
-    config, _, sha256 = read_card(folder)
-    # What a scheme's name stands for says more than the sizes that follow from it.
-    wanted = {"scheme": scheme, "positions": positions, "channels": channels, "globals_": globals_}
-    for name, value in wanted.items():
-        found = getattr(config, name)
-        if value is not None and found != value:
-            what = name.rstrip("_")
-            msg = (
-                f"{folder}: the model was made for {what} {found}, the evidence has {what} "
-                f"{value}; use a model trained for it (`dbgclean train`)"
-            )
-            raise ModelError(msg)
-    path = Path(folder) / "weights.safetensors"
-    damaged = (
-        f"{path}: the weights are damaged or not those of config.toml; install the model again"
+    config, weights = check_model(
+        folder, positions=positions, channels=channels, globals_=globals_, scheme=scheme
     )
-    weights = _read_weights(path)
-    if hashlib.sha256(weights).hexdigest() != sha256:
-        raise ModelError(damaged)
-    try:
-        state = load(weights)
-        # Sizes alone first: what config.toml asks for is built only where it is there.
-        with torch.device("meta"):
-            expected = Autoencoder(config).state_dict()
-        if {n: t.shape for n, t in state.items()} != {n: t.shape for n, t in expected.items()}:
-            raise ModelError(damaged)
-        model = Autoencoder(config)
-        model.load_state_dict(state)
-    except (SafetensorError, RuntimeError) as error:
-        raise ModelError(damaged) from error
+    model = Autoencoder(config)
+    model.load_state_dict(load(weights))
     return model.eval()
-
-
-def _read_weights(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        msg = (
-            f"{path}: cannot read the weights ({error.strerror}); install or train the model again"
-        )
-        raise ModelError(msg) from error
 
 
 def _toml_table(name: str, values: dict[str, Any]) -> str:

@@ -38,6 +38,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+_SEEN_ONCE = 512 << 20
 _BESIDES = 400 << 20  # interpreter, libraries and the batches of reads under way
 
 
@@ -88,10 +89,14 @@ def counter_of(
     """A counter at k within the memory that is aimed at.
 
     Of that, ``besides`` bytes are taken by other things; the rest is for ``sharing`` counters.
+    Where k-mers seen once are not handed out, what is counted waits on disk once it takes a
+    small part of that: of a deep sample it is mostly errors, and nothing later takes as much.
     """
     memory = options.memory_bytes
     if memory:
         memory = max(memory - besides, memory // 4) // sharing
+        if min_count > 1:
+            memory = max(min(memory, _SEEN_ONCE), memory // 16)
     return KmerCounter(
         k,
         threads=options.threads,

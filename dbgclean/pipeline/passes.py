@@ -22,13 +22,14 @@ from dbgclean.errors import InputError, UsageError
 from dbgclean.evidence.cutoffs import CORRECTION_K, choose_correction_k, choose_cutoffs
 from dbgclean.evidence.gather import Evidence, build_graph, gather_along
 from dbgclean.evidence.poly_g import TailCounter
-from dbgclean.evidence.solid import SolidGraph
+from dbgclean.evidence.solid import SeenKmers, SolidGraph
 from dbgclean.log import Progress
 from dbgclean.pipeline.counting import check_kmers, counter_of, fit_of
 from dbgclean.pipeline.figures import figures_of, write_figures
 from dbgclean.pipeline.options import Options
 from dbgclean.pipeline.reads_out import ReadOutputs, ReadsOut
 from dbgclean.pipeline.rewriting import Sink, rewrite
+from dbgclean.pipeline.room import BESIDES, refuse_too_large
 from dbgclean.pipeline.runs import Column, Corrected, Counted, Inputs, Judged, open_run
 from dbgclean.reads import InputGroup, ReadStatistics
 from dbgclean.spectrum.counting import KmerCounter
@@ -56,9 +57,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-# Interpreter, libraries (the network's are the largest) and batches under way.
-_BESIDES = 600 << 20
 
 CONTROLS = ("nearest", "likelihood", "autoencoder")
 
@@ -139,7 +137,7 @@ def _count_at(
     """
     options = inputs.options
     counters = {
-        k: counter_of(options, k, 1 if k in whole else 2, besides=_BESIDES, sharing=len(sizes))
+        k: counter_of(options, k, 1 if k in whole else 2, besides=BESIDES, sharing=len(sizes))
         for k in sizes
     }
     masked = options.mask and options.poly_g != "off"
@@ -173,9 +171,14 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
     if any(corrector.edits_reads for corrector in correctors.values()):
         if counted.compiling is not None:
             counted.compiling.finish_threading()
+        refuse_too_large(counted)
         cutoffs = choose_cutoffs(spectrum, counted.rarest)
-        graph = build_graph(counted.table, spectrum, options.threads, cutoffs)
-    counted = replace(counted, table=KmerTable.empty(counted.table.k))
+        seen = SeenKmers.of(counted.table, cutoffs[1])
+        counted = _without_table(counted)
+        graph = build_graph(seen, spectrum, options.threads, cutoffs)
+        del seen
+        give_memory_back()
+    counted = _without_table(counted)
     if graph is not None:
         evidence = gather_along(
             (batch for _, _, batch in counted.batches("Threading")),
@@ -186,8 +189,10 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
             mask_seams=options.mask and counted.rarest is None,
             again=lambda: (batch for _, _, batch in counted.batches("Comparing")),
             seed=options.seed if options.spikes else None,
+            compact=True,
         )
         del graph
+        give_memory_back()
     counted.progress.start("Judging")
     sample, columns = counted.sample(), dict[str, Column]()
     for name, corrector in correctors.items():
@@ -195,7 +200,12 @@ def judge(counted: Counted, names: Sequence[str]) -> Judged:
             columns[name] = Column(name, corrector)
         else:
             columns[name] = _judge(counted, evidence, sample, name, corrector)
+    give_memory_back()
     return Judged(**vars(counted), evidence=evidence, columns=columns)
+
+
+def _without_table(counted: Counted) -> Counted:
+    return replace(counted, table=KmerTable.empty(counted.table.k))
 
 
 def _judge(

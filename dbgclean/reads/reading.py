@@ -14,7 +14,7 @@ from dbgclean.reads.statistics import ReadStatistics
 
 __all__ = ["BATCH_BASES", "iter_batches"]
 
-BATCH_BASES = 8_000_000
+BATCH_BASES = 4_000_000
 
 
 def iter_batches(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import Field, dataclass, field, fields, replace
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
-__all__ = ["Rows", "column", "whole"]
+__all__ = ["Growing", "Rows", "column", "whole"]
 
 
 def column(
@@ -65,10 +65,54 @@ class Rows:
     @classmethod
     def concatenate(cls, parts: list[Self]) -> Self:
         """The rows of all parts, in their order; other fields are the first part's."""
-        if not parts:
-            return cls.empty()
-        joined = {
-            f.name: np.concatenate([getattr(part, f.name) for part in parts])
-            for f in cls.row_fields()
-        }
-        return replace(parts[0], **joined)
+        joined: Growing[Self] = Growing(cls)
+        for part in parts:
+            joined.add(part, spare=sum(map(len, parts)))
+        return joined.rows
+
+
+Table = TypeVar("Table", bound=Rows)
+
+
+class Growing(Generic[Table]):
+    """A table that grows: parts are copied behind each other and need not be held.
+
+    Parameters
+    ----------
+    kind
+        Of table.
+    """
+
+    def __init__(self, kind: type[Table]) -> None:
+        self._kind, self._n = kind, 0
+        self._first: Table | None = None
+        self._columns: dict[str, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return self._n
+
+    def add(self, part: Table, spare: int = 0) -> None:
+        """Put the rows of ``part`` behind the others; ``spare``: so many there may be in all."""
+        if self._first is None:
+            self._first = part.select(slice(0))
+        end = self._n + len(part)
+        for field_ in self._kind.row_fields():
+            values = getattr(part, field_.name)
+            column = self._columns.get(field_.name, values[:0])
+            if end > len(column):
+                # Room that nothing was written to takes no memory.
+                room = max(spare, end + end // 2)
+                wider = np.empty((room, *values.shape[1:]), np.result_type(column, values))
+                wider[: self._n] = column[: self._n]
+                column = wider
+            column[self._n : end] = values
+            self._columns[field_.name] = column
+        self._n = end
+
+    @property
+    def rows(self) -> Table:
+        """All rows."""
+        if self._first is None:
+            return self._kind.empty()
+        columns = {name: column[: self._n] for name, column in self._columns.items()}
+        return replace(self._first, **columns)
