@@ -10,6 +10,7 @@ import pytest
 from benchmarks.harness.tools import find, machine
 from benchmarks.simulators import simulate
 from benchmarks.speed import __main__ as speed
+from benchmarks.speed import floor as speed_floor
 from benchmarks.speed import jobs as speed_jobs
 from benchmarks.speed import parts as speed_parts
 from benchmarks.speed import stages as speed_stages
@@ -199,6 +200,14 @@ def test_clocks_share_out_the_time_and_leave_results_alone():
     assert sum(row["wall"] for row in rows.values()) == pytest.approx(1.0, abs=0.01)
 
 
+def test_the_floor_is_of_all_bases(reads, tmp_path):
+    written = tmp_path / "floor.json"
+    assert speed_floor.main([str(written), *map(str, reads.files)]) == 0
+    found = json.loads(written.read_text())
+    assert found["bases"] == reads.bases
+    assert found["look_ups"] > 0
+
+
 def test_lines_are_fitted():
     assert linear_fit([1, 2, 3], [2, 4, 6])["intercept"] == 0
     fit = linear_fit([0, 1, 2], [0, 1, 4])
@@ -231,6 +240,7 @@ def test_results_become_tables_and_plots(tmp_path):
     rows += [{**peaks, "part": "growth", "axis": "depth", "depth": x} for x in (50.0, 200.0)]
     rows.append({**peaks, "part": "memory", "depth": 200.0, "memory": "1G"})
     rows.append({"part": "first-run", "name": "--help", "wall": 0.3, "runs": [0.3]})
+    rows.append({"part": "floor", "name": "count", "least": 2.0, "cost": {**cost, "cpu": 7.0}})
     rows.append({"part": "run", "name": "run", "against": "x", "skipped": "x not on the PATH"})
     results = {"rows": rows, "fits": fit_growth(rows)}
     assert {(fit["axis"], fit["figure"]) for fit in results["fits"]} == {
@@ -245,6 +255,7 @@ def test_results_become_tables_and_plots(tmp_path):
         "| `correct` | 200x | 8G | 1.0 | 1.60 | 1.00 | 1.3 times | yes |",
         "| `correct` | 200x | 1G | 1.0 | 1.60 | 1.00 | 1 GiB | no |",
         "| `--help` |  | 0.30 |  | 0.4 s | yes |",
+        "| `count` | 7.0 | 2.0 | 3.5 |",
     ):
         assert line in text
     assert "x not on the PATH" in text

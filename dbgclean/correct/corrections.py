@@ -221,5 +221,5 @@ def _pooled(
         reason = RULES[verdicts.rule[row]]
     first, a = gaps
     p, depth = f"{verdicts.posterior[row]:.4g}", f"{a.depth[row - first].sum():.0f}"
-    reads, fragments = int(a.column("reads")[row - first]), int(a.fragments[row - first])
+    reads, fragments = int(a.column("reads")[row - first]), int(a.column("fragments")[row - first])
     return reads, p, NAMES[verdict], reason, fragments, depth
