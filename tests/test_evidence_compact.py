@@ -12,6 +12,7 @@ from dbgclean.evidence.compact import CompactAlternatives
 from dbgclean.evidence.edits import FIRST_GAP
 from dbgclean.evidence.gather import build_graph, gather_along
 from dbgclean.evidence.windows import build_windows
+from dbgclean.reads.tasks import over_batches
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.whole import count_kmers
 
@@ -28,9 +29,7 @@ def both():
     spectrum = fit_spectrum(table)
     graph = build_graph(table, spectrum)
     return [
-        gather_along(
-            iter(batches), graph, spectrum, again=lambda: iter(batches), seed=5, compact=compact
-        )
+        gather_along(over_batches(lambda: batches), graph, spectrum, seed=5, compact=compact)
         for compact in (False, True)
     ]
 

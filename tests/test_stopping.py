@@ -69,7 +69,7 @@ def run(argv):
     print("ready", flush=True)
     time.sleep(600)
 
-__main__._run = run
+__main__.run_verb = run
 __main__.main_cli()
 """
 

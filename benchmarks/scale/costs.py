@@ -11,7 +11,7 @@ import gzip
 import pickle
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from itertools import islice
@@ -22,13 +22,12 @@ from unittest.mock import patch
 import numpy as np
 
 from benchmarks.scale.meter import Meter
-from dbgclean.evidence import comparing, gather, solid
+from dbgclean.evidence import gather, solid
 from dbgclean.evidence.cutoffs import CORRECTION_K
 from dbgclean.log import Progress
-from dbgclean.pipeline import passes
+from dbgclean.pipeline import engines, passes
 from dbgclean.pipeline.options import Options
 from dbgclean.reads import iter_batches, open_writer, plan_inputs
-from dbgclean.reads.prefetch import map_in_order
 from dbgclean.spectrum.counting import PARTITION_BITS, KmerCounter
 from dbgclean.spectrum.partition import Partition, Settled
 from dbgclean.spectrum.tally import Tally
@@ -194,6 +193,7 @@ def _rest(files: list[Path], folder: Path, meter: Meter, sizes: dict[str, int]) 
 def _switches(meter: Meter, folder: Path) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     """(module, name, function): where the steps of the second pass begin and end."""
     build, pool, spans = gather.build_graph, gather.Gathered.pool, solid.in_spans
+    over = engines.Here.over
 
     def building(*args: Any) -> Any:
         with meter.at("solid") as took:
@@ -214,23 +214,23 @@ def _switches(meter: Meter, folder: Path) -> Iterator[tuple[Any, str, Callable[.
         with meter.at("pool"):
             return pool(*args, **more)
 
-    def parts_of(step: str) -> Callable[..., Iterator[Any]]:
-        def parts(work: Callable[..., Any], items: Iterable[Any], threads: int) -> Iterator[Any]:
-            with meter.at(step) as took, (folder / step).open("wb") as file:
-                for part in map_in_order(work, items, threads):
-                    pickle.dump(part, file, pickle.HIGHEST_PROTOCOL)
-                    yield part
-                took.nbytes = file.tell()
-            if step == "compare":  # what pooling still does then is for the judge
-                meter.switch("judge")
-
-        return parts
+    def passing(*given: Any) -> Iterator[Any]:
+        step = given[2]
+        if step not in ("thread", "compare"):
+            yield from over(*given)
+            return
+        with meter.at(step) as took, (folder / step).open("wb") as file:
+            for part in over(*given):
+                pickle.dump(part, file, pickle.HIGHEST_PROTOCOL)
+                yield part
+            took.nbytes = file.tell()
+        if step == "compare":  # what pooling still does then is for the judge
+            meter.switch("judge")
 
     yield passes, "build_graph", building
     yield solid, "in_spans", in_parallel
-    yield gather, "map_in_order", parts_of("thread")
+    yield engines.Here, "over", passing
     yield gather.Gathered, "pool", pooling
-    yield comparing, "map_in_order", parts_of("compare")
 
 
 def _join(files: list[Path], folder: Path, meter: Meter) -> None:

@@ -164,9 +164,7 @@ def _of(case: Case, evidence: Evidence, sample: FamilySample) -> Judged:
     place[rows] = np.arange(len(rows))
     mine = place[a.of_edit] if len(a.of_edit) else np.zeros(0, np.int64)
     chosen = np.flatnonzero(mine >= 0)
-    fields = {name: getattr(a, name) for name in a.__slots__}
-    columns = {n: v[rows] for n, v in fields.items() if n not in ("of_edit", "rates")}
-    part = Alternatives(**columns, of_edit=mine[chosen], rates=a.rates)
+    part = replace(a.select(rows), of_edit=mine[chosen])
     explained = evidence.explained
     if explained is not None:
         where = place[explained.rows]

@@ -195,7 +195,7 @@ class Column:
     verdicts
         None for correctors that leave the reads alone.
     rewriter
-        Applies the verdicts; holds the counts of what was changed.
+        Applies the verdicts; that of the chosen column counts what was changed.
     expected_loss
         Planted alleles shown, and kept of these, by fraction
         (`dbgclean.evidence.spikes.Spikes.by_fraction`); None where none were planted.
