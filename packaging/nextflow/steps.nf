@@ -11,7 +11,7 @@ process PLAN {
     cpus 2
 
     output:
-    stdout
+    stdout emit: said
 
     script:
     """
@@ -43,7 +43,7 @@ process NEXT {
     val done
 
     output:
-    stdout
+    stdout emit: said
 
     script:
     """
@@ -65,7 +65,7 @@ workflow ROUND {
     NEXT(STEP.out.collect())
 
     emit:
-    said = NEXT.out
+    said = NEXT.out.said
 }
 
 // A round for each pass that there may be: two counts and their merges at two k, thread, compare.
@@ -74,7 +74,7 @@ include { ROUND as ROUND_5; ROUND as ROUND_6; ROUND as ROUND_7; ROUND as ROUND_8
 
 workflow {
     PLAN()
-    ROUND_1(PLAN.out)
+    ROUND_1(PLAN.out.said)
     ROUND_2(ROUND_1.out.said)
     ROUND_3(ROUND_2.out.said)
     ROUND_4(ROUND_3.out.said)
