@@ -249,9 +249,9 @@ def test_results_become_tables_and_plots(tmp_path):
     assert results["fits"][0]["slope"] == 1
     text = markdown(results)
     for line in (
-        "| `correct` / lighter | 1.0 / 1.0 | 0.40 | 1.00 | 1.00 / 1.00 | 1.00 | wall 0.5 | yes |",
+        "| `correct` / lighter | 1.0 / 1.0 | 0.40 | 1.00 | 1.00 / 1.00 | 1.00 | wall 0.45 | yes |",
         "| `count` wall, by depth | 2.00 s | 100.000 s | 1.0000 | 0 % |",
-        "| `correct` | 50x | 8G | 1.0 | 1.60 | 1.00 | 1.5 GiB | no |",
+        "| `correct` | 50x | 8G | 1.0 | 1.60 | 1.00 | 0.7 GiB | no |",
         "| `correct` | 200x | 8G | 1.0 | 1.60 | 1.00 | 1.3 times | yes |",
         "| `correct` | 200x | 1G | 1.0 | 1.60 | 1.00 | 1 GiB | no |",
         "| `--help` |  | 0.30 |  | 0.4 s | yes |",

@@ -59,11 +59,12 @@ def test_a_kernel_that_does_not_come_back_is_ended(which, tmp_path):
 
 # An interpreter that takes long over its own end, and lets no other thread run meanwhile.
 SLOW_TO_GO = """
-import atexit, ctypes, sys, time
+import atexit, ctypes, signal, sys, time
 from dbgclean import __main__
 from dbgclean._temporary import temporary_folder
 
 def run(argv):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
     temporary_folder(sys.argv[1])
     atexit.register(lambda: ctypes.PyDLL(None).sleep(600))
     print("ready", flush=True)
