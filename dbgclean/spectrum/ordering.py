@@ -8,26 +8,13 @@ what ties there is put in order by comparing whole k-mers.
 import numpy as np
 
 from dbgclean._kernels import helper, kernel
-from dbgclean.spectrum.radix import sort_words
+from dbgclean.spectrum.radix import differing, sort_words
 from dbgclean.spectrum.words import as_keys, is_wide, key_dtype, load, store, zero
 
 __all__ = ["borders", "distinct", "is_rising", "lower_bound", "order_of", "search", "sort_keys"]
 
 _FEW = 24
 """Ties up to here are sorted by insertion."""
-
-
-@kernel
-def _differing(keys: np.ndarray) -> int:
-    """Bits up to the highest in which two of the k-mers differ."""
-    first, any_differs = load(keys, 0), zero(keys)
-    for i in range(keys.size):
-        any_differs = any_differs | (load(keys, i) ^ first)
-    bits = 0
-    while any_differs != zero(keys):
-        any_differs = any_differs >> np.uint64(1)
-        bits += 1
-    return bits
 
 
 @kernel
@@ -108,7 +95,7 @@ def order_of(keys: np.ndarray, *, stable: bool = False) -> np.ndarray:
     if keys.size:
         bits = int(keys.size).bit_length()
         tickets = np.empty(keys.size, dtype=np.uint64)
-        _tickets(keys, max(0, _differing(keys) - (64 - bits)), bits, tickets)
+        _tickets(keys, max(0, differing(keys) - (64 - bits)), bits, tickets)
         sort_words(tickets)
         _settle(keys, tickets, bits, rows)
     return rows

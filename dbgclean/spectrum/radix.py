@@ -8,10 +8,11 @@ and all digits are sorted by, the lowest first (Knuth, The Art of Computer Progr
 import numpy as np
 
 from dbgclean._kernels import helper, kernel
+from dbgclean.spectrum.words import load, zero
 
-__all__ = ["sort_words"]
+__all__ = ["differing", "sort_words"]
 
-_U0, _U1, _U2, _U3 = (np.uint64(i) for i in range(4))
+_U1, _U2, _U3 = (np.uint64(i) for i in range(1, 4))
 _FEW = 512
 """Up to here numpy's own sort is as fast."""
 _DIGIT = 11
@@ -21,15 +22,15 @@ _MOVES = 4
 """Places that words may be moved by insertion, on average, before that is given up."""
 
 
-@helper
-def _differing(words: np.ndarray) -> int:
-    """Bits up to the highest in which two of the words differ."""
-    first, differing = words[0], _U0
+@kernel
+def differing(words: np.ndarray) -> int:
+    """Bits up to the highest in which two of the words, of any width, differ."""
+    first, any_differs = load(words, 0), zero(words)
     for i in range(words.size):
-        differing |= words[i] ^ first
+        any_differs = any_differs | (load(words, i) ^ first)
     bits = 0
-    while differing:
-        differing >>= _U1
+    while any_differs != zero(words):
+        any_differs = any_differs >> _U1
         bits += 1
     return bits
 
@@ -79,7 +80,7 @@ def _insert(words: np.ndarray) -> bool:
 
 @kernel
 def _sort(words: np.ndarray, scratch: np.ndarray, places: np.ndarray) -> None:
-    bits = _differing(words)
+    bits = differing(words)
     # The lowest two bits go with the lower of two digits: many words are alike but for their tags.
     low = bits - 2 * _DIGIT + 2
     if low > 2:
