@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from dbgclean._kernels import helper
+from dbgclean.spectrum.ordering import lower_bound
 
 __all__ = ["copy_to", "is_among", "order_of"]
 
@@ -48,11 +49,5 @@ def order_of(values: np.ndarray, n: np.int64) -> np.ndarray:
 @helper
 def is_among(key: np.uint64, keys: np.ndarray) -> bool:
     """Is a key among sorted ones?"""
-    low, high = np.int64(0), np.int64(len(keys))
-    while low < high:
-        middle = (low + high) // 2
-        if keys[middle] < key:
-            low = middle + 1
-        else:
-            high = middle
-    return bool(low < len(keys) and keys[low] == key)
+    at = lower_bound(keys, key)
+    return bool(at < len(keys) and keys[at] == key)
