@@ -5,7 +5,12 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["allowed_cpus", "give_memory_back", "keep_heap_small", "size_in_words"]
+__all__ = [
+    "BESIDES", "allowed_cpus", "give_memory_back", "keep_heap_small", "share_of", "size_in_words",
+]  # fmt: skip
+
+BESIDES = 400 << 20
+"""Interpreter, libraries, kernels, batches under way; the network comes when tables are gone."""
 
 # Of glibc's mallopt(3): what is larger is mapped by itself, and gone when it is freed; what is
 # free at the end of a heap goes back from so much on; and how many heaps there may be.
@@ -51,6 +56,11 @@ def _of_glibc(name: str) -> Any:
     library = ctypes.CDLL(None)
     # Others have some of its functions, but not this one.
     return getattr(library, name, None) if hasattr(library, "gnu_get_libc_version") else None
+
+
+def share_of(memory: int) -> int:
+    """What is left of ``--memory`` for what grows with the reads."""
+    return max(memory - BESIDES, memory // 4)
 
 
 def size_in_words(number: int) -> str:

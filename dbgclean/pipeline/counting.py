@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from dbgclean._memory import share_of
 from dbgclean.errors import InputError
 from dbgclean.evidence.cutoffs import choose_graph_k
 from dbgclean.log import Progress
@@ -39,7 +40,6 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _SEEN_ONCE = 512 << 20
-_BESIDES = 400 << 20  # interpreter, libraries and the batches of reads under way
 
 
 def groups_of(reads: Sequence[str], options: Options) -> list[InputGroup]:
@@ -83,18 +83,15 @@ def batches_of(
             tell_pairs(group, tally)
 
 
-def counter_of(
-    options: Options, k: int, min_count: int = 1, *, besides: int = _BESIDES, sharing: int = 1
-) -> KmerCounter:
-    """A counter at k within the memory that is aimed at.
+def counter_of(options: Options, k: int, min_count: int = 1, *, sharing: int = 1) -> KmerCounter:
+    """A counter at k within the memory that is aimed at, which ``sharing`` counters share.
 
-    Of that, ``besides`` bytes are taken by other things; the rest is for ``sharing`` counters.
     Where k-mers seen once are not handed out, what is counted waits on disk once it takes a
     small part of that: of a deep sample it is mostly errors, and nothing later takes as much.
     """
     memory = options.memory_bytes
     if memory:
-        memory = max(memory - besides, memory // 4) // sharing
+        memory = share_of(memory) // sharing
         if min_count > 1:
             memory = max(min(memory, _SEEN_ONCE), memory // 16)
     return KmerCounter(

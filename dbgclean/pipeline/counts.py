@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from dbgclean.evidence.poly_g import TailCounter
 from dbgclean.pipeline.counting import counter_of
 from dbgclean.pipeline.options import Options
-from dbgclean.pipeline.room import BESIDES
 from dbgclean.reads.tasks import Numbered
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.read_depths import ReadSample
@@ -63,7 +62,7 @@ class Counting:
         """See `dbgclean.reads.tasks.Task`."""
         options = replace(self.options, threads=threads)
         counters = {
-            k: counter_of(options, k, least, besides=BESIDES, sharing=len(self.least))
+            k: counter_of(options, k, least, sharing=len(self.least))
             for k, least in self.least.items()
         }
         tails = None

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dbgclean._memory import size_in_words
+from dbgclean._memory import BESIDES, share_of, size_in_words
 from dbgclean.errors import InputError
 from dbgclean.evidence.solid import slots_for
 
 if TYPE_CHECKING:
     from dbgclean.pipeline.runs import Counted
 
-__all__ = ["BESIDES", "most_kmers", "refuse_too_large", "share_of", "threading_bytes"]
-
-BESIDES = 400 << 20
-"""Interpreter, libraries, kernels, batches under way; the network comes when tables are gone."""
+__all__ = ["most_kmers", "refuse_too_large", "threading_bytes"]
 
 # Bytes for each k-mer while the solid graph is built (rows, rows in their order, where each goes,
 # what lies beside it, strands) and when it stands; of a slot of its hash; of a table's row.
 _BUILT, _HELD, _SLOT, _ROW = 48, 20, 8, 20
 # Bytes for each edit while all are pooled: its columns, its alternative, their order.
 _EDIT = 170
-
-
-def share_of(memory: int) -> int:
-    """What is left of ``--memory`` for what grows with the reads."""
-    return max(memory - BESIDES, memory // 4)
 
 
 def threading_bytes(kmers: int, edits: int) -> int:
