@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from dbgclean.cli._options import positive
 from dbgclean.errors import OutputError
 
 __all__ = ["DEFAULT_BLOCKS", "add_blocks", "add_cluster", "validate_cluster", "working"]
@@ -52,18 +53,6 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
         help="go on in --steps DIR, where an earlier run of the same command ended: what is done "
         "there is not done again",
     )
-
-
-def positive(text: str) -> int:
-    """A whole number from 1."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        message = f"{text!r} is not a number of these; give 1 or more"
-        raise argparse.ArgumentTypeError(message)
-    return number
 
 
 def validate_cluster(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from dbgclean.pipeline.options import Options
 
 __all__ = [
-    "abundance",
     "AUTO",
     "add_figures",
     "add_graph_size",
@@ -39,6 +38,7 @@ __all__ = [
     "memory_size",
     "multiqc_files",
     "options_of",
+    "positive",
     "take_proposed",
     "thread_count",
 ]
@@ -144,16 +144,16 @@ def copy_number(text: str) -> int:
     return copies
 
 
-def abundance(text: str) -> int:
-    """Value of ``--min-abundance``: 1 or more."""
+def positive(text: str) -> int:
+    """Value of an option that counts: of blocks, workers, times that a k-mer was seen."""
     try:
-        least = int(text)
+        number = int(text)
     except ValueError:
-        least = 0
-    if least < 1:
-        message = f"{text!r} is not an abundance; give a whole number from 1"
+        number = 0
+    if number < 1:
+        message = f"found {text!r}; give a whole number from 1"
         raise argparse.ArgumentTypeError(message)
-    return least
+    return number
 
 
 def add_reads(parser: argparse.ArgumentParser, nargs: str = "+") -> None:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from dbgclean.cli import add_memory, add_output, add_reads, add_threads
 from dbgclean.cli._dry_run import add_dry_run, dry_run
 from dbgclean.cli._options import (
-    abundance,
     add_figures,
     add_graph_size,
     add_min_quality,
     add_sample,
     multiqc_files,
     options_of,
+    positive,
     take_proposed,
 )
 
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_graph_size(parser, 31)
     parser.add_argument(
         "--min-abundance",
-        type=abundance,
+        type=positive,
         default=1,
         metavar="N",
         help="leave k-mers out of the FASTA that were seen fewer times. Default: %(default)s",

@@ -30,10 +30,10 @@ from dbgclean.cli._correction import (
 from dbgclean.cli._dry_run import add_dry_run, dry_run
 from dbgclean.cli._options import (
     AUTO,
-    abundance,
     add_graph_size,
     add_sample,
     options_of,
+    positive,
     take_proposed,
 )
 
@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-abundance",
         dest="kept_from",
-        type=abundance,
+        type=positive,
         default=1,
         metavar="N",
         help="leave k-mers out of kmers.fa.gz, unitigs.fa and clean.gfa that the corrected reads "
