@@ -193,7 +193,7 @@ def _rest(files: list[Path], folder: Path, meter: Meter, sizes: dict[str, int]) 
 def _switches(meter: Meter, folder: Path) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     """(module, name, function): where the steps of the second pass begin and end."""
     build, pool, spans = gather.build_graph, gather.Gathered.pool, solid.in_spans
-    over = engines.Here.over
+    over = engines.Engine.over
 
     def building(*args: Any) -> Any:
         with meter.at("solid") as took:
@@ -229,7 +229,7 @@ def _switches(meter: Meter, folder: Path) -> Iterator[tuple[Any, str, Callable[.
 
     yield passes, "build_graph", building
     yield solid, "in_spans", in_parallel
-    yield engines.Here, "over", passing
+    yield engines.Engine, "over", passing
     yield gather.Gathered, "pool", pooling
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dbgclean.reads.tasks import Each, Numbered, Task
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dbgclean.spectrum.counting import KmerCounter
     from dbgclean.spectrum.table import KmerTable
 
-__all__ = ["Engine", "Here", "engine_now", "using"]
+__all__ = ["Engine", "engine_now", "using"]
 
 TITLES = {
     "count": "Counting",
@@ -34,8 +34,8 @@ Result = TypeVar("Result")
 Beside = Iterator[tuple[tuple[int, int, "ReadBatch"], Any]]
 
 
-class Engine(Protocol):
-    """Goes over the reads of a run."""
+class Engine:
+    """Goes over the reads of a run: this one in this process, on its threads."""
 
     def over(
         self,
@@ -53,32 +53,6 @@ class Engine(Protocol):
         statistics
             Gets what was read of each input.
         """
-        ...
-
-    def beside(self, inputs: Inputs, name: str, task: Each, *, records: bool = False) -> Beside:
-        """As `over`; each result comes beside (group, number of the first read, batch)."""
-        ...
-
-    def table(self, inputs: Inputs, name: str, counter: KmerCounter) -> KmerTable:
-        """The k-mers that a pass has counted, all results of `over` in ``counter``."""
-        ...
-
-    def kept(self, name: str, make: Callable[[], Result]) -> Result:
-        """What ``make`` gives, or gave when it was asked the last time, in whichever process."""
-        ...
-
-
-class Here:
-    """Everything in this process, on its threads."""
-
-    def over(
-        self,
-        inputs: Inputs,
-        name: str,
-        task: Task,
-        statistics: list[ReadStatistics] | None = None,
-    ) -> Iterator[Any]:
-        """See `Engine`."""
 
         def batches() -> Numbered:
             for _, first, batch in inputs.batches(TITLES[name], statistics):
@@ -88,19 +62,19 @@ class Here:
         return task.over(batches(), inputs.options.threads)
 
     def beside(self, inputs: Inputs, name: str, task: Each, *, records: bool = False) -> Beside:
-        """See `Engine`."""
+        """As `over`; each result comes beside (group, number of the first read, batch)."""
         return task.beside(inputs.batches(TITLES[name], records=records), inputs.options.threads)
 
     def table(self, inputs: Inputs, name: str, counter: KmerCounter) -> KmerTable:
-        """See `Engine`."""
+        """The k-mers that a pass has counted, all results of `over` in ``counter``."""
         return counter.finish()
 
     def kept(self, name: str, make: Callable[[], Result]) -> Result:
-        """See `Engine`: nothing is asked for twice here."""
+        """What ``make`` gives, or gave when it was asked the last time, in whichever process."""
         return make()
 
 
-_HERE = Here()
+_HERE = Engine()
 _engine: ContextVar[Engine] = ContextVar("_engine", default=_HERE)
 
 

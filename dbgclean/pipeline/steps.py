@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dbgclean._store import load, save
-from dbgclean.pipeline.engines import TITLES, Beside, Here
+from dbgclean.pipeline.engines import TITLES, Beside, Engine
 from dbgclean.pipeline.plan import Merging, Plan
 from dbgclean.reads import tell_pairs
 from dbgclean.spectrum.counting import PARTITIONS
@@ -42,8 +42,8 @@ class Waiting(Exception):  # noqa: N818  (no error: others have something to do 
         self.name, self.steps = name, steps
 
 
-class Steps:
-    """See `dbgclean.pipeline.engines.Engine`: passes are done in steps, by whoever does them.
+class Steps(Engine):
+    """Passes are done in steps, by whoever does them.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class Steps:
         the last pass of a run that stops in between: it would be judged once more.
         """
         if records:
-            yield from Here().beside(inputs, name, task, records=records)
+            yield from super().beside(inputs, name, task, records=records)
             return
         plan = self._with_plan(inputs)
         if self._doer is None or not task.long:
