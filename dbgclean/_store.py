@@ -13,6 +13,8 @@ import mmap
 import os
 import pickle
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,7 +22,7 @@ from dbgclean._files import open_plain, output_error
 from dbgclean._temporary import Temporary
 from dbgclean.errors import InputError
 
-__all__ = ["load", "save"]
+__all__ = ["load", "save", "written"]
 
 _MAGIC = b"dbgclean store 1\n"
 _ALIGNED = 64
@@ -38,12 +40,26 @@ def save(path: Path, content: Any) -> None:
     """
     buffers: list[pickle.PickleBuffer] = []
     text = pickle.dumps(content, protocol=5, buffer_callback=buffers.append)
+    with written(path) as file:
+        _write_all(file, buffers, text)
+
+
+@contextmanager
+def written(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears when it is whole, and stays if the run fails later.
+
+    Unlike those of `dbgclean._files.open_output`, which wait for the other outputs.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
     temporary = None
     try:
-        # Not `atomic_path`: what a step left is there at once, and stays if the run fails later.
         temporary = Temporary(path.parent, path.name)
         with open_plain(temporary.path) as file:
-            _write_all(file, buffers, text)
+            yield file
         os.replace(temporary.path, path)
         temporary.forget()
     except OSError as error:

@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dbgclean import __version__
-from dbgclean._files import open_plain, output_error
-from dbgclean._store import load, save
-from dbgclean._temporary import Temporary
+from dbgclean._files import output_error
+from dbgclean._store import load, save, written
 from dbgclean.errors import InputError, UsageError
 from dbgclean.reads import ReadBatch, ReadStatistics, iter_batches
 from dbgclean.reads.batch import encode_bases
@@ -158,14 +157,8 @@ class Plan:
             "pieces": self.pieces,
             "blocks": self.blocks,
         }
-        try:
-            temporary = Temporary(self.folder, _PLAN)
-            with open_plain(temporary.path) as file:
-                file.write(json.dumps(content, indent=1).encode())
-            os.replace(temporary.path, self.folder / _PLAN)
-            temporary.forget()
-        except OSError as error:
-            raise output_error(self.folder / _PLAN, error) from error
+        with written(self.folder / _PLAN) as file:
+            file.write(json.dumps(content, indent=1).encode())
 
     @classmethod
     def exists(cls, folder: Path) -> bool:
