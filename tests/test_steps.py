@@ -273,3 +273,19 @@ def test_a_plan_of_other_options_is_not_gone_on_with(tmp_path, capfd):
     printed(capfd, "plan", "-o", plan, "--blocks", 2, *correct(tmp_path))
     with pytest.raises(UsageError, match="steps of another command"):
         Plan.open(plan).check("dbgclean correct --seed 2")
+
+
+def test_a_changed_count_is_found_by_a_step_that_merges(tmp_path, capfd):
+    """The coordinator maps what was counted and reads none of it; steps check every file."""
+    plan = tmp_path / "plan"
+    printed(capfd, "plan", "-o", plan, "--blocks", 3, *correct(tmp_path))
+    for number in range(3):
+        main(["step", str(plan), "count", str(number), "-q"])
+    path = Plan.open(plan).path("count", 1)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    merging, steps = printed(capfd, "step", plan).split()
+    codes = [main(["step", str(plan), merging, str(number), "-q"]) for number in range(int(steps))]
+    assert codes == [0, 1, 0]
+    assert "count/000001: not what" in said(capfd.readouterr().err)[-1]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dbgclean.spectrum.counting import KmerCounter
     from dbgclean.spectrum.table import KmerTable
 
-__all__ = ["Engine", "engine_now", "using"]
+__all__ = ["COUNTED", "TITLES", "Engine", "engine_now", "using"]
 
 TITLES = {
     "count": "Counting",
@@ -29,6 +29,9 @@ TITLES = {
     "write": "Writing",
 }
 """What is said of each pass while it goes on."""
+
+COUNTED = ("count", "recount")
+"""Passes whose results go on to `Engine.table`."""
 
 Result = TypeVar("Result")
 Beside = Iterator[tuple[tuple[int, int, "ReadBatch"], Any]]

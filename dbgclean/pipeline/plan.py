@@ -296,10 +296,16 @@ class Merging:
     k: int
 
     def merged(self, plan: Plan, number: int, steps: int) -> list[tuple[Settled, Tally]]:
-        """The partitions of one step of ``steps``, in their order."""
-        blocks = range(plan.n_blocks)
-        counts = [load(plan.path(self.name, block))[0].counters[self.k] for block in blocks]
-        counter: KmerCounter = reduce(iadd, counts)
+        """The partitions of one step of ``steps``, in their order.
+
+        Each step reads what it merges of all blocks; every block's file is checked as a whole
+        by one of them.
+        """
+        counts = [
+            load(plan.path(self.name, block), check=block % steps == number)[0]
+            for block in range(plan.n_blocks)
+        ]
+        counter: KmerCounter = reduce(iadd, (each.counters[self.k] for each in counts))
         first, end = (PARTITIONS * each // steps for each in (number, number + 1))
         return [counter.settle(partition) for partition in range(first, end)]
 
