@@ -15,7 +15,12 @@ from typing import NoReturn
 
 from dbgclean import __version__
 from dbgclean._cache import NO_CACHE, prepare_cache
-from dbgclean._files import refuse_missing, refuse_overwriting, refuse_unwritable, together
+from dbgclean._files import (
+    refuse_missing,
+    refuse_overwriting,
+    refuse_unwritable,
+    together,
+)
 from dbgclean._folder import refuse_folder
 from dbgclean._process import (
     NO_MEMORY,
@@ -67,7 +72,7 @@ def run_verb(argv: Sequence[str]) -> int:
     args.argv, args.command = list(argv), command_of(args, written, read)
     try:
         # What is in a folder has its name within that before the folder has its own.
-        with contextlib.nullcontext() if "force" in args else together():
+        with together(hold="force" not in args):
             code = module.main(args) or 0
     except DoubtfulError:  # after everything is written
         _tell_written(written)

@@ -277,8 +277,10 @@ def _name(temporary: Temporary, final: Path, given: _Path) -> None:
 
 
 @contextmanager
-def together() -> Iterator[None]:
+def together(*, hold: bool = True) -> Iterator[None]:
     """Files that are whole appear under their names at the end, and after an error none does.
+
+    Not so without ``hold``, where a folder waits for its files, within another of these as well.
 
     A doubtful result is no error. Devices, pipes and standard output are written as ever.
 
@@ -288,7 +290,7 @@ def together() -> Iterator[None]:
         If a file cannot have its name.
     """
     held: list[tuple[Temporary, Path, _Path]] = []
-    token = _held.set(held)
+    token = _held.set(held if hold else None)
     doubt: DoubtfulError | None = None
     try:
         try:
