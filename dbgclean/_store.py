@@ -46,7 +46,7 @@ def save(path: Path, content: Any) -> None:
 
 @contextmanager
 def written(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears when it is whole, and stays if the run fails later.
+    """A file, in a folder that is made, that appears when it is whole and stays if the run fails.
 
     Unlike those of `dbgclean._files.open_output`, which wait for the other outputs.
 
@@ -57,6 +57,7 @@ def written(path: Path) -> Iterator[BinaryIO]:
     """
     temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Temporary(path.parent, path.name)
         with open_plain(temporary.path) as file:
             yield file

@@ -289,3 +289,17 @@ def test_a_changed_count_is_found_by_a_step_that_merges(tmp_path, capfd):
     codes = [main(["step", str(plan), merging, str(number), "-q"]) for number in range(int(steps))]
     assert codes == [0, 1, 0]
     assert "count/000001: not what" in said(capfd.readouterr().err)[-1]
+
+
+def test_the_proposed_k_is_counted_for_once(tmp_path, capfd, monkeypatch):
+    """Every step of a plan with -k auto begins the run anew, but not that count."""
+    from dbgclean.pipeline import counting
+
+    asked = []
+    propose = counting.propose_k
+    monkeypatch.setattr(counting, "propose_k", lambda *a: asked.append(1) or propose(*a))
+    words = ["run", *PAIR, "-q", "-k", "auto", "--no-controls", "-o", str(tmp_path / "out")]
+    said = printed(capfd, "plan", "-o", tmp_path / "plan", "--blocks", 2, *words)
+    steps_of(capfd, tmp_path / "plan", said)
+    assert (tmp_path / "out" / "report.json").exists()
+    assert len(asked) == 1

@@ -86,10 +86,18 @@ def graph_size(text: str) -> int | str:
 
 
 def take_proposed(args: argparse.Namespace, reads: Sequence[str], progress: "Progress") -> None:
-    """Put a number in the place of ``-k auto``."""
-    if args.k == AUTO:
-        from dbgclean.pipeline.counting import propose_k
+    """Put a number in the place of ``-k auto``: once for all steps of a run."""
+    if args.k != AUTO:
+        return
+    from dbgclean.pipeline.counting import propose_k
+    from dbgclean.pipeline.engines import engine_now
+    from dbgclean.pipeline.plan import fingerprint
 
+    files = [fingerprint(path) for path in reads]
+    counted, args.k = engine_now().kept(
+        "k", lambda: (files, propose_k(reads, options_of(args), progress))
+    )
+    if counted != files:  # left there by a run of other reads, which ended before its plan stood
         args.k = propose_k(reads, options_of(args), progress)
 
 

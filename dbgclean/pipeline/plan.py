@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dbgclean import __version__
-from dbgclean._files import output_error
 from dbgclean._store import load, save, written
 from dbgclean.errors import InputError, UsageError
 from dbgclean.reads import ReadBatch, ReadStatistics, iter_batches
@@ -36,7 +35,7 @@ from dbgclean.spectrum.tally import Tally
 if TYPE_CHECKING:
     from dbgclean.pipeline.runs import Inputs
 
-__all__ = ["Merging", "Piece", "Plan", "do_step"]
+__all__ = ["Merging", "Piece", "Plan", "do_step", "fingerprint"]
 
 logger = logging.getLogger(__name__)
 
@@ -96,10 +95,6 @@ class Plan:
         OutputError
             If the folder cannot be written.
         """
-        try:
-            (folder / "reads").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise output_error(folder, error) from error
         progress, statistics = inputs.progress, list[ReadStatistics]()
         pieces, first = list[Piece](), 0
         progress.start("Cutting the reads into blocks")
@@ -119,7 +114,7 @@ class Plan:
                 first += len(batch)
             statistics.append(tally)
         save(folder / "statistics", statistics)
-        files = [_file(path) for group in inputs.groups for path in group.paths]
+        files = [fingerprint(path) for group in inputs.groups for path in group.paths]
         bounds, command = _bounds(pieces, blocks), inputs.options.command
         plan = cls(folder, words, os.getcwd(), command, files, pieces, bounds)
         plan._write()
@@ -215,7 +210,7 @@ class Plan:
             )
             raise UsageError(msg)
         for path, size, modified in self.inputs:
-            if _file(path) != (path, size, modified):
+            if fingerprint(path) != (path, size, modified):
                 msg = (
                     f"{path}: not as it was when {self.folder} was planned; plan anew in an "
                     "empty folder"
@@ -250,10 +245,6 @@ class Plan:
     def ask(self, name: str, task: Any, steps: int) -> None:
         """Write the task of a pass, once: from then on its steps can be done."""
         path = self.folder / name / "task"
-        try:
-            path.parent.mkdir(exist_ok=True)
-        except OSError as error:
-            raise output_error(path, error) from error
         if not path.exists():
             save(path, (task, steps))
 
@@ -320,7 +311,8 @@ def _packed(batch: ReadBatch) -> ReadBatch:
     return replace(batch, codes=np.zeros(0, np.uint8), names=as_names(batch.names))
 
 
-def _file(path: str) -> tuple[str, int, int]:
+def fingerprint(path: str) -> tuple[str, int, int]:
+    """A file, its size and its time of change (ns); -1 where it is not there."""
     try:
         found = os.stat(path)
     except OSError:
