@@ -172,7 +172,11 @@ class OutputFolder:
             raise OutputError(message) from exc
 
 
-def refuse_folder(path: _Path, force: bool) -> None:
+def refuse_folder(
+    path: _Path,
+    force: bool,
+    remedy: str = "use --force (from Python force=True) or name another output folder",
+) -> None:
     """Refuse a file, and a folder that holds something unless `force` is given.
 
     Raises
@@ -189,8 +193,7 @@ def refuse_folder(path: _Path, force: bool) -> None:
     except OSError as error:
         raise output_error(path, error) from error
     if full:
-        what = "use --force (from Python force=True) or name another output folder"
-        message = f"{path}: the folder is not empty; {what}"
+        message = f"{path}: the folder is not empty; {remedy}"
         raise OutputError(message)
 
 

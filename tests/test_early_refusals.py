@@ -49,7 +49,7 @@ REFUSED = [
     (f"inspect {BAM} -r chr -o out --corrector best", 2, "no such corrector"),
     ("inspect a.fq -r chr -o out", 1, "no BAM or CRAM"),
     ("report no", 1, "no: no such file"),
-    (f"plan -o full correct {R1} -o 1.fq", 1, "holds something"),
+    (f"plan -o full correct {R1} -o 1.fq", 1, "not empty"),
     ("step no", 1, "no/plan.json: no such file"),
 ]
 

@@ -104,7 +104,9 @@ def test_what_is_refused(tmp_path, capfd):
     for name in reads:
         Path(name).write_text("@r\n" + 40 * "ACGTT" + "\n+\n" + 200 * "I" + "\n")
     main(["plan", "-o", str(plan), "--blocks", "2", "correct", *reads, "-o", "a", "b"])
-    assert "holds something" in refused("plan", "-o", plan, "correct", *reads, "-o", "a", "b")
+    assert "not empty; name a new one" in refused(
+        "plan", "-o", plan, "correct", *reads, "-o", "a", "b"
+    )
     assert "no step 2 of count; they go from 0 to 1" in refused("step", plan, "count", 2, code=2)
     assert "no pass 'thread' is asked for now" in refused("step", plan, "thread", 0, code=2)
     assert "which of its steps" in refused("step", plan, "count", code=2)
@@ -181,7 +183,7 @@ def test_a_run_that_is_killed_goes_on(tmp_path, expected):
     done = {path: path.stat().st_mtime_ns for path in steps.rglob("0*")}
     assert sum(path.parent.name == "count" for path in done) == 4
     process = start(tmp_path, *cluster)
-    assert "holds something; give --resume" in process.communicate()[1]
+    assert "not empty; give --resume" in process.communicate()[1]
     process = start(tmp_path, *cluster, "--resume")
     _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from dbgclean._folder import refuse_folder
 from dbgclean.cli._options import positive
-from dbgclean.errors import OutputError
 
 __all__ = ["DEFAULT_BLOCKS", "add_blocks", "add_cluster", "validate_cluster", "working"]
 
@@ -91,9 +91,7 @@ def working(args: argparse.Namespace) -> Iterator[None]:
     with ExitStack() as stack:
         if args.steps:
             folder = Path(os.path.abspath(args.steps))
-            if not args.resume and folder.is_dir() and any(folder.iterdir()):
-                message = f"{folder}: holds something; give --resume, or --steps an empty folder"
-                raise OutputError(message)
+            refuse_folder(folder, args.resume, "give --resume, or --steps an empty folder")
         else:
             folder = stack.enter_context(temporary_folder(args.tmp))
         workers = args.workers or args.threads

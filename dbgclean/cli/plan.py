@@ -11,8 +11,8 @@ import argparse
 import os
 from pathlib import Path
 
+from dbgclean._folder import refuse_folder
 from dbgclean.cli._cluster import DEFAULT_BLOCKS, add_blocks
-from dbgclean.errors import OutputError
 
 _VERBS = ("correct", "run")
 
@@ -40,7 +40,5 @@ def main(args: argparse.Namespace) -> int:
     from dbgclean.cli.step import go_on
 
     folder = Path(os.path.abspath(args.output))
-    if folder.is_dir() and any(folder.iterdir()):
-        message = f"{folder}: holds something; name a new folder, or go on with: dbgclean step"
-        raise OutputError(message)
+    refuse_folder(folder, False, "name a new one, or go on with it: dbgclean step")
     return go_on(folder, args.words, args.blocks or DEFAULT_BLOCKS)
