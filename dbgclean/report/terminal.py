@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ambiguity_table", "print_summary", "print_table", "summary_table"]
 
 _ANY_WIDTH = 10_000
+_HELD = "\u00a0"  # where no line ends
 _TEXT_WIDTH = 88
 _COLOURS = {"usable": "bold green", "with care": "bold yellow", "do not use": "bold red"}
 # Rules below the head and between sections, nothing upright (rich's eight box lines).
@@ -60,7 +61,7 @@ def print_summary(report: Mapping[str, Any], file: TextIO | None = None) -> None
     file = sys.stderr if file is None else file
     _write(file, _opening(report, file))
     print_table(lambda short: summary_table(report, short=short), file)
-    text = "\n".join(textwrap.fill(line, _TEXT_WIDTH) for line in sentences(report))
+    text = "\n".join(map(_filled, sentences(report)))
     _write(file, text + "\n")
 
 
@@ -85,21 +86,21 @@ def _opening(report: Mapping[str, Any], file: TextIO) -> str:
         lines.append(shown.getvalue())
         texts = [cause.text for cause in found.causes]
         texts += [f"{found.more} more: report.json, verdict."] if found.more else []
-        lines += [
-            textwrap.fill(text, _TEXT_WIDTH, initial_indent="- ", subsequent_indent="  ")
-            for text in texts
-        ]
+        lines += [_filled(text, "- ", "  ") for text in texts]
     figures = tiles(report)
     wide = max((len(tile.label) for tile in figures), default=0)
     for tile in figures:
         note = f" ({tile.note})" if tile.note else ""
         start, after = f"  {tile.label:<{wide}}  ", " " * (wide + 4)
-        lines.append(
-            textwrap.fill(
-                tile.value + note, _TEXT_WIDTH, initial_indent=start, subsequent_indent=after
-            )
-        )
+        lines.append(_filled(tile.value + note, start, after))
     return "".join(f"{line}\n" for line in [*lines, *([""] if lines else [])])
+
+
+def _filled(text: str, start: str = "", after: str = "") -> str:
+    """Lines of a width, the first after ``start``; no per cent sign leaves its number."""
+    held = text.replace(" %", f"{_HELD}%")
+    lines = textwrap.fill(held, _TEXT_WIDTH, initial_indent=start, subsequent_indent=after)
+    return lines.replace(_HELD, " ")
 
 
 def print_table(make: "Callable[[bool], Table]", file: TextIO | None = None) -> None:
