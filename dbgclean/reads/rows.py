@@ -66,8 +66,9 @@ class Rows:
     def concatenate(cls, parts: list[Self]) -> Self:
         """The rows of all parts, in their order; other fields are the first part's."""
         joined: Growing[Self] = Growing(cls)
+        rows = sum(map(len, parts))
         for part in parts:
-            joined.add(part, spare=sum(map(len, parts)))
+            joined.add(part, spare=rows)
         return joined.rows
 
 
