@@ -33,8 +33,9 @@ _MIDDLE = np.uint64(3 << (2 * FLANK))
 _WHOLE = np.uint64((1 << (2 * WINDOW)) - 1)
 # Stands for a site over which no reads are known.
 NO_SITE = np.uint64(1 << 62)
-# Bits of the filter that most k-mers of the reads do not pass: it stays in the cache.
-_FILTER = 21
+# The filter that most k-mers of the reads do not pass: bits a k-mer, and words at least and at
+# most. It stays in a cache, and one k-mer in a hundred that it need not pass does.
+_BITS_A_KMER, _FEWEST_WORDS, _MOST_WORDS = 16, 1 << 15, 1 << 24
 # Reads noted of a site, and of all: beyond, a share of the fragments stands for them.
 _MOST_READS, _MOST_ROWS = 2000, 8_000_000
 # Rows for which there is room at first: a batch with more of them is looked at twice.
@@ -231,24 +232,34 @@ class Sites:
         )
 
 
-@kernel
 def make_filter(keys: np.ndarray) -> np.ndarray:
-    """Two bits for each k-mer (uint64) in a filter of ``2**21`` bits: uint64 words.
+    """Two bits for each k-mer (uint64 (n,)) in a filter: uint64 words, a power of two.
 
     Both are in one word, so that one access tells (a blocked Bloom filter: Putze et al. 2009,
     doi:10.1145/1498698.1594230).
     """
-    bits = np.zeros(1 << (_FILTER - 6), np.uint64)
+    words = 1 << (_BITS_A_KMER * len(keys) // 64).bit_length()
+    bits = np.zeros(min(max(words, _FEWEST_WORDS), _MOST_WORDS), np.uint64)
+    _fill(bits, keys)
+    return bits
+
+
+@kernel
+def _fill(bits: np.ndarray, keys: np.ndarray) -> None:
     for i in range(len(keys)):
         mixed = keys[i] * GOLDEN
-        bits[mixed >> np.uint64(70 - _FILTER)] |= _two_bits(mixed)
-    return bits
+        bits[_word(bits, mixed)] |= _two_bits(mixed)
+
+
+@helper
+def _word(bits: np.ndarray, mixed: np.uint64) -> np.uint64:
+    return (mixed >> np.uint64(28)) & np.uint64(len(bits) - 1)
 
 
 @helper
 def _two_bits(mixed: np.uint64) -> np.uint64:
-    one, other = mixed >> np.uint64(64 - _FILTER), mixed >> np.uint64(58 - _FILTER)
-    return (np.uint64(1) << (one & np.uint64(63))) | (np.uint64(1) << (other & np.uint64(63)))
+    one, other = mixed >> np.uint64(58), mixed >> np.uint64(52)
+    return (np.uint64(1) << one) | (np.uint64(1) << (other & np.uint64(63)))
 
 
 @helper
@@ -256,7 +267,7 @@ def passes(bits: np.ndarray, key: np.uint64) -> bool:
     """Whether a k-mer may be among those of `make_filter`."""
     mixed = key * GOLDEN
     asked = _two_bits(mixed)
-    return bool(bits[mixed >> np.uint64(70 - _FILTER)] & asked == asked)
+    return bool(bits[_word(bits, mixed)] & asked == asked)
 
 
 @kernel
