@@ -93,7 +93,7 @@ def counter_of(options: Options, k: int, min_count: int = 1, *, sharing: int = 1
     if memory:
         memory = share_of(memory) // sharing
         if min_count > 1:
-            memory = max(min(memory, _SEEN_ONCE), memory // 16)
+            memory = max(min(memory, _SEEN_ONCE), memory // 4)
     return KmerCounter(
         k,
         threads=options.threads,
