@@ -4,6 +4,7 @@ Every drawn case is a read of a random circular genome that clean reads cover 40
 The read itself is counted too, as it would be in a run.
 """
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,9 +22,11 @@ from small_samples import (
 
 from benchmarks.simulators import simulate
 from dbgclean.correct.rewrite import Rewriter
+from dbgclean.evidence.beam import Search, extend, new_beam
 from dbgclean.evidence.edits import collect_edits, quality_profile
 from dbgclean.evidence.gaps import DISPUTED, GAP, MASKED, ON_PATH, OUTSIDE
 from dbgclean.evidence.gather import gather
+from dbgclean.evidence.runs import free_ends, longest_run, look_up
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.threading import (
     CLEAN,
@@ -32,10 +35,11 @@ from dbgclean.evidence.threading import (
     PARTIAL,
     THREADED,
     TOO_SHORT,
+    edit_costs,
     thread_batch,
 )
 from dbgclean.spectrum.histogram import fit_spectrum
-from dbgclean.spectrum.kmers import decode, encode
+from dbgclean.spectrum.kmers import decode, encode, pack, revcomp
 
 K = 21
 GENOME = random_sequence(2000, seed=7)
@@ -366,3 +370,71 @@ def test_threads_make_no_difference(hard_sample, threads):
     more = thread_batch(hard_sample, graph, threads=threads)
     for name in ("path", "place", "missing", "states"):
         np.testing.assert_array_equal(getattr(more, name), getattr(one, name))
+
+
+@numba.njit
+def shortened(codes, quals, offsets, search, level, whole, part):
+    """Extend every read's longest run to its end, not told and told where the rest is free.
+
+    Fills a row of ``whole`` and of ``part`` for each: end, foreign, path and disputed bases.
+    Returns how many of them had a free end.
+    """
+    k, free, n = search.k, np.zeros(2, np.int64), 0
+    payloads = np.zeros(codes.size, np.uint64)
+    for read in range(len(offsets) - 1):
+        observed, own = codes[offsets[read] : offsets[read + 1]], quals[offsets[read] :]
+        end = len(observed)
+        look_up(observed, end, search.nodes, k, payloads)
+        first, last = longest_run(observed, payloads, 0, end, k, search.upper, level)
+        if first < 0:
+            continue
+        # From its middle, so that forks within the run are searched, too.
+        start = (first + last) // 2 + k
+        free_ends(observed, payloads, 0, end, 0, end, k, free)
+        n += free[level] < end
+        kmer = pack(observed, start - k, k)
+        for found, at in ((whole, end), (part, free[level])):
+            path, disputed = found[read, 2 : 2 + end], found[read, 2 + end : 2 + 2 * end]
+            reached, foreign = extend(
+                observed, own, start, end, kmer, revcomp(kmer, k), level, at, search, path, disputed
+            )
+            found[read, 0], found[read, 1] = reached, foreign
+            path[reached:], disputed[reached:] = 0, 0
+    return n
+
+
+def both_ways(batch, graph, level):
+    """What `shortened` finds, not told and told, and in how many reads an end was free."""
+    longest = int(np.diff(batch.offsets).max())
+    search = Search(graph.nodes, graph.k, graph.upper, edit_costs(), new_beam(longest))
+    whole = np.zeros((len(batch), 2 + 2 * longest), np.uint8)
+    part = whole.copy()
+    n = shortened(batch.codes, batch.quals, batch.offsets, search, level, whole, part)
+    return whole, part, n
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_what_is_free_to_the_end_is_not_searched(hard_sample, level):
+    whole, part, n = both_ways(hard_sample, graph_of(hard_sample, k=25), level)
+    assert n > 900
+    np.testing.assert_array_equal(part, whole)
+
+
+@pytest.mark.parametrize("quality", [14, 30])
+def test_a_tie_before_a_free_end_is_disputed(quality):
+    one = encode(GENOME)
+    two = one.copy()
+    # Pairs of sites closer than k; a read that has one of them from either has one error,
+    # and it is open which, though the first is a little likelier to be it.
+    two[np.arange(10, len(one) - 20, 60)] ^= 1
+    two[np.arange(24, len(one) - 20, 60)] ^= 1
+    deep = batch_of(clean_reads(decode(one)) + clean_reads(decode(two)))
+    starts = np.arange(0, len(one) - 100, 7)
+    reads, first = one[starts[:, None] + np.arange(100)], (10 - starts) % 60
+    reads[np.arange(len(reads)), first] ^= 1
+    batch = batch_of([decode(read) for read in reads], quality)
+    batch.quals[batch.offsets[:-1] + first] -= 6
+    whole, part, n = both_ways(batch, graph_of(deep), 0)
+    assert n > 100
+    np.testing.assert_array_equal(part, whole)
+    assert whole[:, 102:].any(axis=1).sum() > 50

@@ -23,7 +23,7 @@ from dbgclean.evidence.lookup import (
     payload_of,
     successors,
 )
-from dbgclean.evidence.runs import longest_run
+from dbgclean.evidence.runs import free_ends, longest_run
 from dbgclean.spectrum.kmers import pack, revcomp
 
 __all__ = [
@@ -54,6 +54,7 @@ def _extend_twice(
     start: np.int64,
     end: np.int64,
     level: np.int64,
+    free: np.ndarray,
     search: Search,
     rows: np.ndarray,
 ) -> tuple[np.int64, np.bool_]:
@@ -68,9 +69,10 @@ def _extend_twice(
     best, best_foreign = start, False
     for attempt in range(2):
         path, disputed = rows[4 + 2 * attempt], rows[5 + 2 * attempt]
+        at = max(level, attempt)
         reached, foreign = extend(
-            observed, qualities, start, end, forward, reverse, max(level, attempt), search,
-            path, disputed,
+            observed, qualities, start, end, forward, reverse, at, free[at], search, path,
+            disputed,
         )  # fmt: skip
         if attempt == 0:
             best, best_foreign = reached, foreign
@@ -90,20 +92,20 @@ def _carry(
     start: np.int64,
     end: np.int64,
     level: np.int64,
+    free: np.ndarray,
     search: Search,
     rows: np.ndarray,
     missing: np.ndarray,
 ) -> tuple[np.int64, np.bool_]:
     """Extend, and where that breaks off, over a gap; a deletion is left in ``missing``."""
     missing[1] = 0
-    reached, foreign = _extend_twice(observed, qualities, start, end, level, search, rows)
+    reached, foreign = _extend_twice(observed, qualities, start, end, level, free, search, rows)
     if reached == end:
         return reached, foreign
     inserted = np.zeros(MAX_GAP, np.uint8)
     got, at, size = jump(
-        observed, qualities, start, reached, end, level, search, rows[4], rows[5], rows[6],
-        rows[7], inserted,
-    )  # fmt: skip
+        observed, qualities, start, reached, end, level, free[level], search, rows, inserted
+    )
     if got == reached:
         return reached, foreign
     missing[0], missing[1], missing[2] = at, size, 0
@@ -181,14 +183,15 @@ def _thread_from(
         rows[8, i] = rows[0, i]
         rows[9, i] = ON_PATH
     missing = np.zeros(3, np.int64)
-    ends = np.zeros(2, np.int64)
+    ends, free = np.zeros(2, np.int64), np.zeros(2, np.int64)
     any_foreign = False
     for side in range(2):
         near = _step_back(payloads, first, last, np.int64(side), level)
         start = near + k if side == 0 else length - near
         end = high if side == 0 else length - low
+        free_ends(rows[0], payloads, low, high, np.int64(side), end, k, free)
         reached, foreign = _carry(
-            rows[2 * side], rows[2 * side + 1], start, end, level, search, rows, missing
+            rows[2 * side], rows[2 * side + 1], start, end, level, free, search, rows, missing
         )
         if side == 1:
             other_strand(missing, length)

@@ -5,7 +5,8 @@ observed base costs nothing; any other solid successor costs the log odds of the
 quality, ln((1 - e) / (e / 3)), and, where the graph forks, the log share of the
 fork that it carries. Paths that meet at the same k-mer are merged; where they
 met at nearly the same cost, a base that one edits and the other leaves as it was
-read is *ambiguous*, and nobody may edit it.
+read is *ambiguous*, and nobody may edit it. Once the cheapest path is back on a
+read that goes on without a fault, nothing is left to search.
 """
 
 from __future__ import annotations
@@ -25,32 +26,22 @@ from dbgclean.evidence.lookup import (
     successors,
     unowned_nodes,
 )
+from dbgclean.evidence.runs import SEEN_THRICE
+from dbgclean.evidence.traces import NONE, TIE_MARGIN, trace_back, trusted_end
 from dbgclean.evidence.unowned import unowned
-from dbgclean.spectrum.kmers import roll
+from dbgclean.spectrum.kmers import pack, roll
 
 __all__ = ["BEAM_WIDTH", "Beam", "Search", "extend", "new_beam", "unowned_search"]
 
 BEAM_WIDTH = 24
 _CANDIDATES = 4 * BEAM_WIDTH
-_NONE = 255
 # A path this much dearer than the best (nats) is not followed further.
 _COST_SPREAD = 40.0
-# Two paths closer than this are a tie: e**2.3 is odds of 10 to 1.
-_TIE_MARGIN = 2.3
-# Where the graph forks, an arm seen less often than thrice costs as much as an edit of
-# a base of about Q31: two reads may share an error that both doubt.
-_SEEN_THRICE = 3.0
+# What an arm of a fork that was not seen thrice costs, as much as an edit of a base of
+# about Q31: two reads may share an error that both doubt.
 _RARE_COST = 10.0
 # What an observed N costs: any solid base explains it.
 _UNKNOWN_COST = 0.01
-# A path that dies must end on this many observed bases; what stands after them
-# is a guess made to get one base further.
-_CLEAN_END = 8
-# More than _MAX_CLUSTER edits of quality >= 20 within 25 bases: not errors but
-# another sequence, or an indel (BFC uses a like guard).
-_CLUSTER_SPAN = 25
-_MAX_CLUSTER = 4
-_CLUSTER_QUALITY = 20
 
 
 class Beam(NamedTuple):
@@ -142,10 +133,10 @@ def _offer(
             continue
         gap = cost - beam.c_cost[j]
         if gap >= 0:
-            if gap < _TIE_MARGIN:
+            if gap < TIE_MARGIN:
                 beam.c_rival[j] = parent
         else:
-            beam.c_rival[j] = beam.c_parent[j] if -gap < _TIE_MARGIN else _NONE
+            beam.c_rival[j] = beam.c_parent[j] if -gap < TIE_MARGIN else NONE
             beam.c_cost[j] = cost
             beam.c_parent[j] = parent
         return n
@@ -155,7 +146,7 @@ def _offer(
     beam.c_row[n] = row
     beam.c_parent[n] = parent
     beam.c_base[n] = base
-    beam.c_rival[n] = _NONE
+    beam.c_rival[n] = NONE
     return n + 1
 
 
@@ -191,7 +182,7 @@ def _branch(
             cost += edit_cost
             if forked and depth[b] > 0:
                 cost += np.log(total / depth[b])
-        if forked and depth[b] < _SEEN_THRICE:
+        if forked and depth[b] < SEEN_THRICE:
             cost += _RARE_COST
         f, r = roll(forward, reverse, b, k)
         n = _offer(beam, n, f, r, cost, row, state, b)
@@ -222,8 +213,32 @@ def _only_way(
     beam.row[0] = row
     beam.parent[step, 0] = 0
     beam.base[step, 0] = base
-    beam.rival[step, 0] = _NONE
+    beam.rival[step, 0] = NONE
     return np.int64(-1)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _one_step(
+    beam: Beam,
+    live: np.int64,
+    step: np.int64,
+    observed: np.int64,
+    edit_cost: np.float64,
+    level: np.int64,
+    nodes: Nodes,
+    k: np.int64,
+) -> np.int64:
+    """Offer the successors of all live states, or move the only one (-1); 0 where all end."""
+    n = np.int64(0)
+    for state in range(live):
+        forward, reverse = beam.forward[state], beam.reverse[state]
+        row = follow(nodes, beam.row[state], min(forward, reverse))
+        bits = successors(payload_at(nodes, row, forward > reverse), level)
+        if live == 1 and bits & (bits - np.uint64(1)) == np.uint64(0):
+            n = _only_way(beam, step, observed, edit_cost, row, bits, k)
+        else:
+            n = _branch(beam, state, n, observed, edit_cost, row, bits, nodes, k)
+    return n
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -253,88 +268,22 @@ def _survivors(beam: Beam, n: np.int64, step: np.int64) -> np.int64:
     return kept
 
 
-@helper
-def _mark_difference(
-    beam: Beam,
-    a: np.int64,
-    b: np.int64,
-    step: np.int64,
-    start: np.int64,
-    observed: np.ndarray,
-    ambiguous: np.ndarray,
-) -> None:
-    """Mark the bases that path ``a`` would edit and its rival ``b`` leaves as they were read.
-
-    Where both would edit, differently, the read's own base is wrong either way.
-    """
-    while step >= start and a != b:
-        theirs = beam.base[step, b]
-        if beam.base[step, a] != theirs and theirs == observed[step]:
-            ambiguous[step] = 1
-        a = np.int64(beam.parent[step, a])
-        b = np.int64(beam.parent[step, b])
-        step -= 1
+@numba.njit(cache=True, nogil=True, inline="always")
+def _is_decided(beam: Beam, live: np.int64, own: np.uint64) -> np.bool_:
+    """Whether the cheapest path is at the read's ``own`` k-mer, where it costs nothing any more,
+    so that no other one can win or tie."""
+    beaten = live == 1 or beam.cost[1] - beam.cost[0] >= TIE_MARGIN
+    return beaten and beam.forward[0] == own
 
 
 @helper
-def _trace_back(
-    beam: Beam,
-    live: np.int64,
-    start: np.int64,
-    reached: np.int64,
-    observed: np.ndarray,
-    path: np.ndarray,
-    ambiguous: np.ndarray,
-) -> None:
-    """Write the cheapest path (state 0) and the bases that a rival disputes."""
-    first = np.int64(0)
-    for other in range(1, live):
-        if beam.cost[other] - beam.cost[0] < _TIE_MARGIN:
-            _mark_difference(beam, first, other, reached - 1, start, observed, ambiguous)
-    state = 0
-    for step in range(reached - 1, start - 1, -1):
-        path[step] = beam.base[step, state]
-        parent = np.int64(beam.parent[step, state])
-        rival = beam.rival[step, state]
-        if rival != _NONE:
-            _mark_difference(beam, parent, np.int64(rival), step - 1, start, observed, ambiguous)
-        state = parent
-
-
-@helper
-def _trusted_end(
-    observed: np.ndarray,
-    qualities: np.ndarray,
-    path: np.ndarray,
-    start: np.int64,
-    reached: np.int64,
-    whole: np.bool_,
-) -> tuple[np.int64, np.bool_]:
-    """Where the path stops being believable, and whether a cluster of edits said so."""
-    foreign = False
-    recent = np.zeros(_MAX_CLUSTER + 1, np.int64)
-    seen = 0
-    for i in range(start, reached):
-        if path[i] == observed[i] or observed[i] > 3 or qualities[i] < _CLUSTER_QUALITY:
-            continue
-        recent[seen % (_MAX_CLUSTER + 1)] = i
-        seen += 1
-        if seen > _MAX_CLUSTER:
-            first = recent[seen % (_MAX_CLUSTER + 1)]
-            if i - first < _CLUSTER_SPAN:
-                foreign = True
-                reached = first
-                break
-    if whole and not foreign:
-        return reached, foreign
-    run = 0
-    i = reached - 1
-    while i >= start:
-        run = run + 1 if path[i] == observed[i] else 0
-        if run == _CLEAN_END:
-            return i + _CLEAN_END, foreign
-        i -= 1
-    return start + run, foreign
+def _as_read(beam: Beam, observed: np.ndarray, step: np.int64, end: np.int64) -> np.int64:
+    """Take the cheapest path along the read to its end; the number of live states."""
+    for at in range(step, end):
+        beam.parent[at, 0] = 0
+        beam.base[at, 0] = observed[at]
+        beam.rival[at, 0] = NONE
+    return np.int64(1)
 
 
 @helper
@@ -346,6 +295,7 @@ def extend(
     forward: np.uint64,
     reverse: np.uint64,
     level: np.int64,
+    free: np.int64,
     search: Search,
     path: np.ndarray,
     ambiguous: np.ndarray,
@@ -362,6 +312,9 @@ def extend(
         The anchor's last k-mer and its reverse complement.
     level
         0 for the upper cutoff, 1 for the lower.
+    free
+        From where on the read itself costs nothing up to ``end``
+        (`dbgclean.evidence.runs.free_ends`).
     path, ambiguous
         uint8 outputs, as long as the read; written in ``[start, reached)``.
 
@@ -371,23 +324,18 @@ def extend(
         One past the last trusted base, and whether a cluster of high-quality
         edits ended the path.
     """
-    beam, nodes, k = search.beam, search.nodes, search.k
+    beam, k = search.beam, search.k
     beam.forward[0], beam.reverse[0] = forward, reverse
     beam.cost[0], beam.row[0] = 0.0, NOWHERE
     live = np.int64(1)
     reached = start
     for step in range(start, end):
+        if step >= free and _is_decided(beam, live, pack(observed, step - k, k)):
+            live, reached = _as_read(beam, observed, step, end), end
+            break
         seen = np.int64(observed[step])
         edit_cost = search.costs[qualities[step]] if seen < 4 else _UNKNOWN_COST
-        n = np.int64(0)
-        for state in range(live):
-            forward, reverse = beam.forward[state], beam.reverse[state]
-            row = follow(nodes, beam.row[state], min(forward, reverse))
-            bits = successors(payload_at(nodes, row, forward > reverse), level)
-            if live == 1 and bits & (bits - np.uint64(1)) == np.uint64(0):
-                n = _only_way(beam, step, seen, edit_cost, row, bits, k)
-            else:
-                n = _branch(beam, state, n, seen, edit_cost, row, bits, nodes, k)
+        n = _one_step(beam, live, step, seen, edit_cost, level, search.nodes, k)
         if n == 0:
             break
         if n > 0:
@@ -396,5 +344,5 @@ def extend(
     if reached == start:
         return start, False
     ambiguous[start:reached] = 0
-    _trace_back(beam, live, start, reached, observed, path, ambiguous)
-    return _trusted_end(observed, qualities, path, start, reached, reached == end)
+    trace_back(beam, live, start, reached, observed, path, ambiguous)
+    return trusted_end(observed, qualities, path, start, reached, reached == end)

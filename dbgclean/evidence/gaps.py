@@ -73,17 +73,15 @@ def jump(
     reached: np.int64,
     end: np.int64,
     level: np.int64,
+    free: np.int64,
     search: Search,
-    path: np.ndarray,
-    ambiguous: np.ndarray,
-    trial: np.ndarray,
-    trial_ambiguous: np.ndarray,
+    rows: np.ndarray,
     inserted: np.ndarray,
 ) -> tuple[np.int64, np.int64, np.int64]:
     """Resume a broken path behind the cheapest gap that carries it to ``end``.
 
-    ``path[start - k:reached]`` holds the path so far; where a gap is found the rest
-    is written there, with ``GAP`` for bases of the read that go.
+    ``rows[4, start - k:reached]`` holds the path so far, row 5 what of it is disputed; where
+    a gap is found the rest is written there, with ``GAP`` for bases of the read that go.
 
     Returns
     -------
@@ -92,6 +90,7 @@ def jump(
         bases, left in ``inserted``, are missing from the read (else size 0). If no
         gap helps, ``reached`` is returned as it came.
     """
+    path, ambiguous, trial, trial_ambiguous = rows[4], rows[5], rows[6], rows[7]
     at = _break_point(observed, path, start, reached)
     nodes, k, zero = search.nodes, search.k, np.int64(0)
     best_cost, best_size = np.inf, 0
@@ -108,8 +107,8 @@ def jump(
             copy_to(work, k, walked, zero, np.int64(gap))
         forward = pack(work, np.int64(gap if size < 0 else 0), k)
         got, foreign = extend(
-            observed, qualities, resume, end, forward, revcomp(forward, k), level, search,
-            trial, trial_ambiguous,
+            observed, qualities, resume, end, forward, revcomp(forward, k), level, free,
+            search, trial, trial_ambiguous,
         )  # fmt: skip
         if got < end or foreign:
             continue

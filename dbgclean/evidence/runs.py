@@ -18,7 +18,10 @@ from dbgclean.evidence.lookup import (
 from dbgclean.spectrum.fetching import fetch
 from dbgclean.spectrum.kmers import roll
 
-__all__ = ["is_clean", "longest_run", "look_up", "turn_payloads"]
+__all__ = ["SEEN_THRICE", "free_ends", "is_clean", "longest_run", "look_up", "turn_payloads"]
+
+# Where the graph forks, an arm seen less often costs a path, even if it is as read.
+SEEN_THRICE = 3
 
 
 @helper
@@ -88,6 +91,39 @@ def turn_payloads(payloads: np.ndarray, n: np.int64) -> None:
         j = n - 1 - i
         here, there = turned_payload(payloads[i]), turned_payload(payloads[j])
         payloads[i], payloads[j] = there, here
+
+
+@helper
+def free_ends(
+    observed: np.ndarray,
+    payloads: np.ndarray,
+    low: np.int64,
+    high: np.int64,
+    side: np.int64,
+    end: np.int64,
+    k: np.int64,
+    free: np.ndarray,
+) -> None:
+    """How far back from the end of bases [low, high) the read follows edges of the graph.
+
+    Fills ``free`` (int64 (2,)), one per level, with a base in the direction of travel whose
+    end is ``end``: whoever stands on the read's own k-mer before it pays nothing any more,
+    for no fork on the way leads to an arm so rare that it would cost.
+    """
+    free[:] = end
+    going = np.uint64(3)
+    for t in range(high - low - k):
+        to, left = (high - k - t, high - k - t - 1) if side == 0 else (low + t, low + t)
+        if payloads[to] >> COUNT_SHIFT < np.uint64(SEEN_THRICE):
+            break
+        step = np.uint64(observed[left + k])
+        for level in range(2):
+            linked = (successors(payloads[left], np.int64(level)) >> step) & np.uint64(1)
+            going &= ~((np.uint64(1) - linked) << np.uint64(level))
+            if (going >> np.uint64(level)) & np.uint64(1):
+                free[level] = end - t - 1
+        if going == 0:
+            break
 
 
 @helper
