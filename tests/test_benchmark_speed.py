@@ -351,6 +351,18 @@ def test_a_limit_is_handed_on_and_a_failure_is_a_row(tmp_path, reads, monkeypatc
     assert "R1.fastq" in failed["skipped"]
 
 
+def test_large_genomes_are_held_against_their_truth(source):
+    settings = Settings(source, large=(), large_depth=40)
+    settings._warmed.add("correct")
+    (row,) = speed_parts.large(settings)
+    assert row["genome_size"] == 9000
+    assert row["truth"]["true_kmers_lost_3"] == 0
+    assert row["truth"]["false_kmers_left"] < 100
+    assert not (settings.work / "ours").exists()
+    twice = row | {"genome_size": 10**6, "bases": row["bases"] / 2}
+    assert "| 2.00 |" in markdown({"rows": [twice, row]})
+
+
 def test_the_stages_of_correct_add_up(tmp_path, reads):
     target = tmp_path / "stages.json"
     files = [str(path) for path in reads.files]

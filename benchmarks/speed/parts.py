@@ -13,9 +13,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.ours import K, count_files
+from benchmarks.simulators import simulate
 from benchmarks.speed.jobs import bcalm, chain, corrector, jellyfish, kmc, ours
-from benchmarks.speed.samples import Reads, Source, hiseq, patchwork_reads, random_reads
+from benchmarks.speed.samples import (
+    Reads,
+    Source,
+    haplotypes_of,
+    hiseq,
+    patchwork_reads,
+    plain_reads,
+    random_reads,
+)
 from benchmarks.speed.tools import ROOT, Job, compare, measure, ratios
+from dbgclean.report.cost import TruthCost, truth_cost
 
 __all__ = ["PARTS", "STAGES", "Settings"]
 
@@ -200,10 +211,12 @@ def _grown(settings: Settings, axis: str, value: float, reads: Reads) -> Iterato
         yield from _one(head, job, reads, settings)
 
 
-def _one(head: Row, job: Job, reads: Reads, settings: Settings) -> Iterator[Row]:
+def _one(
+    head: Row, job: Job, reads: Reads, settings: Settings, keep: bool = False
+) -> Iterator[Row]:
     """The row of a single run; a failure is a row that says so."""
     try:
-        cost = measure(job, settings.work / "ours").to_dict()
+        cost = measure(job, settings.work / "ours", keep).to_dict()
     except RuntimeError as error:
         yield {**head, "skipped": str(error)}
         return
@@ -235,17 +248,36 @@ def memory(settings: Settings) -> Iterator[Row]:
 
 
 def large(settings: Settings) -> Iterator[Row]:
-    """`correct`, and of the smaller ones `run`, of larger genomes within what --memory says."""
-    for length in settings.large:
-        reads = patchwork_reads(settings.source, length, settings.large_depth)
-        for stage in settings.stages or (
-            ("correct", "run") if length <= _RUN_UP_TO else ("correct",)
-        ):
+    """`correct`, and of the smaller ones `run`, of larger genomes within what --memory says.
+
+    Beside them K-12 by the same simulator at the same depth, and of all what their corrected
+    reads lost and left.
+    """
+    source, depth = settings.source, settings.large_depth
+    for length in (None, *settings.large):
+        if length is None:
+            reads = plain_reads(source, depth)
+        else:
+            reads = patchwork_reads(source, length, depth)
+        small = length is not None and length <= _RUN_UP_TO
+        for stage in settings.stages or (("correct", "run") if small else ("correct",)):
             job = settings.job(stage, reads, extra=("--memory", settings.large_memory))
             head = {"part": "large", "name": stage, "memory": settings.large_memory}
             head |= {"threads": settings.threads, "depth": reads.depth, "bases": reads.bases}
             head["genome_size"] = reads.genome_size
-            yield from _one(head, job, reads, settings)
+            for row in _one(head, job, reads, settings, keep=stage == "correct"):
+                if stage == "correct" and "cost" in row:
+                    row["truth"] = kmers_of(settings, reads, settings.work / "ours").to_dict()
+                    shutil.rmtree(settings.work / "ours")
+                yield row
+
+
+def kmers_of(settings: Settings, reads: Reads, folder: Path) -> TruthCost:
+    """True 31-mers that reads corrected into ``folder`` have lost, and false ones left there."""
+    raw = count_files(reads.files, settings.threads)
+    found = count_files([folder / path.name for path in reads.files], settings.threads)
+    truth = simulate.true_kmers(haplotypes_of(settings.source, reads), None, K)
+    return truth_cost(truth, found.keys, found.counts, raw_keys=raw.keys, raw_counts=raw.counts)
 
 
 def first_run(settings: Settings) -> Iterator[Row]:

@@ -28,10 +28,12 @@ __all__ = [
     "Reads",
     "Source",
     "differing",
+    "haplotypes_of",
     "hiseq",
     "interleave",
     "patchwork",
     "patchwork_reads",
+    "plain_reads",
     "random_reads",
 ]
 
@@ -224,14 +226,34 @@ def random_reads(folder: Path, length: int, depth: float, seed: int) -> Reads:
     return _reads(target, f"random, seed {seed}", length, depth, _OURS)
 
 
+def plain_reads(source: Source, depth: float) -> Reads:
+    """The same of the source's genome."""
+    genome = source.codes()
+    target = source.folder / f"speed_plain_{source.label}_{depth:g}x_seed{source.seed}"
+    if not target.exists():
+        _simulate(target, [(genome, 1.0)], len(genome), depth, source.seed)
+    return _reads(target, source.path.name, len(genome), depth, _OURS)
+
+
 def patchwork_reads(source: Source, length: int, depth: float) -> Reads:
     """The same of both haplotypes of a `patchwork`, half the depth each."""
     target = source.folder / f"speed_patchwork_{length}_{depth:g}x_seed{source.seed}"
     if not target.exists():
-        genome = patchwork(source.data, length, source.seed)
-        haplotypes = [(genome, 0.5), (differing(genome, _HETEROZYGOSITY, source.seed + 1), 0.5)]
+        haplotypes = [(each, 0.5) for each in _haplotypes(source, length)]
         _simulate(target, haplotypes, length, depth, source.seed)
     return _reads(target, f"patchwork, seed {source.seed}", length, depth, _OURS)
+
+
+def haplotypes_of(source: Source, reads: Reads) -> list[np.ndarray]:
+    """What `plain_reads` or `patchwork_reads` are drawn from, uint8 each."""
+    if reads.genome == source.path.name:
+        return [source.codes()]
+    return _haplotypes(source, reads.genome_size)
+
+
+def _haplotypes(source: Source, length: int) -> list[np.ndarray]:
+    genome = patchwork(source.data, length, source.seed)
+    return [genome, differing(genome, _HETEROZYGOSITY, source.seed + 1)]
 
 
 def patchwork(data: Path, length: int, seed: int) -> np.ndarray:

@@ -87,7 +87,7 @@ def fit_growth(rows: Sequence[Row]) -> list[Row]:
 def markdown(results: dict[str, Any]) -> str:
     """Everything that is in the results as Markdown tables."""
     rows = results["rows"]
-    parts = [_machine(results), _comparisons(rows), _threads(rows), _memory(rows)]
+    parts = [_machine(results), _comparisons(rows), _threads(rows), _memory(rows), _large(rows)]
     parts += [_growth(results), _first(rows), _floors(rows), _profiles(rows)]
     return "\n".join(part for part in parts if part)
 
@@ -176,6 +176,29 @@ def _memory(rows: Sequence[Row]) -> str:
         ])  # fmt: skip
     head = f"stage|depth|--memory|wall, s|peak, GiB|times {base:g}x|bar|met"
     return _table(head, lines)
+
+
+def _large(rows: Sequence[Row]) -> str:
+    """Per billion bases, and what K-12 takes of the same: it is the smallest one."""
+    found = [row for row in rows if row["part"] == "large" and "cost" in row]
+    found.sort(key=lambda row: (row["name"], row["genome_size"]))
+    lines, least = [], dict[str, float]()
+    for row in found:
+        each = row["cost"]["wall"] / row["bases"] * 1e9
+        least.setdefault(row["name"], each)
+        truth = row.get("truth", {})
+        size = row["genome_size"] / 1e6
+        told = [
+            f"{truth[key] / size:.2f}" if truth else ""
+            for key in ("true_kmers_lost", "true_kmers_lost_3", "false_kmers_left")
+        ]
+        lines.append([
+            f"`{row['name']}`, {size:.0f} Mb, {row['depth']:g}x", row["memory"],
+            f"{row['cost']['wall']:.0f}", f"{row['cost']['peak_gb']:.2f}", f"{each:.0f}",
+            f"{each / least[row['name']]:.2f}", *told,
+        ])  # fmt: skip
+    head = "genome|--memory|wall, s|peak, GiB|s a Gbp|times the first|true 31-mers lost a Mb"
+    return _table(head + "|of those read thrice|false left a Mb", lines)
 
 
 def _growth(results: dict[str, Any]) -> str:
