@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from dbgclean._kernels import helper, kernel
+from dbgclean._kernels import kernel
+from dbgclean.evidence.edge_kernels import NONE, edges_agreed, edges_from
 from dbgclean.evidence.lookup import (
     COUNT_SHIFT,
     EMPTY,
@@ -23,13 +24,10 @@ from dbgclean.evidence.lookup import (
     Nodes,
     find_node,
     hash_of,
-    home_of,
     payload_at,
-    reversed_nibble,
     successors,
     unowned_nodes,
 )
-from dbgclean.evidence.unowned import unowned
 from dbgclean.reads.prefetch import in_spans
 from dbgclean.spectrum.kmers import revcomp, roll
 from dbgclean.spectrum.table import KmerTable
@@ -42,9 +40,6 @@ _SEEN_TWICE = 2
 # Up to this upper cutoff a sample is so shallow that the lower one holds in both passes:
 # a true base seen twice is commoner there than an error made twice.
 _SHALLOW_UPPER = 3
-# In ``_Links.beside``: none, or more than one.
-_MANY = np.int32(-2)
-_NONE = np.int32(-1)
 _MOST_NODES = 2**31 - 1
 
 
@@ -208,15 +203,15 @@ def _with_edges(nodes: Nodes, k: np.int64, cutoffs: tuple[Any, ...], threads: in
     """
     n = len(nodes.rows)
     one_sided = np.zeros(n, np.uint16)
-    beside = np.full((n, 2), _NONE, np.int32)
-    in_spans(lambda a, b: _edges_from(nodes, one_sided, beside, a, b, k, *cutoffs), n, threads)
-    in_spans(lambda a, b: _edges_agreed(nodes, one_sided, beside, a, b, k), n, threads)
+    beside = np.full((n, 2), NONE, np.int32)
+    in_spans(lambda a, b: edges_from(nodes, one_sided, beside, a, b, k, *cutoffs), n, threads)
+    in_spans(lambda a, b: edges_agreed(nodes, one_sided, beside, a, b, k), n, threads)
     return beside
 
 
 def _in_order(nodes: Nodes, beside: np.ndarray, k: np.int64) -> tuple[Nodes, np.ndarray]:
     """The same nodes, those that follow each other side by side, and where each went."""
-    place = np.full(len(nodes.rows), _NONE, np.int32)
+    place = np.full(len(nodes.rows), NONE, np.int32)
     rows = np.empty_like(nodes.rows)
     _walk_all(nodes, beside, k, place, rows)
     _renumber(nodes.hashed, place)
@@ -242,128 +237,6 @@ def _renumber(hashed: np.ndarray, place: np.ndarray) -> None:
         if hashed[at] != EMPTY:
             row = np.uint64(place[np.int64(hashed[at] & low_half)])
             hashed[at] = (hashed[at] & ~low_half) | row
-
-
-@helper
-def _deep_enough(
-    depth: np.ndarray, cutoff: np.int64, share: np.float64, enough: np.int64
-) -> np.uint64:
-    """Of four parallel edges, those that are solid and not dwarfed by a sibling."""
-    deepest = max(max(depth[0], depth[1]), max(depth[2], depth[3]))
-    bits = np.uint64(0)
-    for b in range(4):
-        if depth[b] >= cutoff and (depth[b] >= share * deepest or depth[b] >= enough):
-            bits |= np.uint64(1) << np.uint64(b)
-    return bits
-
-
-@kernel
-def _edges_from(
-    nodes: Nodes,
-    one_sided: np.ndarray,
-    beside: np.ndarray,
-    start: np.int64,
-    stop: np.int64,
-    k: np.int64,
-    upper: np.int64,
-    lower: np.int64,
-    share: np.float64,
-    enough: np.int64,
-) -> None:
-    """Edges as seen from one end, and the node at the other end where it is one."""
-    graph = unowned_nodes(nodes)
-    keys, homes = np.zeros(8, np.uint64), np.zeros(8, np.uint64)
-    depth = np.zeros(4, np.int64)
-    for i in range(start, stop):
-        forward = graph.rows[i, 0]
-        reverse = revcomp(forward, k)
-        # All eight are asked for before the first answer is looked at.
-        for b in range(4):
-            f, r = roll(forward, reverse, b, k)
-            keys[b] = min(f, r)
-            r, f = roll(reverse, forward, b, k)
-            keys[4 + b] = min(f, r)
-        for n in range(8):
-            homes[n] = graph.hashed[home_of(graph, keys[n])]
-        edges = np.uint64(0)
-        for side in range(2):
-            there = NOWHERE
-            for b in range(4):
-                n = 4 * side + b
-                depth[b] = 0
-                if homes[n] == EMPTY:
-                    continue
-                row = find_node(graph, keys[n])
-                if row >= 0:
-                    depth[b] = np.int64(graph.rows[row, 1] >> COUNT_SHIFT)
-                    if depth[b] >= lower:
-                        there = np.int64(_MANY) if there != NOWHERE else row
-            beside[i, side] = there
-            low = _deep_enough(depth, lower, share, enough)
-            high = _deep_enough(depth, upper, share, enough)
-            if side == 1:
-                high, low = reversed_nibble(high), reversed_nibble(low)
-            edges |= (high | (low << np.uint64(8))) << np.uint64(4 * side)
-        one_sided[i] = np.uint16(edges)
-
-
-@helper
-def _agreed(
-    nodes: Nodes,
-    one_sided: np.ndarray,
-    there: np.int64,
-    forward: np.uint64,
-    reverse: np.uint64,
-    bits: np.uint64,
-    k: np.int64,
-) -> np.uint64:
-    """Of the successors ``bits`` of ``forward`` (bits 0 to 3 at the upper cutoff, 8 to 11
-    at the lower), those whose far end agrees; ``there`` is their node where it is one."""
-    top = np.uint64(2 * (k - 1))
-    first = forward >> top
-    agreed = np.uint64(0)
-    for b in range(4):
-        asked = bits & (np.uint64(0x101) << np.uint64(b))
-        if asked == 0:
-            continue
-        f, r = roll(forward, reverse, b, k)
-        row = there if there >= 0 else find_node(nodes, min(f, r))
-        # Is `first` among the predecessors of f? Seen from r, its complement
-        # is among the successors.
-        shift = np.uint64(4) + first if f <= r else np.uint64(3) - first
-        back = (np.uint64(one_sided[row]) >> shift) & np.uint64(0x101)
-        agreed |= asked & (back << np.uint64(b))
-    return agreed
-
-
-@kernel
-def _edges_agreed(
-    nodes: Nodes,
-    one_sided: np.ndarray,
-    beside: np.ndarray,
-    start: np.int64,
-    stop: np.int64,
-    k: np.int64,
-) -> None:
-    """Put into the rows the edges that both ends agree on."""
-    graph, seen = unowned_nodes(nodes), unowned(one_sided)
-    for i in range(start, stop):
-        key = graph.rows[i, 0]
-        other = revcomp(key, k)
-        edges = np.uint64(one_sided[i])
-        after, before = np.int64(beside[i, 0]), np.int64(beside[i, 1])
-        ahead = _agreed(graph, seen, after, key, other, edges & np.uint64(0x0F0F), k)
-        behind = _swapped((edges >> np.uint64(4)) & np.uint64(0x0F0F))
-        behind = _swapped(_agreed(graph, seen, before, other, key, behind, k))
-        # Of the rows the others read the k-mers alone.
-        graph.rows[i, 1] |= ahead | (behind << np.uint64(4))
-
-
-@helper
-def _swapped(bits: np.uint64) -> np.uint64:
-    """Bases of both cutoffs as the other strand has them."""
-    low = reversed_nibble(bits & np.uint64(15))
-    return low | (reversed_nibble((bits >> np.uint64(8)) & np.uint64(15)) << np.uint64(8))
 
 
 @kernel
