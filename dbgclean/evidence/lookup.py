@@ -29,10 +29,12 @@ __all__ = [
     "hash_of",
     "home_of",
     "likely_row",
+    "next_slot",
     "no_nodes",
     "payload_at",
     "payload_of",
     "reversed_nibble",
+    "slot_of",
     "successors",
     "turned_payload",
     "unowned_nodes",
@@ -63,8 +65,8 @@ class Nodes(NamedTuple):
     Attributes
     ----------
     hashed
-        uint64 (n_slots,), a power of two: the upper half of a k-mer's hash and the row
-        of its node, or ``EMPTY``.
+        uint64 (n_slots,): the upper half of a k-mer's hash and the row of its node, or
+        ``EMPTY``.
     rows
         uint64 (n_nodes, 2): canonical k-mer and payload.
     """
@@ -94,15 +96,30 @@ def hash_of(key: np.uint64) -> np.uint64:
 @helper
 def home_of(nodes: Nodes, key: np.uint64) -> np.uint64:
     """Slot at which the search for a k-mer begins."""
-    return hash_of(key) & np.uint64(nodes.hashed.shape[0] - 1)
+    return slot_of(hash_of(key), nodes.hashed)
+
+
+@helper
+def slot_of(h: np.uint64, hashed: np.ndarray) -> np.uint64:
+    """The slot that a hash's lower half falls on, of any number of them.
+
+    (Lemire 2019, doi:10.1145/3230636)
+    """
+    return ((h & _LOW_HALF) * np.uint64(len(hashed))) >> np.uint64(32)
+
+
+@helper
+def next_slot(at: np.uint64, hashed: np.ndarray) -> np.uint64:
+    """The slot behind another, the first behind the last."""
+    at += np.uint64(1)
+    return at if at < np.uint64(len(hashed)) else np.uint64(0)
 
 
 @helper
 def find_node(nodes: Nodes, key: np.uint64) -> np.int64:
     """Row of a canonical k-mer, or ``NOWHERE``."""
-    mask = np.uint64(nodes.hashed.shape[0] - 1)
     h = hash_of(key)
-    at = h & mask
+    at = slot_of(h, nodes.hashed)
     while True:
         entry = nodes.hashed[at]
         if entry == EMPTY:
@@ -111,7 +128,7 @@ def find_node(nodes: Nodes, key: np.uint64) -> np.int64:
             row = np.int64(entry & _LOW_HALF)
             if nodes.rows[row, 0] == key:
                 return row
-        at = (at + np.uint64(1)) & mask
+        at = next_slot(at, nodes.hashed)
 
 
 @helper

@@ -24,7 +24,9 @@ from dbgclean.evidence.lookup import (
     Nodes,
     find_node,
     hash_of,
+    next_slot,
     payload_at,
+    slot_of,
     successors,
     unowned_nodes,
 )
@@ -185,8 +187,8 @@ def _rows_of(table: KmerTable) -> np.ndarray:
 
 
 def slots_for(kmers: int) -> int:
-    """Slots of the hash of so many k-mers: it is filled to a third to two thirds."""
-    return 1 << max(4, (3 * kmers // 2).bit_length())
+    """Slots of the hash of so many k-mers."""
+    return 16 + 7 * kmers // 4
 
 
 def _hashed(rows: np.ndarray) -> Nodes:
@@ -220,13 +222,12 @@ def _in_order(nodes: Nodes, beside: np.ndarray, k: np.int64) -> tuple[Nodes, np.
 
 @kernel
 def _insert(nodes: Nodes) -> None:
-    mask = np.uint64(nodes.hashed.shape[0] - 1)
     upper_half = ~np.uint64(0xFFFFFFFF)
     for row in range(len(nodes.rows)):
         h = hash_of(nodes.rows[row, 0])
-        at = h & mask
+        at = slot_of(h, nodes.hashed)
         while nodes.hashed[at] != EMPTY:
-            at = (at + np.uint64(1)) & mask
+            at = next_slot(at, nodes.hashed)
         nodes.hashed[at] = (h & upper_half) | np.uint64(row)
 
 
