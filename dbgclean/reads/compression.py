@@ -16,7 +16,7 @@ import re
 import zlib
 from collections.abc import Callable, Generator
 from shlex import quote
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from dbgclean._bgzf import END
 from dbgclean._files import optional
@@ -180,7 +180,7 @@ def _kind(head: bytes) -> str | None:
     return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
 
 
-def open_bytes(path: str, *, threads: int = 1) -> BinaryIO:
+def open_bytes(path: str, *, threads: int = 1) -> io.BufferedReader:
     """Open `path` for reading its decompressed bytes; a pipe too, once.
 
     Parameters
@@ -205,7 +205,7 @@ def open_bytes(path: str, *, threads: int = 1) -> BinaryIO:
         )
         raise InputError(message)
     members = _Members(file, compression, ahead=threads > 1)
-    return cast(BinaryIO, io.BufferedReader(members, _READ))
+    return io.BufferedReader(members, _READ)
 
 
 def read_head(path: str) -> bytes:

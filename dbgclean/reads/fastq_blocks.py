@@ -78,30 +78,34 @@ class BlockFile:
         return self._text[self._begins[self._at] :]
 
     def _read(self, size: int) -> None:
+        rest = self._rest()
+        end = len(rest)
+        text = np.empty(end + size + 1, np.uint8)  # one more for a newline that is not there
+        text[:end] = rest
         try:
-            more = self._file.read(size)
+            end += self._file.readinto(text[end:-1].data)
         except READ_ERRORS as error:
             raise damaged(self.path, self.taken + self.left, error) from error
-        self._whole = not more
-        text = bytearray(self._rest().tobytes())
-        text += more
-        if self._whole and text and text[-1] != ord("\n"):
-            text += b"\n"
+        self._whole = end == len(rest)
+        if self._whole and end and text[end - 1] != ord("\n"):
+            text[end] = ord("\n")
+            end += 1
             self._added = 1
-        self._text = np.frombuffer(text, np.uint8)
+        self._text = text[:end]
         self._begins = np.zeros(1, np.int64)
         self._sizes = np.zeros((0, 2), np.int64)
         self._at = 0
-        if text:
+        if end:
             self._find()
 
     def _find(self) -> None:
         """Find the whole records of the block."""
+        words = self._text[: self._text.size // 8 * 8].view(np.uint64)
         ends = np.empty(self._text.size // 8 + 16, np.int64)
-        lines = find_lines(self._text, self._text.size, ends)
+        lines = find_lines(self._text, words, ends)
         if lines > len(ends):
             ends = np.empty(lines, np.int64)
-            find_lines(self._text, self._text.size, ends)
+            find_lines(self._text, words, ends)
         n = lines // 4
         if not self._known and n:
             self._look_at_first(ends)

@@ -11,23 +11,37 @@ _NEWLINE, _RETURN, _AT, _PLUS = 10, 13, 64, 43
 _SPACE, _TAB = 32, 9
 _A, _C, _G, _T, _N = (np.uint8(ord(base)) for base in "ACGTN")
 _0, _1, _2, _3, _4, _OTHER = (np.uint8(code) for code in (0, 1, 2, 3, 4, 8))
+_EACH_BYTE = np.uint64(0x0101010101010101)
+_NEWLINES, _HIGH_BITS = np.uint64(10) * _EACH_BYTE, np.uint64(128) * _EACH_BYTE
 _PHRED = np.uint8(33)
 _LESS_PHRED = np.uint8(256 - 33)
 
 
-@kernel
-def find_lines(text: np.ndarray, size: int, ends: np.ndarray) -> int:
-    """List where the lines of ``text[:size]`` end, as many as ``ends`` has room for.
-
-    Returns their number.
-    """
-    n = 0
-    for i in range(size):
+@helper
+def _list_lines(text: np.ndarray, first: int, end: int, ends: np.ndarray, n: int) -> int:
+    """Append where the lines of a stretch end to a list of ``n``; its length."""
+    for i in range(first, end):
         if text[i] == _NEWLINE:
             if n < len(ends):
                 ends[n] = i
             n += 1
     return n
+
+
+@kernel
+def find_lines(text: np.ndarray, words: np.ndarray, ends: np.ndarray) -> int:
+    """List where the lines of a text end, as many as ``ends`` has room for.
+
+    ``words`` (uint64) are the same bytes by eights, as far as these go: most hold no end, which
+    is seen of all eight at once. Returns the number of lines.
+    """
+    n = 0
+    for word in range(len(words)):
+        # A byte that is zero borrows from its highest bit, and no other one's is first to.
+        other = words[word] ^ _NEWLINES
+        if (other - _EACH_BYTE) & ~other & _HIGH_BITS:
+            n = _list_lines(text, 8 * word, 8 * word + 8, ends, n)
+    return _list_lines(text, 8 * len(words), len(text), ends, n)
 
 
 @kernel
