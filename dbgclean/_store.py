@@ -12,11 +12,12 @@ import io
 import mmap
 import os
 import pickle
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import deflate
 
 from dbgclean._files import open_plain, output_error
 from dbgclean._temporary import Temporary
@@ -89,7 +90,7 @@ def _write_all(file: BinaryIO, buffers: list[pickle.PickleBuffer], text: bytes) 
 
 def _write(file: BinaryIO, data: Any, check: int) -> int:
     file.write(data)
-    return zlib.crc32(data, check)
+    return deflate.crc32(data, check)
 
 
 def load(path: Path, *, check: bool = False) -> Any:
@@ -122,7 +123,7 @@ def load(path: Path, *, check: bool = False) -> Any:
         int.from_bytes(view[at : at + 8], "little") for at in range(tail, tail + 24, 8)
     )
     try:
-        if where + size != tail or (check and zlib.crc32(view[:tail]) != total):
+        if where + size != tail or (check and deflate.crc32(view[:tail]) != total):
             raise pickle.UnpicklingError
         places, text = _Classes(view[where:tail]).load()
         return _Classes(text, [view[at : at + n] for at, n in places]).load()
