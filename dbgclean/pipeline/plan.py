@@ -24,7 +24,6 @@ from dbgclean import __version__
 from dbgclean._store import load, save, written
 from dbgclean.errors import InputError, UsageError
 from dbgclean.reads import ReadBatch, ReadStatistics, iter_batches
-from dbgclean.reads.batch import encode_bases
 from dbgclean.reads.compression import detect_compression
 from dbgclean.reads.names import as_names
 from dbgclean.reads.reading import BATCH_BASES
@@ -43,6 +42,9 @@ _FORMAT = 1
 _PLAN = "plan.json"
 # Batches of a block, so that blocks are about as large as each other, and bases of one.
 _PER_BLOCK, _FEWEST_BASES = 4, 100_000
+# Where nobody says how many blocks: bases of one (k-mers that it sees once are sorted when they are
+# merged, once more), blocks for each worker, and blocks at most.
+_BLOCK_BASES, _PER_WORKER, _MOST_BLOCKS = 32_000_000, 4, 64
 # Bytes a base, on disk and in memory, and those of libraries and batches under way.
 _DISK, _A_BASE, _LIBRARIES = 16, 20, 500 << 20
 # Bases that a byte of reads stands for, about, plain (FASTQ) and compressed.
@@ -87,8 +89,15 @@ class Plan:
     blocks: list[int]
 
     @classmethod
-    def make(cls, folder: Path, words: list[str], inputs: Inputs, blocks: int) -> Plan:
+    def make(
+        cls, folder: Path, words: list[str], inputs: Inputs, blocks: int | None, workers: int = 1
+    ) -> Plan:
         """Cut the reads of a run into blocks, which reads them once.
+
+        Parameters
+        ----------
+        blocks
+            How many; None: by the size of the files, and some for each of ``workers``.
 
         Raises
         ------
@@ -97,26 +106,29 @@ class Plan:
         """
         progress, statistics = inputs.progress, list[ReadStatistics]()
         pieces, first = list[Piece](), 0
+        files = [path for group in inputs.groups for path in group.paths]
+        blocks, batch_bases = _sizes(files, blocks, workers)
         progress.start("Cutting the reads into blocks")
         for number, group in enumerate(inputs.groups):
             tally = ReadStatistics()
             for batch in progress.iterate(
                 iter_batches(
                     group,
-                    batch_bases=_batch_bases(group.paths, blocks),
+                    batch_bases=batch_bases,
                     reference=inputs.options.reference,
                     threads=inputs.options.threads,
                     statistics=tally,
                 )
             ):
-                save(folder / "reads" / f"{len(pieces):06d}", _packed(batch))
+                whole = replace(batch, names=as_names(batch.names))
+                save(folder / "reads" / f"{len(pieces):06d}", whole)
                 pieces.append(Piece(number, first, len(batch), len(batch.bases)))
                 first += len(batch)
             statistics.append(tally)
         save(folder / "statistics", statistics)
-        files = [fingerprint(path) for group in inputs.groups for path in group.paths]
         bounds, command = _bounds(pieces, blocks), inputs.options.command
-        plan = cls(folder, words, os.getcwd(), command, files, pieces, bounds)
+        found = [fingerprint(path) for path in files]
+        plan = cls(folder, words, os.getcwd(), command, found, pieces, bounds)
         plan._write()
         logger.info(
             "%d blocks; files of all steps: about %s MB; memory of a step: at most about %s MB",
@@ -231,8 +243,7 @@ class Plan:
         """Yield (group, number of the first read in the run, batch) of one block."""
         for number in range(self.blocks[block], self.blocks[block + 1]):
             piece = self.pieces[number]
-            batch = load(self.folder / "reads" / f"{number:06d}")
-            yield piece.group, piece.first, replace(batch, codes=encode_bases(batch.bases))
+            yield piece.group, piece.first, load(self.folder / "reads" / f"{number:06d}")
 
     def path(self, name: str, number: int) -> Path:
         """File of what one step of a pass gave."""
@@ -269,7 +280,7 @@ class Plan:
         if isinstance(task, Merging):
             save(self.path(name, number), task.merged(self, number, steps))
             return
-        batches = ((first, batch) for _, first, batch in self.batches(number))
+        batches = [(first, batch) for _, first, batch in self.batches(number)]
         save(self.path(name, number), list(task.over(batches, threads)))
 
 
@@ -306,11 +317,6 @@ def do_step(folder: str, name: str, number: int) -> None:
     Plan.open(Path(folder)).do(name, number)
 
 
-def _packed(batch: ReadBatch) -> ReadBatch:
-    """A batch as it is written: what follows from the bases is left out."""
-    return replace(batch, codes=np.zeros(0, np.uint8), names=as_names(batch.names))
-
-
 def fingerprint(path: str) -> tuple[str, int, int]:
     """A file, its size and its time of change (ns); -1 where it is not there."""
     try:
@@ -320,12 +326,13 @@ def fingerprint(path: str) -> tuple[str, int, int]:
     return path, found.st_size, found.st_mtime_ns
 
 
-def _batch_bases(paths: tuple[str, ...], blocks: int) -> int:
-    """Bases of a batch, so that each block has some."""
+def _sizes(paths: list[str], blocks: int | None, workers: int) -> tuple[int, int]:
+    """Number of blocks, and bases of a batch, so that each block has some."""
     bases = sum(
         os.path.getsize(path) * (_PACKED if detect_compression(path) else _PLAIN) for path in paths
     )
-    return int(min(BATCH_BASES, max(_FEWEST_BASES, bases / (_PER_BLOCK * blocks))))
+    blocks = blocks or min(_MOST_BLOCKS, max(_PER_WORKER * workers, int(bases / _BLOCK_BASES)))
+    return blocks, int(min(BATCH_BASES, max(_FEWEST_BASES, bases / (_PER_BLOCK * blocks))))
 
 
 def _bounds(pieces: list[Piece], blocks: int) -> list[int]:

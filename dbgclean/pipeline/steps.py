@@ -51,14 +51,22 @@ class Steps(Engine):
         Of the plan, which is made at the first pass where it is not there.
     words
         Arguments of the command line.
-    blocks
-        Number of blocks of a new plan.
     doer
         Has the steps done; None: the run stops (`Waiting`) until they are, and begins again.
+    blocks, workers
+        Of a new plan: see `Plan.make`.
     """
 
-    def __init__(self, folder: Path, words: list[str], blocks: int, doer: Doer | None) -> None:
-        self._folder, self._words, self._blocks, self._doer = folder, words, blocks, doer
+    def __init__(
+        self,
+        folder: Path,
+        words: list[str],
+        doer: Doer | None,
+        blocks: int | None = None,
+        workers: int = 1,
+    ) -> None:
+        self._folder, self._words, self._doer = folder, words, doer
+        self._sizes = blocks, workers
         self._plan: Plan | None = None
 
     def over(
@@ -124,7 +132,7 @@ class Steps(Engine):
                 self._plan = Plan.open(self._folder)
                 self._plan.check(inputs.options.command)
             else:
-                self._plan = Plan.make(self._folder, self._words, inputs, self._blocks)
+                self._plan = Plan.make(self._folder, self._words, inputs, *self._sizes)
         return self._plan
 
     def _have(self, inputs: Inputs, name: str, task: Any, steps: int) -> None:
