@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import iadd
@@ -253,11 +253,14 @@ class Plan:
         """Of the steps of a pass, those that are still to be done."""
         return [number for number in range(steps) if not self.path(name, number).exists()]
 
-    def ask(self, name: str, task: Any, steps: int) -> None:
-        """Write the task of a pass, once: from then on its steps can be done."""
+    def ask(self, name: str, task: Any, steps: int, stored: Mapping[str, Any]) -> None:
+        """Write the task of a pass, once: from then on its steps can be done.
+
+        ``stored`` is what it may have within that lies in the folder already.
+        """
         path = self.folder / name / "task"
         if not path.exists():
-            save(path, (task, steps))
+            save(path, (task, steps), stored)
 
     def do(self, name: str, number: int, threads: int = 1) -> None:
         """Do one step: the task of a pass with the reads of one block, or some partitions.

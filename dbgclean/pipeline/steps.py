@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakValueDictionary
 
 from dbgclean._store import load, save
 from dbgclean.pipeline.engines import COUNTED, TITLES, Beside, Engine
@@ -68,6 +70,7 @@ class Steps(Engine):
         self._folder, self._words, self._doer = folder, words, doer
         self._sizes = blocks, workers
         self._plan: Plan | None = None
+        self._stored = WeakValueDictionary[str, Any]()
 
     def over(
         self,
@@ -120,10 +123,12 @@ class Steps(Engine):
         path = self._folder / name
         if path.exists():
             found: Result = load(path)
-            return found
-        made = make()
-        save(path, made)
-        return made
+        else:
+            found = make()
+            save(path, found)
+        with suppress(TypeError):  # tables are not: they go before there is a task
+            self._stored[name] = found
+        return found
 
     def _with_plan(self, inputs: Inputs) -> Plan:
         """The plan, made where it is not there yet."""
@@ -150,7 +155,7 @@ class Steps(Engine):
         if not missing:
             return
         inputs.refuse(wait=True)
-        plan.ask(name, task, steps)
+        plan.ask(name, task, steps, self._stored)
         if self._doer is None:
             raise Waiting(name, steps)
         self._doer(plan, name, missing, inputs.progress)
