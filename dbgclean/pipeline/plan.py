@@ -13,8 +13,6 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
-from operator import iadd
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +25,7 @@ from dbgclean.reads import ReadBatch, ReadStatistics, iter_batches
 from dbgclean.reads.compression import detect_compression
 from dbgclean.reads.names import as_names
 from dbgclean.reads.reading import BATCH_BASES
-from dbgclean.spectrum.counting import PARTITIONS, KmerCounter
+from dbgclean.spectrum.counting import PARTITIONS
 from dbgclean.spectrum.partition import Settled
 from dbgclean.spectrum.tally import Tally
 
@@ -45,8 +43,9 @@ _PER_BLOCK, _FEWEST_BASES = 4, 100_000
 # Where nobody says how many blocks: bases of one (k-mers that it sees once are sorted when they are
 # merged, once more), blocks for each worker, and blocks at most.
 _BLOCK_BASES, _PER_WORKER, _MOST_BLOCKS = 32_000_000, 4, 64
-# Bytes a base, on disk and in memory, and those of libraries and batches under way.
-_DISK, _A_BASE, _LIBRARIES = 16, 20, 500 << 20
+# Bytes a base, on disk and in memory: of each k that is counted, and of all else; and those of
+# libraries and batches under way.
+_DISK, _DISK_BESIDES, _A_BASE, _A_BASE_BESIDES, _LIBRARIES = 7, 6.5, 11, 4, 300 << 20
 # Bases that a byte of reads stands for, about, plain (FASTQ) and compressed.
 _PLAIN, _PACKED = 0.5, 2.0
 
@@ -129,30 +128,33 @@ class Plan:
         bounds, command = _bounds(pieces, blocks), inputs.options.command
         found = [fingerprint(path) for path in files]
         plan = cls(folder, words, os.getcwd(), command, found, pieces, bounds)
-        plan._write()
+        estimate = plan.estimate(1 + inputs.graph)
+        plan._write(estimate)
         logger.info(
             "%d blocks; files of all steps: about %s MB; memory of a step: at most about %s MB",
             blocks,
-            *(f"{number >> 20:,}" for number in plan.estimate().values()),
+            *(f"{number >> 20:,}" for number in estimate.values()),
         )
         return plan
 
-    def estimate(self) -> dict[str, int]:
+    def estimate(self, sizes_of_k: int) -> dict[str, int]:
         """Bytes on disk of all steps, and of memory that one of them takes: rough, upper figures.
 
-        Counting takes most: a k-mer is 8 to 20 bytes, and nearly every base begins one. What goes
-        on between two passes takes what the whole run takes in one process.
+        Counting takes most, for each of ``sizes_of_k``: nearly every base begins a k-mer, which is
+        8 bytes where it is seen once in its block. What goes on between two passes takes what the
+        whole run takes in one process, and threading maps the graph.
         """
         sizes = np.diff([0, *np.cumsum([piece.bases for piece in self.pieces])[self._ends()]])
         total = sum(piece.bases for piece in self.pieces)
         most = max(int(sizes.max(initial=0)), total // min(self.n_blocks, PARTITIONS))
-        return {"disk": _DISK * total, "memory": _LIBRARIES + _A_BASE * most}
+        disk, memory = _DISK * sizes_of_k + _DISK_BESIDES, _A_BASE * sizes_of_k + _A_BASE_BESIDES
+        return {"disk": int(disk * total), "memory": _LIBRARIES + memory * most}
 
     def _ends(self) -> list[int]:
         """Last piece of each block that has some."""
         return sorted({end - 1 for end in self.blocks[1:] if end > 0})
 
-    def _write(self) -> None:
+    def _write(self, estimate: dict[str, int]) -> None:
         content = {
             "format": _FORMAT,
             "version": __version__,
@@ -160,7 +162,7 @@ class Plan:
             "directory": self.directory,
             "command": self.command,
             "inputs": self.inputs,
-            "estimate": self.estimate(),
+            "estimate": estimate,
             "pieces": self.pieces,
             "blocks": self.blocks,
         }
@@ -310,9 +312,9 @@ class Merging:
             load(plan.path(self.name, block), check=block % steps == number)[0]
             for block in range(plan.n_blocks)
         ]
-        counter: KmerCounter = reduce(iadd, (each.counters[self.k] for each in counts))
+        one, *others = (each.counters[self.k] for each in counts)
         first, end = (PARTITIONS * each // steps for each in (number, number + 1))
-        return [counter.settle(partition) for partition in range(first, end)]
+        return [one.settle(partition, others) for partition in range(first, end)]
 
 
 def do_step(folder: str, name: str, number: int) -> None:

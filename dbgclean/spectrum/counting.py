@@ -332,8 +332,13 @@ class KmerCounter:
         finally:
             self._close()
 
-    def settle(self, partition: int) -> tuple[Settled, Tally]:
-        """All of a partition, which is empty afterwards; of rare k-mers the sums alone."""
+    def settle(self, partition: int, others: Iterable["KmerCounter"] = ()) -> tuple[Settled, Tally]:
+        """All of a partition, which is empty afterwards; of rare k-mers the sums alone.
+
+        Of ``others``, restored from their pickles, it is what they have of that partition, too.
+        """
+        for other in others:
+            self._partitions[partition].adopt(other._partitions[partition])
         settled = self._settled(partition)
         tally = Tally.of(settled)
         if self.min_count > 1:  # dropped here, so that they are never all in memory
