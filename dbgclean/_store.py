@@ -12,11 +12,12 @@ import io
 import mmap
 import os
 import pickle
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import deflate
 
 from dbgclean._files import open_plain, output_error
 from dbgclean._temporary import Temporary
@@ -30,8 +31,14 @@ _ALIGNED = 64
 _TAIL = 32
 
 
-def save(path: Path, content: Any) -> None:
+def save(path: Path, content: Any, stored: Mapping[str, Any] | None = None) -> None:
     """Write an object; the file appears when it is whole.
+
+    Parameters
+    ----------
+    stored
+        Objects within it that have files of their own, by name, in the folder above: these are
+        named in place of being written again.
 
     Raises
     ------
@@ -39,9 +46,21 @@ def save(path: Path, content: Any) -> None:
         If it cannot be written.
     """
     buffers: list[pickle.PickleBuffer] = []
-    text = pickle.dumps(content, protocol=5, buffer_callback=buffers.append)
+    text = io.BytesIO()
+    _Pickler(text, buffers, stored or {}).dump(content)
     with written(path) as file:
-        _write_all(file, buffers, text)
+        _write_all(file, buffers, text.getvalue())
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(
+        self, file: BinaryIO, buffers: list[pickle.PickleBuffer], stored: Mapping[str, Any]
+    ) -> None:
+        super().__init__(file, protocol=5, buffer_callback=buffers.append)
+        self._names = {id(content): name for name, content in stored.items()}
+
+    def persistent_id(self, obj: Any) -> str | None:
+        return self._names.get(id(obj))
 
 
 @contextmanager
@@ -89,7 +108,7 @@ def _write_all(file: BinaryIO, buffers: list[pickle.PickleBuffer], text: bytes) 
 
 def _write(file: BinaryIO, data: Any, check: int) -> int:
     file.write(data)
-    return zlib.crc32(data, check)
+    return deflate.crc32(data, check)
 
 
 def load(path: Path, *, check: bool = False) -> Any:
@@ -122,10 +141,10 @@ def load(path: Path, *, check: bool = False) -> Any:
         int.from_bytes(view[at : at + 8], "little") for at in range(tail, tail + 24, 8)
     )
     try:
-        if where + size != tail or (check and zlib.crc32(view[:tail]) != total):
+        if where + size != tail or (check and deflate.crc32(view[:tail]) != total):
             raise pickle.UnpicklingError
-        places, text = _Classes(view[where:tail]).load()
-        return _Classes(text, [view[at : at + n] for at, n in places]).load()
+        places, text = _Classes(path, view[where:tail]).load()
+        return _Classes(path, text, [view[at : at + n] for at, n in places]).load()
     except (pickle.UnpicklingError, AttributeError, ImportError, EOFError) as error:
         msg = f"{path}: not what a step of this version writes {error}".rstrip() + f"; {_AGAIN}"
         raise InputError(msg) from error
@@ -137,8 +156,14 @@ _AGAIN = "remove it and do its step again"
 class _Classes(pickle.Unpickler):
     """Makes nothing but this package's objects and arrays: a file runs no code."""
 
-    def __init__(self, text: bytes | memoryview, buffers: list[memoryview] | None = None) -> None:
+    def __init__(
+        self, path: Path, text: bytes | memoryview, buffers: list[memoryview] | None = None
+    ) -> None:
         super().__init__(io.BytesIO(text), buffers=buffers)
+        self._folder = path.parent.parent
+
+    def persistent_load(self, pid: str) -> Any:
+        return load(self._folder / Path(pid).name)
 
     def find_class(self, module: str, name: str) -> Any:
         found = super().find_class(module, name) if _allowed(module) else None

@@ -138,13 +138,11 @@ def start(folder, *more):
 
 
 def workers_of(process):
+    """What the fork server has forked: processes of processes."""
     import psutil
 
-    return [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if any("spawn_main" in word for word in child.cmdline())
-    ]
+    own = psutil.Process(process.pid)
+    return [child for child in own.children(recursive=True) if child.ppid() != process.pid]
 
 
 def until(ready, process, seconds=120):
@@ -161,7 +159,7 @@ def test_a_worker_that_is_killed(tmp_path, expected):
     pytest.importorskip("distributed")
     steps = tmp_path / "steps"
     process = start(tmp_path, "--cluster", "local", "--workers", 3, "--blocks", 7, "--steps", steps)
-    until(lambda: (steps / "count" / "task").exists(), process)
+    until(lambda: (steps / "count" / "task").exists() and workers_of(process), process)
     workers_of(process)[0].kill()
     _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err

@@ -11,9 +11,7 @@ from pathlib import Path
 from dbgclean._folder import refuse_folder
 from dbgclean.cli._options import positive
 
-__all__ = ["DEFAULT_BLOCKS", "add_blocks", "add_cluster", "validate_cluster", "working"]
-
-DEFAULT_BLOCKS = 64
+__all__ = ["add_blocks", "add_cluster", "validate_cluster", "working"]
 
 
 def add_blocks(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
@@ -23,7 +21,7 @@ def add_blocks(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> Non
         type=positive,
         metavar="N",
         help="blocks that the reads are cut into, each one step of a pass. The output does not "
-        f"depend on it. Default: {DEFAULT_BLOCKS}",
+        "depend on it. Default: one for 32 million bases, to 64, and four for each worker",
     )
 
 
@@ -82,10 +80,9 @@ def working(args: argparse.Namespace) -> Iterator[None]:
         return
     from dbgclean._temporary import temporary_folder
     from dbgclean.pipeline.cluster import workers_at
-    from dbgclean.pipeline.engines import engine_now, using
-    from dbgclean.pipeline.steps import Steps
+    from dbgclean.pipeline.engines import Engine, engine_now, using
 
-    if isinstance(engine_now(), Steps):
+    if type(engine_now()) is not Engine:
         yield  # `dbgclean step` goes on with what `--cluster` has begun
         return
     with ExitStack() as stack:
@@ -96,6 +93,9 @@ def working(args: argparse.Namespace) -> Iterator[None]:
             folder = stack.enter_context(temporary_folder(args.tmp))
         workers = args.workers or args.threads
         doer = stack.enter_context(workers_at(args.cluster, workers, args.memory_bytes))
-        engine = Steps(folder, args.argv, args.blocks or DEFAULT_BLOCKS, doer)
+        # What takes long to load is loaded here while workers begin, too.
+        from dbgclean.pipeline.steps import Steps
+
+        engine = Steps(folder, args.argv, doer, args.blocks, workers)
         stack.enter_context(using(engine))
         yield

@@ -115,11 +115,12 @@ def main(args: argparse.Namespace) -> None:
     if args.dry_run:
         return dry_run(args, files(args)[0], read_outputs(args))
     from dbgclean.log import Progress
-    from dbgclean.pipeline.doubts import verdict
-    from dbgclean.pipeline.passes import correct_reads
-    from dbgclean.report.planted import expected_loss_sentence
 
     with working(args), Progress(quiet=args.quiet) as progress:
+        from dbgclean.pipeline.doubts import verdict
+        from dbgclean.pipeline.passes import correct_reads
+        from dbgclean.report.planted import expected_loss_sentence
+
         run, out = correct_reads(
             args.reads, read_outputs(args), options_of(args), progress, args.corrections,
             json=args.json, multiqc=args.multiqc,

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 from dbgclean._folder import refuse_folder
-from dbgclean.cli._cluster import DEFAULT_BLOCKS, add_blocks
+from dbgclean.cli._cluster import add_blocks
 
 _VERBS = ("correct", "run")
 
@@ -41,4 +41,4 @@ def main(args: argparse.Namespace) -> int:
 
     folder = Path(os.path.abspath(args.output))
     refuse_folder(folder, False, "name a new one, or go on with it: dbgclean step")
-    return go_on(folder, args.words, args.blocks or DEFAULT_BLOCKS)
+    return go_on(folder, args.words, args.blocks)

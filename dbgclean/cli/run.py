@@ -151,11 +151,12 @@ def main(args: argparse.Namespace) -> None:
 
 def _run(args: argparse.Namespace) -> dict[str, Any]:
     from dbgclean.log import Progress
-    from dbgclean.pipeline.full import full_run
-    from dbgclean.pipeline.kmer_set import kmer_set_run
 
     wanted, args.k = args.k, args.k or DEFAULT_K
     with working(args), Progress(quiet=args.quiet) as progress:
+        from dbgclean.pipeline.full import full_run
+        from dbgclean.pipeline.kmer_set import kmer_set_run
+
         take_proposed(args, args.reads, progress)
         given: dict[str, Any] = {
             "truth": args.truth,

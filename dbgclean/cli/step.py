@@ -41,17 +41,17 @@ def main(args: argparse.Namespace) -> int:
         plan.do(args.name, args.number, args.threads)
         return 0
     os.chdir(plan.directory)
-    return go_on(folder, plan.words, plan.n_blocks)
+    return go_on(folder, plan.words)
 
 
-def go_on(folder: Path, words: list[str], blocks: int) -> int:
+def go_on(folder: Path, words: list[str], blocks: int | None = None) -> int:
     """Run a command up to the pass that is not done yet, and print that, or to its end."""
     from dbgclean.__main__ import run_verb
     from dbgclean.pipeline.engines import using
     from dbgclean.pipeline.steps import Steps, Waiting
 
     try:
-        with using(Steps(folder, words, blocks, None)):
+        with using(Steps(folder, words, None, blocks)):
             code = run_verb(words)
     except Waiting as waiting:
         print(f"{waiting.name} {waiting.steps}", flush=True)

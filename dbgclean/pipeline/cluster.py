@@ -7,16 +7,18 @@ which all of them see. One that is lost has its step done again by another.
 from __future__ import annotations
 
 import logging
+import multiprocessing
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from multiprocessing.forkserver import ensure_running
 from typing import TYPE_CHECKING, Any
 
 from dbgclean.errors import DbgcleanError, UsageError
-from dbgclean.pipeline.plan import Plan, do_step
-from dbgclean.pipeline.steps import Doer
 
 if TYPE_CHECKING:
     from dbgclean.log import Progress
+    from dbgclean.pipeline.plan import Plan
+    from dbgclean.pipeline.steps import Doer
 
 __all__ = ["LOCAL", "SLURM", "workers_at"]
 
@@ -26,6 +28,11 @@ LOCAL, SLURM = "local", "slurm"
 # Workers that a step may lose before it is taken for what kills them.
 _MOST_LOST = 10
 _SECONDS = "120s"
+# Dask for work that takes seconds, not milliseconds: by itself it takes a twentieth of each core.
+_CALM = {
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.worker.profile.enabled": False,
+}
 _INSTALL = "pip install 'dbgclean[cluster]'"
 
 
@@ -48,6 +55,10 @@ def workers_at(where: str, workers: int, memory: int | None = None) -> Iterator[
     UsageError
         If dask is not installed, or nothing answers at the address.
     """
+    if where == LOCAL:
+        # One process loads what steps need, while this one does; workers are forked from it.
+        multiprocessing.set_forkserver_preload(["dbgclean.pipeline.preloaded"])
+        ensure_running()
     try:
         import dask
         from distributed import Client
@@ -55,9 +66,10 @@ def workers_at(where: str, workers: int, memory: int | None = None) -> Iterator[
         msg = f"--cluster {where}: dask is not installed; {_INSTALL}"
         raise UsageError(msg) from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    settings = {
+    settings = _CALM | {
         "distributed.scheduler.allowed-failures": _MOST_LOST,
         "distributed.comm.timeouts.connect": "10s",
+        "distributed.worker.multiprocessing-method": "forkserver",
     }
     with dask.config.set(settings), ExitStack() as stack:
         try:
@@ -76,29 +88,32 @@ def _started(where: str, workers: int, memory: int | None) -> Any:
     if where == LOCAL:
         from distributed import LocalCluster
 
-        return LocalCluster(
-            n_workers=workers,
+        cluster: Any = LocalCluster(
+            n_workers=0,
             threads_per_worker=1,
             # Workers map large files: what they hold is mostly the kernel's to take back.
             memory_limit=0,
             dashboard_address=None,
         )
-    if where != SLURM:
+    elif where == SLURM:
+        try:
+            from dask_jobqueue import SLURMCluster
+        except ImportError as error:
+            msg = f"--cluster {where}: dask-jobqueue is not installed; {_INSTALL}"
+            raise UsageError(msg) from error
+        asked: dict[str, Any] = {} if memory is None else {"memory": f"{memory >> 20}MiB"}
+        cluster = SLURMCluster(cores=1, processes=1, **asked)
+    else:
         return where
-    try:
-        from dask_jobqueue import SLURMCluster
-    except ImportError as error:
-        msg = f"--cluster {where}: dask-jobqueue is not installed; {_INSTALL}"
-        raise UsageError(msg) from error
-    asked: dict[str, Any] = {} if memory is None else {"memory": f"{memory >> 20}MiB"}
-    cluster = SLURMCluster(cores=1, processes=1, **asked)
-    cluster.scale(workers)
+    cluster.scale(workers)  # they come while the reads are cut
     return cluster
 
 
 def _do(client: Any, plan: Plan, name: str, missing: list[int], progress: Progress) -> None:
     """Have steps done, the first that fails ending it."""
     from distributed import KilledWorker, as_completed
+
+    from dbgclean.pipeline.plan import do_step
 
     futures = client.map(lambda block: do_step(str(plan.folder), name, block), missing, pure=False)
     numbers = dict(zip(futures, missing, strict=True))

@@ -65,6 +65,9 @@ class Counting:
             k: counter_of(options, k, least, sharing=len(self.least))
             for k, least in self.least.items()
         }
+        if isinstance(batches, list):  # all that there are, as a step has them
+            for counter in counters.values():
+                counter.expect(sum(len(batch.codes) for _, batch in batches))
         tails = None
         if self.tails_k is not None:
             tails = TailCounter(self.tails_k, options.min_quality)

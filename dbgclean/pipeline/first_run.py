@@ -31,6 +31,8 @@ from dbgclean.evidence.planting import Facts, Planter
 from dbgclean.evidence.sites import Sites
 from dbgclean.evidence.solid import SolidGraph
 from dbgclean.evidence.threading import Threads, kernels_are_cached, thread_batch
+from dbgclean.pipeline.counts import Counting
+from dbgclean.pipeline.options import Options
 from dbgclean.reads import InputGroup, open_writer
 from dbgclean.reads.batch import ReadBatch, encode_bases
 from dbgclean.spectrum.kmers import canonical_kmers
@@ -134,6 +136,12 @@ def _toy_table(batch: ReadBatch) -> KmerTable:
     keys, counts = np.unique(canonical_kmers(kmers, _K), return_counts=True)
     columns = [counts.astype(np.uint32) for _ in range(3)]
     return KmerTable(_K, keys, *columns)
+
+
+def compile_counting() -> None:
+    """Compile what counts reads."""
+    for _ in Counting(Options(), {_K: 2}, _K).over([(0, _toy_reads())], 1):
+        pass
 
 
 def compile_threading() -> None:

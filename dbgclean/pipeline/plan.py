@@ -11,10 +11,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
-from operator import iadd
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,11 +22,10 @@ from dbgclean import __version__
 from dbgclean._store import load, save, written
 from dbgclean.errors import InputError, UsageError
 from dbgclean.reads import ReadBatch, ReadStatistics, iter_batches
-from dbgclean.reads.batch import encode_bases
 from dbgclean.reads.compression import detect_compression
 from dbgclean.reads.names import as_names
 from dbgclean.reads.reading import BATCH_BASES
-from dbgclean.spectrum.counting import PARTITIONS, KmerCounter
+from dbgclean.spectrum.counting import PARTITIONS
 from dbgclean.spectrum.partition import Settled
 from dbgclean.spectrum.tally import Tally
 
@@ -43,8 +40,12 @@ _FORMAT = 1
 _PLAN = "plan.json"
 # Batches of a block, so that blocks are about as large as each other, and bases of one.
 _PER_BLOCK, _FEWEST_BASES = 4, 100_000
-# Bytes a base, on disk and in memory, and those of libraries and batches under way.
-_DISK, _A_BASE, _LIBRARIES = 16, 20, 500 << 20
+# Where nobody says how many blocks: bases of one (k-mers that it sees once are sorted when they are
+# merged, once more), blocks for each worker, and blocks at most.
+_BLOCK_BASES, _PER_WORKER, _MOST_BLOCKS = 32_000_000, 4, 64
+# Bytes a base, on disk and in memory: of each k that is counted, and of all else; and those of
+# libraries and batches under way.
+_DISK, _DISK_BESIDES, _A_BASE, _A_BASE_BESIDES, _LIBRARIES = 7, 6.5, 11, 4, 300 << 20
 # Bases that a byte of reads stands for, about, plain (FASTQ) and compressed.
 _PLAIN, _PACKED = 0.5, 2.0
 
@@ -87,8 +88,15 @@ class Plan:
     blocks: list[int]
 
     @classmethod
-    def make(cls, folder: Path, words: list[str], inputs: Inputs, blocks: int) -> Plan:
+    def make(
+        cls, folder: Path, words: list[str], inputs: Inputs, blocks: int | None, workers: int = 1
+    ) -> Plan:
         """Cut the reads of a run into blocks, which reads them once.
+
+        Parameters
+        ----------
+        blocks
+            How many; None: by the size of the files, and some for each of ``workers``.
 
         Raises
         ------
@@ -97,50 +105,56 @@ class Plan:
         """
         progress, statistics = inputs.progress, list[ReadStatistics]()
         pieces, first = list[Piece](), 0
+        files = [path for group in inputs.groups for path in group.paths]
+        blocks, batch_bases = _sizes(files, blocks, workers)
         progress.start("Cutting the reads into blocks")
         for number, group in enumerate(inputs.groups):
             tally = ReadStatistics()
             for batch in progress.iterate(
                 iter_batches(
                     group,
-                    batch_bases=_batch_bases(group.paths, blocks),
+                    batch_bases=batch_bases,
                     reference=inputs.options.reference,
                     threads=inputs.options.threads,
                     statistics=tally,
                 )
             ):
-                save(folder / "reads" / f"{len(pieces):06d}", _packed(batch))
+                whole = replace(batch, names=as_names(batch.names))
+                save(folder / "reads" / f"{len(pieces):06d}", whole)
                 pieces.append(Piece(number, first, len(batch), len(batch.bases)))
                 first += len(batch)
             statistics.append(tally)
         save(folder / "statistics", statistics)
-        files = [fingerprint(path) for group in inputs.groups for path in group.paths]
         bounds, command = _bounds(pieces, blocks), inputs.options.command
-        plan = cls(folder, words, os.getcwd(), command, files, pieces, bounds)
-        plan._write()
+        found = [fingerprint(path) for path in files]
+        plan = cls(folder, words, os.getcwd(), command, found, pieces, bounds)
+        estimate = plan.estimate(1 + inputs.graph)
+        plan._write(estimate)
         logger.info(
             "%d blocks; files of all steps: about %s MB; memory of a step: at most about %s MB",
             blocks,
-            *(f"{number >> 20:,}" for number in plan.estimate().values()),
+            *(f"{number >> 20:,}" for number in estimate.values()),
         )
         return plan
 
-    def estimate(self) -> dict[str, int]:
+    def estimate(self, sizes_of_k: int) -> dict[str, int]:
         """Bytes on disk of all steps, and of memory that one of them takes: rough, upper figures.
 
-        Counting takes most: a k-mer is 8 to 20 bytes, and nearly every base begins one. What goes
-        on between two passes takes what the whole run takes in one process.
+        Counting takes most, for each of ``sizes_of_k``: nearly every base begins a k-mer, which is
+        8 bytes where it is seen once in its block. What goes on between two passes takes what the
+        whole run takes in one process, and threading maps the graph.
         """
         sizes = np.diff([0, *np.cumsum([piece.bases for piece in self.pieces])[self._ends()]])
         total = sum(piece.bases for piece in self.pieces)
         most = max(int(sizes.max(initial=0)), total // min(self.n_blocks, PARTITIONS))
-        return {"disk": _DISK * total, "memory": _LIBRARIES + _A_BASE * most}
+        disk, memory = _DISK * sizes_of_k + _DISK_BESIDES, _A_BASE * sizes_of_k + _A_BASE_BESIDES
+        return {"disk": int(disk * total), "memory": _LIBRARIES + memory * most}
 
     def _ends(self) -> list[int]:
         """Last piece of each block that has some."""
         return sorted({end - 1 for end in self.blocks[1:] if end > 0})
 
-    def _write(self) -> None:
+    def _write(self, estimate: dict[str, int]) -> None:
         content = {
             "format": _FORMAT,
             "version": __version__,
@@ -148,7 +162,7 @@ class Plan:
             "directory": self.directory,
             "command": self.command,
             "inputs": self.inputs,
-            "estimate": self.estimate(),
+            "estimate": estimate,
             "pieces": self.pieces,
             "blocks": self.blocks,
         }
@@ -231,8 +245,7 @@ class Plan:
         """Yield (group, number of the first read in the run, batch) of one block."""
         for number in range(self.blocks[block], self.blocks[block + 1]):
             piece = self.pieces[number]
-            batch = load(self.folder / "reads" / f"{number:06d}")
-            yield piece.group, piece.first, replace(batch, codes=encode_bases(batch.bases))
+            yield piece.group, piece.first, load(self.folder / "reads" / f"{number:06d}")
 
     def path(self, name: str, number: int) -> Path:
         """File of what one step of a pass gave."""
@@ -242,11 +255,14 @@ class Plan:
         """Of the steps of a pass, those that are still to be done."""
         return [number for number in range(steps) if not self.path(name, number).exists()]
 
-    def ask(self, name: str, task: Any, steps: int) -> None:
-        """Write the task of a pass, once: from then on its steps can be done."""
+    def ask(self, name: str, task: Any, steps: int, stored: Mapping[str, Any]) -> None:
+        """Write the task of a pass, once: from then on its steps can be done.
+
+        ``stored`` is what it may have within that lies in the folder already.
+        """
         path = self.folder / name / "task"
         if not path.exists():
-            save(path, (task, steps))
+            save(path, (task, steps), stored)
 
     def do(self, name: str, number: int, threads: int = 1) -> None:
         """Do one step: the task of a pass with the reads of one block, or some partitions.
@@ -269,7 +285,7 @@ class Plan:
         if isinstance(task, Merging):
             save(self.path(name, number), task.merged(self, number, steps))
             return
-        batches = ((first, batch) for _, first, batch in self.batches(number))
+        batches = [(first, batch) for _, first, batch in self.batches(number)]
         save(self.path(name, number), list(task.over(batches, threads)))
 
 
@@ -296,19 +312,14 @@ class Merging:
             load(plan.path(self.name, block), check=block % steps == number)[0]
             for block in range(plan.n_blocks)
         ]
-        counter: KmerCounter = reduce(iadd, (each.counters[self.k] for each in counts))
+        one, *others = (each.counters[self.k] for each in counts)
         first, end = (PARTITIONS * each // steps for each in (number, number + 1))
-        return [counter.settle(partition) for partition in range(first, end)]
+        return [one.settle(partition, others) for partition in range(first, end)]
 
 
 def do_step(folder: str, name: str, number: int) -> None:
     """`Plan.do`, for a process that knows nothing of the plan yet."""
     Plan.open(Path(folder)).do(name, number)
-
-
-def _packed(batch: ReadBatch) -> ReadBatch:
-    """A batch as it is written: what follows from the bases is left out."""
-    return replace(batch, codes=np.zeros(0, np.uint8), names=as_names(batch.names))
 
 
 def fingerprint(path: str) -> tuple[str, int, int]:
@@ -320,12 +331,13 @@ def fingerprint(path: str) -> tuple[str, int, int]:
     return path, found.st_size, found.st_mtime_ns
 
 
-def _batch_bases(paths: tuple[str, ...], blocks: int) -> int:
-    """Bases of a batch, so that each block has some."""
+def _sizes(paths: list[str], blocks: int | None, workers: int) -> tuple[int, int]:
+    """Number of blocks, and bases of a batch, so that each block has some."""
     bases = sum(
         os.path.getsize(path) * (_PACKED if detect_compression(path) else _PLAIN) for path in paths
     )
-    return int(min(BATCH_BASES, max(_FEWEST_BASES, bases / (_PER_BLOCK * blocks))))
+    blocks = blocks or min(_MOST_BLOCKS, max(_PER_WORKER * workers, int(bases / _BLOCK_BASES)))
+    return blocks, int(min(BATCH_BASES, max(_FEWEST_BASES, bases / (_PER_BLOCK * blocks))))
 
 
 def _bounds(pieces: list[Piece], blocks: int) -> list[int]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakValueDictionary
 
 from dbgclean._store import load, save
 from dbgclean.pipeline.engines import COUNTED, TITLES, Beside, Engine
@@ -51,15 +53,24 @@ class Steps(Engine):
         Of the plan, which is made at the first pass where it is not there.
     words
         Arguments of the command line.
-    blocks
-        Number of blocks of a new plan.
     doer
         Has the steps done; None: the run stops (`Waiting`) until they are, and begins again.
+    blocks, workers
+        Of a new plan: see `Plan.make`.
     """
 
-    def __init__(self, folder: Path, words: list[str], blocks: int, doer: Doer | None) -> None:
-        self._folder, self._words, self._blocks, self._doer = folder, words, blocks, doer
+    def __init__(
+        self,
+        folder: Path,
+        words: list[str],
+        doer: Doer | None,
+        blocks: int | None = None,
+        workers: int = 1,
+    ) -> None:
+        self._folder, self._words, self._doer = folder, words, doer
+        self._sizes = blocks, workers
         self._plan: Plan | None = None
+        self._stored = WeakValueDictionary[str, Any]()
 
     def over(
         self,
@@ -112,10 +123,12 @@ class Steps(Engine):
         path = self._folder / name
         if path.exists():
             found: Result = load(path)
-            return found
-        made = make()
-        save(path, made)
-        return made
+        else:
+            found = make()
+            save(path, found)
+        with suppress(TypeError):  # tables are not: they go before there is a task
+            self._stored[name] = found
+        return found
 
     def _with_plan(self, inputs: Inputs) -> Plan:
         """The plan, made where it is not there yet."""
@@ -124,7 +137,7 @@ class Steps(Engine):
                 self._plan = Plan.open(self._folder)
                 self._plan.check(inputs.options.command)
             else:
-                self._plan = Plan.make(self._folder, self._words, inputs, self._blocks)
+                self._plan = Plan.make(self._folder, self._words, inputs, *self._sizes)
         return self._plan
 
     def _have(self, inputs: Inputs, name: str, task: Any, steps: int) -> None:
@@ -142,7 +155,7 @@ class Steps(Engine):
         if not missing:
             return
         inputs.refuse(wait=True)
-        plan.ask(name, task, steps)
+        plan.ask(name, task, steps, self._stored)
         if self._doer is None:
             raise Waiting(name, steps)
         self._doer(plan, name, missing, inputs.progress)

@@ -57,6 +57,7 @@ its address table when they are written side by side; fewer would sort slower.""
 
 DEFAULT_BUFFER = 1 << 24
 SMALLEST_BUFFER = 1 << 20
+LARGEST_BUFFER = 1 << 25
 
 PARTITIONS = 1 << PARTITION_BITS
 _TABLE_SHARE = 0.8  # of the memory; the rest is what the allocator cannot use again at once
@@ -158,6 +159,11 @@ class KmerCounter:
             partition.adopt(theirs)
         self.statistics += other.statistics
         return self
+
+    def expect(self, kmers: int) -> None:
+        """Have room for what comes, if it is known: it is then sorted once, and not in parts."""
+        if kmers > self._buffer.size and not self._starts:
+            self._buffer = np.empty(min(kmers, LARGEST_BUFFER), dtype=self._buffer.dtype)
 
     def add(self, batch: "ReadBatch", reads: np.ndarray | None = None) -> None:
         """Count the reads of a batch, or those whose entry in `reads` is not zero.
@@ -326,8 +332,13 @@ class KmerCounter:
         finally:
             self._close()
 
-    def settle(self, partition: int) -> tuple[Settled, Tally]:
-        """All of a partition, which is empty afterwards; of rare k-mers the sums alone."""
+    def settle(self, partition: int, others: Iterable["KmerCounter"] = ()) -> tuple[Settled, Tally]:
+        """All of a partition, which is empty afterwards; of rare k-mers the sums alone.
+
+        Of ``others``, restored from their pickles, it is what they have of that partition, too.
+        """
+        for other in others:
+            self._partitions[partition].adopt(other._partitions[partition])
         settled = self._settled(partition)
         tally = Tally.of(settled)
         if self.min_count > 1:  # dropped here, so that they are never all in memory

@@ -51,10 +51,13 @@ class Partition:
     """Words and rows of the k-mers whose highest bits are the same.
 
     Every word that was absorbed stands either in a row or, as a word, in one of
-    the lists: `_fresh`, as it came, or `_singles`, in sorted pieces without repeats.
+    the lists: `_fresh`, as it came, or `_singles`, in sorted pieces without repeats. `_alone`:
+    there is one such piece at most, and none of its words has a row.
     """
 
-    __slots__ = ("_fresh", "_no_words", "_pending", "_rows", "_settled_singles", "_singles")
+    __slots__ = (
+        "_alone", "_fresh", "_no_words", "_pending", "_rows", "_settled_singles", "_singles"
+    )  # fmt: skip
 
     def __init__(self, dtype: np.dtype | type = np.uint64) -> None:
         self._no_words = np.empty(0, dtype=dtype)
@@ -64,6 +67,7 @@ class Partition:
         self._fresh: list[np.ndarray] = []
         self._singles: list[np.ndarray] = []
         self._settled_singles = 0
+        self._alone = True
         self._rows: Rows = self._no_words, _NO_VALUES
         self._pending: list[Rows] = []
 
@@ -89,6 +93,7 @@ class Partition:
 
     def _digest(self, words: np.ndarray) -> None:
         """Count words; what is seen for the first time is left as a word."""
+        self._alone = not self._singles and not self._pending
         sort_keys(words)
         singles, keys, values = split(words[: join(words, *self._rows)])
         if singles.size:
@@ -109,9 +114,10 @@ class Partition:
 
     def _settle_singles(self) -> None:
         """Count words that stand in several pieces, or have a row by now."""
-        words = np.concatenate(self._singles) if self._singles else self._no_words.copy()
-        self._singles = []
-        self._digest(words)
+        if not self._alone:
+            words = np.concatenate(self._singles) if self._singles else self._no_words.copy()
+            self._singles = []
+            self._digest(words)
         self._settled_singles = sum(piece.size for piece in self._singles)
 
     def settle(self) -> None:
@@ -135,6 +141,7 @@ class Partition:
 
     def adopt(self, other: "Partition") -> None:
         """Take over what another one of the same k-mers holds; that one is empty afterwards."""
+        self._alone = False
         self._fresh += other._fresh
         self._singles += other._singles
         self._pending += [other._rows, *other._pending]
@@ -142,5 +149,6 @@ class Partition:
 
     def give(self, pieces: list[Settled]) -> None:
         """Put back what was taken, once or several times; nothing may be repeated or lost."""
+        self._alone = False
         self._singles += [piece.singles for piece in pieces if piece.singles.size]
         self._pending += [(piece.keys, piece.values) for piece in pieces if piece.keys.size]
