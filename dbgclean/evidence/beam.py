@@ -277,13 +277,12 @@ def _is_decided(beam: Beam, live: np.int64, own: np.uint64) -> np.bool_:
 
 
 @helper
-def _as_read(beam: Beam, observed: np.ndarray, step: np.int64, end: np.int64) -> np.int64:
-    """Take the cheapest path along the read to its end; the number of live states."""
+def _as_read(beam: Beam, observed: np.ndarray, step: np.int64, end: np.int64) -> None:
+    """Take the cheapest path along the read to its end."""
     for at in range(step, end):
         beam.parent[at, 0] = 0
         beam.base[at, 0] = observed[at]
         beam.rival[at, 0] = NONE
-    return np.int64(1)
 
 
 @helper
@@ -331,7 +330,8 @@ def extend(
     reached = start
     for step in range(start, end):
         if step >= free and _is_decided(beam, live, pack(observed, step - k, k)):
-            live, reached = _as_read(beam, observed, step, end), end
+            _as_read(beam, observed, step, end)
+            live, reached = np.int64(1), end
             break
         seen = np.int64(observed[step])
         edit_cost = search.costs[qualities[step]] if seen < 4 else _UNKNOWN_COST
