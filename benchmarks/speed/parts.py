@@ -117,7 +117,12 @@ class Settings:
             yield self.reads(depth)
         for length in self.genomes if "growth" in parts else ():
             yield self.random(length)
-        for length in self.large if "large" in parts else ():
+        yield from self.large_reads() if "large" in parts else ()
+
+    def large_reads(self) -> Iterator[Reads]:
+        """The source's genome by our own simulator, then the large ones, drawn as they come."""
+        yield plain_reads(self.source, self.large_depth)
+        for length in self.large:
             yield patchwork_reads(self.source, length, self.large_depth)
 
     def job(self, stage: str, reads: Reads, threads: int = 0, extra: tuple[str, ...] = ()) -> Job:
@@ -206,8 +211,6 @@ def _grown(settings: Settings, axis: str, value: float, reads: Reads) -> Iterato
     for stage in settings.stages or _FEW:
         job = settings.job(stage, reads)
         head = {"part": "growth", "name": stage, "axis": axis, "value": value}
-        head |= {"threads": settings.threads, "bases": reads.bases, "depth": reads.depth}
-        head["genome_size"] = reads.genome_size
         yield from _one(head, job, reads, settings)
 
 
@@ -215,6 +218,8 @@ def _one(
     head: Row, job: Job, reads: Reads, settings: Settings, keep: bool = False
 ) -> Iterator[Row]:
     """The row of a single run; a failure is a row that says so."""
+    head |= {"threads": settings.threads, "bases": reads.bases, "depth": reads.depth}
+    head["genome_size"] = reads.genome_size
     try:
         cost = measure(job, settings.work / "ours", keep).to_dict()
     except RuntimeError as error:
@@ -242,29 +247,20 @@ def memory(settings: Settings) -> Iterator[Row]:
     for stage in settings.stages or _FEW:
         job = settings.job(stage, reads, extra=("--memory", settings.memory))
         head = {"part": "memory", "name": stage, "memory": settings.memory}
-        head |= {"threads": settings.threads, "depth": reads.depth, "bases": reads.bases}
-        head["genome_size"] = reads.genome_size
         yield from _one(head, job, reads, settings)
 
 
 def large(settings: Settings) -> Iterator[Row]:
     """`correct`, and of the smaller ones `run`, of larger genomes within what --memory says.
 
-    Beside them K-12 by the same simulator at the same depth, and of all what their corrected
+    K-12 by the same simulator at the same depth is the first; of all, what their corrected
     reads lost and left.
     """
-    source, depth = settings.source, settings.large_depth
-    for length in (None, *settings.large):
-        if length is None:
-            reads = plain_reads(source, depth)
-        else:
-            reads = patchwork_reads(source, length, depth)
-        small = length is not None and length <= _RUN_UP_TO
-        for stage in settings.stages or (("correct", "run") if small else ("correct",)):
+    for reads in settings.large_reads():
+        usual = ("correct", "run") if reads.genome_size <= _RUN_UP_TO else ("correct",)
+        for stage in settings.stages or usual:
             job = settings.job(stage, reads, extra=("--memory", settings.large_memory))
             head = {"part": "large", "name": stage, "memory": settings.large_memory}
-            head |= {"threads": settings.threads, "depth": reads.depth, "bases": reads.bases}
-            head["genome_size"] = reads.genome_size
             for row in _one(head, job, reads, settings, keep=stage == "correct"):
                 if stage == "correct" and "cost" in row:
                     row["truth"] = kmers_of(settings, reads, settings.work / "ours").to_dict()
@@ -347,8 +343,7 @@ def floors(settings: Settings) -> Iterator[Row]:
     for row in _told(settings, {"part": "floor", "name": "floor"}, reads, ["floor"]):
         yield row
         for stage in ("count", "correct", "run") if "reading" in row else ():
-            head = {"part": "floor", "name": stage, "threads": settings.threads}
-            head |= {"depth": reads.depth, "genome_size": reads.genome_size}
+            head = {"part": "floor", "name": stage}
             for one in _one(head, settings.job(stage, reads), reads, settings):
                 least = row["reading"] + (row["look_ups"] if stage != "count" else 0)
                 yield one | ({"least": round(least, 3)} if "cost" in one else {})
