@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numba
 import numpy as np
 import pytest
 from small_samples import batch_of, random_sequence, reverse_complement, table_of
@@ -12,7 +13,7 @@ from dbgclean.correct.verdicts import ERROR, UNDECIDED, Verdicts, spare_clear
 from dbgclean.evidence.alternatives import COLUMNS
 from dbgclean.evidence.edits import FLANK, WINDOW
 from dbgclean.evidence.gather import gather
-from dbgclean.evidence.sites import Sites
+from dbgclean.evidence.sites import Sites, make_filter, passes
 from dbgclean.evidence.weigh_kernels import OUT, at_best
 from dbgclean.reads import ReadBatch
 from dbgclean.spectrum.histogram import fit_spectrum
@@ -26,6 +27,21 @@ def key_of(text):
     """Canonical 31-mer of a string."""
     codes = np.array(["ACGT".index(c) for c in text], np.uint8)
     return canonical_kmers(np.array([pack(codes, 0, WINDOW)], np.uint64), WINDOW)[0]
+
+
+@numba.njit
+def passing(bits, keys):
+    """How many k-mers a filter lets through."""
+    return sum([passes(bits, key) for key in keys])
+
+
+@pytest.mark.parametrize("n", [0, 1, 1000, 300_000])
+def test_a_filter_lets_through_its_own_and_few_others_however_many_they_are(n):
+    drawn = np.random.default_rng(n).integers(0, 1 << 2 * WINDOW, n + 100_000).astype(np.uint64)
+    own, others = drawn[:n], drawn[n:]
+    bits = make_filter(own)
+    assert passing(bits, own) == n
+    assert passing(bits, others) < 0.02 * len(others)
 
 
 def shown_by_hand(reads, keys):
