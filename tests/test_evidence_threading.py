@@ -22,6 +22,7 @@ from small_samples import (
 
 from benchmarks.simulators import simulate
 from dbgclean.correct.rewrite import Rewriter
+from dbgclean.correct.verdicts import ties
 from dbgclean.evidence.beam import Search, extend, new_beam
 from dbgclean.evidence.edits import collect_edits, quality_profile
 from dbgclean.evidence.gaps import DISPUTED, GAP, MASKED, ON_PATH, OUTSIDE
@@ -306,8 +307,9 @@ def test_a_tie_is_disputed():
     threads = threaded(hit, deep=deep)
     assert (threads.place == DISPUTED).sum() == 1
     fixed, evidence = corrected(hit, deep=deep)
-    assert fixed == [read]
+    assert fixed[0] in (one[150:250], two[150:250])
     assert evidence.edits.disputed.sum() == 1
+    assert not ties(evidence.alternatives).any()
 
 
 @settings(max_examples=80)

@@ -81,7 +81,7 @@ def test_whole_report_parses_and_loads_nothing(page):
         "108,441",
         "Spectrum and its fit",
         "Refused, by reason",
-        "two paths cost nearly the same",
+        "where two paths cost nearly the same",
         "mix60x_R2.fastq.gz",
         "supplementary alignments",
         "bases other than ACGT",

@@ -15,7 +15,7 @@ import numpy as np
 
 from dbgclean._files import open_output
 from dbgclean.correct.policy import RULES, RuledVerdicts
-from dbgclean.correct.verdicts import ERROR, NAMES, Verdicts
+from dbgclean.correct.verdicts import ERROR, NAMES, Verdicts, ties
 from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK, NO_SIGNAL
 from dbgclean.evidence.edits import FLANK, SUBSTITUTION
 from dbgclean.evidence.gap_places import FLANK as GAP_FLANK
@@ -73,9 +73,7 @@ def reasons(evidence: Evidence, verdicts: Verdicts) -> np.ndarray:
     if isinstance(verdicts, RuledVerdicts):
         ruled = verdicts.rule > 0
         why[ruled] = np.array(RULES, object)[verdicts.rule[ruled]]
-    a = evidence.alternatives
-    disputed = (verdicts.verdict == ERROR) & (a.column("disputed") >= a.column("fragments"))
-    why[disputed] = "tie"
+    why[(verdicts.verdict == ERROR) & ties(evidence.alternatives)] = "tie"
     return why
 
 
@@ -84,7 +82,7 @@ def refusals(evidence: Evidence, verdicts: Verdicts) -> dict[str, int]:
     edits = evidence.edits.substitutions()
     rows = evidence.alternatives.of_edit[: len(edits)]
     verdict = verdicts.verdict[rows]
-    tie = (verdict == ERROR) & (edits.disputed != 0)
+    tie = (verdict == ERROR) & ties(evidence.alternatives)[rows]
     counts = {f"edit_{name}": int(np.count_nonzero(verdict == i)) for i, name in enumerate(NAMES)}
     del counts["edit_error"]
     if isinstance(verdicts, RuledVerdicts):

@@ -9,6 +9,7 @@ import numpy as np
 
 from dbgclean._kernels import kernel
 from dbgclean.correct.off_path import off_path_pieces
+from dbgclean.correct.verdicts import ties
 from dbgclean.evidence.changes import DELETE, FILL, INSERT, MASK, OtherChanges
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def bases_of(batch: ReadBatch) -> Bases:
 
 def applied(evidence: Evidence, kept: np.ndarray) -> np.ndarray:
     """Which of the substitutions are made: bool, one per edit; ``kept`` as of `Rewriter`."""
-    edits = evidence.edits.substitutions()
-    made: np.ndarray = ~kept[evidence.alternatives.of_edit[: len(edits)]] & (edits.disputed == 0)
+    stays = kept | ties(evidence.alternatives)
+    made: np.ndarray = ~stays[evidence.alternatives.of_edit[: len(evidence.edits.substitutions())]]
     return made
 
 

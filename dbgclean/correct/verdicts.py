@@ -33,6 +33,7 @@ __all__ = [
     "network_verdicts",
     "rule_verdicts",
     "spare_clear",
+    "ties",
 ]
 
 ERROR, REAL, UNDECIDED = 0, 1, 2
@@ -171,6 +172,19 @@ def _one_sided(reverse: np.ndarray, n: np.ndarray, depth: np.ndarray) -> np.ndar
     upper = np.where(reverse == 0, 1.0, upper)
     p = np.minimum(1, 2 * np.minimum(lower, upper))
     return np.minimum(6, -np.log10(np.maximum(p, 1e-6)))
+
+
+def ties(alternatives: Alternatives) -> np.ndarray:
+    """Which of them stay as they were read though no judge believes them: bool (n,).
+
+    Those that two fragments show, and each only where another path, which keeps the base and
+    edits another, costs nearly the same. They are two solid alleles side by side as no deep
+    k-mer has them: shown once, an error that turned one copy of a repeat into another; shown
+    twice, most often a haplotype of few reads.
+    """
+    n = alternatives.column("fragments")
+    shown: np.ndarray = (n > 1) & (alternatives.column("disputed") >= n)
+    return shown
 
 
 def spare_clear(alternatives: Alternatives, judged: Verdicts) -> Verdicts:

@@ -61,7 +61,7 @@ DEFINITIONS = (
 REFUSALS = {
     "edit_real": "edit: the allele was judged real",
     "edit_undecided": "edit: undecided",
-    "edit_tie": "edit: two paths cost nearly the same",
+    "edit_tie": "edit: seen twice where two paths cost nearly the same",
     "read_without_anchor": "read: no solid k-mer to start from",
     "read_too_short": "read: shorter than k",
     "read_partly_threaded": "read: followed in part only",

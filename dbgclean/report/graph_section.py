@@ -23,7 +23,7 @@ _VERDICTS = {
 _CLASSES = {"real": "kept", "error": "removed"}
 _REASONS = {
     "changed": "corrected in all reads that show it",
-    "tie": "two paths cost nearly the same, so it was left as read",
+    "tie": "two reads show it where two paths cost nearly the same, so it was left as read",
 }
 _LOW, _TOP = 15, 45  # Phred: low base quality, and the end of the scale
 _LONGEST = 62  # half of the drawing of strands
