@@ -9,6 +9,7 @@ from dbgclean.evidence.cutoffs import (
     choose_correction_k,
     choose_cutoffs,
     enough_depth,
+    first_correction_k,
     median_depth,
 )
 
@@ -39,6 +40,26 @@ def unfitted(histogram, k=31):
 )
 def test_correction_k(peak, size, k, chosen):
     assert choose_correction_k(spectrum(peak, size), 100.0, k) == chosen
+
+
+@pytest.mark.parametrize(
+    ("peak", "size", "length", "k", "chosen"),
+    [
+        (20.5, 2_000_000, 124.0, 31, 31),
+        (19.5, 2_000_000, 124.0, 31, 25),  # too shallow
+        (40, 1_900_000, 150.0, 31, 25),  # too small for repeats to matter
+        (40, 4_600_000, 123.0, 31, 25),  # too many reads without a clean 31-mer
+        (40, 4_600_000, 150.0, 29, 25),  # never longer than the graph's
+        (40, 3_000_000_000, 150.0, 31, 31),
+    ],
+)
+def test_correction_k_of_large_deep_genomes_is_long(peak, size, length, k, chosen):
+    assert choose_correction_k(spectrum(peak, size), length, k) == chosen
+
+
+@pytest.mark.parametrize(("bases", "k", "first"), [(4e7, 31, 31), (3.9e7, 31, 25), (4e9, 21, 21)])
+def test_what_is_counted_first_goes_by_how_much_there_is(bases, k, first):
+    assert first_correction_k(bases, k) == first
 
 
 def test_correction_k_is_always_odd_and_never_above_k():

@@ -128,7 +128,7 @@ def _inputs(args: argparse.Namespace, groups: Sequence[InputGroup]) -> Iterator[
 
 
 def _settings(args: argparse.Namespace, options: Options, sample: str) -> Iterator[str]:
-    from dbgclean.evidence.cutoffs import CORRECTION_K
+    from dbgclean.evidence.cutoffs import CORRECTION_K, LONG_CORRECTION_K
 
     yield f"{args.verb} sample {sample}, seed {options.seed}, {options.threads} threads"
     if args.k == AUTO:
@@ -139,6 +139,8 @@ def _settings(args: argparse.Namespace, options: Options, sample: str) -> Iterat
         yield f"corrector {options.corrector}"
         if args.reads:
             usual = f"{min(CORRECTION_K, options.k)}, or less where the sample is shallow"
+            if options.k >= LONG_CORRECTION_K:
+                usual += f", or {LONG_CORRECTION_K} of a genome that is large and deep"
             yield f"reads threaded at k = {options.correction_k or usual}"
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     yield f"{size_in_words(args.memory_bytes)} of memory; the machine has {size_in_words(machine)}"

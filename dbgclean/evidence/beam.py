@@ -5,8 +5,8 @@ observed base costs nothing; any other solid successor costs the log odds of the
 quality, ln((1 - e) / (e / 3)), and, where the graph forks, the log share of the
 fork that it carries. Paths that meet at the same k-mer are merged; where they
 met at nearly the same cost, a base that one edits and the other leaves as it was
-read is *disputed*: what two reads show in this way alone is not edited. Once the cheapest path is back on a
-read that goes on without a fault, nothing is left to search.
+read is *disputed*: what two reads show in this way alone is not edited. Once the
+cheapest path is back on a read that goes on without a fault, nothing is left to search.
 """
 
 from __future__ import annotations

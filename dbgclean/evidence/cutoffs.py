@@ -9,17 +9,26 @@ from dbgclean.spectrum.kmers import MAX_K, MAX_ONE_WORD
 
 __all__ = [
     "CORRECTION_K",
+    "LONG_CORRECTION_K",
     "choose_correction_k",
     "choose_cutoffs",
     "choose_graph_k",
     "depth_cutoffs",
     "enough_depth",
+    "first_correction_k",
     "median_depth",
 ]
 
 # More of a read is covered by clean k-mers of this length than by longer ones, and
 # those of a bacterium are still unique.
 CORRECTION_K = 25
+# Copies of a repeat that differ by a base in a hundred are often alike for as long as that,
+# so that an error which makes one of them another goes unseen; a longer k sees it, where a
+# genome is large enough to have repeats, the reads are long enough for it, and k-mers as deep
+# as that remains.
+LONG_CORRECTION_K = 31
+_REPETITIVE = 2_000_000
+_READS_IN_K = 4
 # Below this depth in k-mers of that length shorter ones are better: more of them are
 # seen twice.
 _SHALLOW = 9.0
@@ -42,8 +51,17 @@ _SEEN_BY_OTHERS = 2
 _NEVER = 2**31 - 1
 
 
+def first_correction_k(bases: float, k: int) -> int:
+    """The k to count at before `choose_correction_k` knows more than how much there is to read.
+
+    Counting at both would cost more than counting anew the few samples for which it is wrong.
+    """
+    long = bases >= _REPETITIVE * _DEEP_ENOUGH
+    return min(k, LONG_CORRECTION_K if long else CORRECTION_K)
+
+
 def choose_correction_k(spectrum: Spectrum, mean_length: float, k: int) -> int:
-    """The k to thread reads at: 25, or less where the sample is shallow.
+    """The k to thread reads at: 25, 31 of a deep large genome, or less of a shallow sample.
 
     What is left of the depth in k-mers falls with k, and at 4x of 100 bases most 25-mers
     are seen once or twice, which tells nothing from errors. A shorter k has to be long
@@ -61,7 +79,7 @@ def choose_correction_k(spectrum: Spectrum, mean_length: float, k: int) -> int:
     Returns
     -------
     int
-        Odd, from 15 to 25 where ``k`` allows. If it is not the k that was counted, reads
+        Odd, from 15 to 31 where ``k`` allows. If it is not the k that was counted, reads
         have to be counted again.
     """
     longest = min(k, CORRECTION_K)
@@ -71,6 +89,10 @@ def choose_correction_k(spectrum: Spectrum, mean_length: float, k: int) -> int:
         depth, size = median_depth(spectrum), int(spectrum.histogram[2:].sum())
     if size == 0 or mean_length <= CORRECTION_K:
         return longest
+    large = spectrum.fitted and size >= _REPETITIVE and k >= LONG_CORRECTION_K
+    if large and mean_length >= _READS_IN_K * LONG_CORRECTION_K:
+        if depth * _share_at(LONG_CORRECTION_K, spectrum, mean_length) >= _DEEP_ENOUGH:
+            return LONG_CORRECTION_K
     if depth * _share_at(CORRECTION_K, spectrum, mean_length) >= _SHALLOW:
         return longest
     unique = int(np.ceil(np.log(_SPARSE * size) / np.log(4)))

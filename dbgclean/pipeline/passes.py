@@ -22,7 +22,7 @@ from dbgclean.correct.linkage import leave_linked
 from dbgclean.correct.policy import Policy
 from dbgclean.correct.rewrite import Rewriter
 from dbgclean.errors import InputError, UsageError
-from dbgclean.evidence.cutoffs import CORRECTION_K, choose_correction_k, choose_cutoffs
+from dbgclean.evidence.cutoffs import choose_correction_k, choose_cutoffs, first_correction_k
 from dbgclean.evidence.gather import Evidence, build_graph, gather_along
 from dbgclean.evidence.solid import SeenKmers, SolidGraph
 from dbgclean.log import Progress
@@ -35,6 +35,7 @@ from dbgclean.pipeline.rewriting import Sink, rewrite
 from dbgclean.pipeline.room import refuse_too_large
 from dbgclean.pipeline.runs import Column, Corrected, Counted, Inputs, Judged, open_run
 from dbgclean.reads import InputGroup, ReadStatistics
+from dbgclean.reads.inputs import likely_bases
 from dbgclean.spectrum.histogram import fit_spectrum
 from dbgclean.spectrum.read_depths import depth_modes, read_depths
 from dbgclean.spectrum.table import KmerTable
@@ -66,8 +67,8 @@ CONTROLS = ("nearest", "likelihood", "autoencoder")
 def count(inputs: Inputs, *, singles: bool = False) -> Counted:
     """First pass: k-mers at the correction k and, for a graph, at its own.
 
-    Where no correction k was asked for and the sample turns out too shallow for the
-    usual one, the reads are counted once more at a shorter one.
+    Where no correction k was asked for and the sample turns out to need another one than
+    its size let expect, the reads are counted once more.
 
     Parameters
     ----------
@@ -88,7 +89,8 @@ def count(inputs: Inputs, *, singles: bool = False) -> Counted:
 def _count(inputs: Inputs, singles: bool) -> dict[str, Any]:
     """What `Counted` has beyond the inputs."""
     options, statistics = inputs.options, list[ReadStatistics]()
-    k = options.correction_k or min(options.k, CORRECTION_K)
+    paths = [path for group in inputs.groups for path in group.paths]
+    k = options.correction_k or first_correction_k(likely_bases(paths), options.k)
     sizes = sorted({k, options.k} if inputs.graph else {k})
     whole = {options.k} if inputs.graph else set()
     counts = _count_at(inputs, "count", k, sizes, whole | {k} if singles else whole, statistics)

@@ -22,7 +22,7 @@ from dbgclean import __version__
 from dbgclean._store import load, save, written
 from dbgclean.errors import InputError, UsageError
 from dbgclean.reads import ReadBatch, ReadStatistics, iter_batches
-from dbgclean.reads.compression import detect_compression
+from dbgclean.reads.inputs import likely_bases
 from dbgclean.reads.names import as_names
 from dbgclean.reads.reading import BATCH_BASES
 from dbgclean.spectrum.counting import PARTITIONS
@@ -46,8 +46,6 @@ _BLOCK_BASES, _PER_WORKER, _MOST_BLOCKS = 32_000_000, 4, 64
 # Bytes a base, on disk and in memory: of each k that is counted, and of all else; and those of
 # libraries and batches under way.
 _DISK, _DISK_BESIDES, _A_BASE, _A_BASE_BESIDES, _LIBRARIES = 7, 6.5, 11, 4, 300 << 20
-# Bases that a byte of reads stands for, about, plain (FASTQ) and compressed.
-_PLAIN, _PACKED = 0.5, 2.0
 
 
 class Piece(NamedTuple):
@@ -333,9 +331,7 @@ def fingerprint(path: str) -> tuple[str, int, int]:
 
 def _sizes(paths: list[str], blocks: int | None, workers: int) -> tuple[int, int]:
     """Number of blocks, and bases of a batch, so that each block has some."""
-    bases = sum(
-        os.path.getsize(path) * (_PACKED if detect_compression(path) else _PLAIN) for path in paths
-    )
+    bases = likely_bases(paths)
     blocks = blocks or min(_MOST_BLOCKS, max(_PER_WORKER * workers, int(bases / _BLOCK_BASES)))
     return blocks, int(min(BATCH_BASES, max(_FEWEST_BASES, bases / (_PER_BLOCK * blocks))))
 

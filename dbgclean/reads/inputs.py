@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -22,9 +22,19 @@ from dbgclean.reads.pairing import LOOKED_AT, Looked, pair_up
 from dbgclean.reads.spool import Spool
 from dbgclean.reads.statistics import ReadStatistics
 
-__all__ = ["InputGroup", "output_names", "plan_inputs", "refuse_unreadable", "tell_pairs"]
+__all__ = [
+    "InputGroup",
+    "likely_bases",
+    "output_names",
+    "plan_inputs",
+    "refuse_unreadable",
+    "tell_pairs",
+]
 
 logger = logging.getLogger(__name__)
+
+# Bases that a byte of reads stands for, about, plain (FASTQ) and compressed.
+_PLAIN, _PACKED = 0.5, 2.0
 
 Layout = Literal["single", "paired", "interleaved"]
 Format = Literal["fasta", "fastq", "bam", "cram"]
@@ -54,6 +64,13 @@ class InputGroup:
     layout: Layout
     format: Format
     named: bool = True
+
+
+def likely_bases(paths: Iterable[str]) -> float:
+    """Bases that files of reads hold, as far as their sizes tell."""
+    return sum(
+        os.path.getsize(path) * (_PACKED if detect_compression(path) else _PLAIN) for path in paths
+    )
 
 
 def refuse_unreadable(paths: Sequence[str]) -> None:
