@@ -57,9 +57,18 @@ def test_correction_k_of_large_deep_genomes_is_long(peak, size, length, k, chose
     assert choose_correction_k(spectrum(peak, size), length, k) == chosen
 
 
-@pytest.mark.parametrize(("bases", "k", "first"), [(4e7, 31, 31), (3.9e7, 31, 25), (4e9, 21, 21)])
-def test_what_is_counted_first_goes_by_how_much_there_is(bases, k, first):
-    assert first_correction_k(bases, k) == first
+@pytest.mark.parametrize(
+    ("bases", "longest", "k", "first"),
+    [
+        (4e7, 124, 31, 31),
+        (3.9e7, 150, 31, 25),
+        (4e9, 123, 31, 25),
+        (4e9, 0, 31, 31),  # a BAM
+        (4e9, 150, 21, 21),
+    ],
+)
+def test_what_is_counted_first_goes_by_what_the_files_tell(bases, longest, k, first):
+    assert first_correction_k(bases, longest, k) == first
 
 
 def test_correction_k_is_always_odd_and_never_above_k():

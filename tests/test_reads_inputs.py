@@ -278,13 +278,15 @@ def test_files_group_in_the_order_given(put):
         put("lone.fq", record("z")),
         put("a_1.fq", record("a/1")),
         put("a_2.fq", record("a/2")),
-        put("b.fa", b">a/1\nACGT\n"),
+        put("b.fa", b">a/1\nACGT\n>a/2\nACGTA\n"),
     ]
-    assert plan_inputs(paths) == [
+    groups = plan_inputs(paths)
+    assert groups == [
         InputGroup((paths[0],), "single", "fastq"),
         InputGroup((paths[1], paths[2]), "paired", "fastq"),
         InputGroup((paths[3],), "single", "fasta"),
     ]
+    assert [group.longest for group in groups] == [12, 12, 5]
     assert len(plan_inputs(paths, single=True)) == 4
 
 

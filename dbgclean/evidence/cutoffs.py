@@ -51,12 +51,22 @@ _SEEN_BY_OTHERS = 2
 _NEVER = 2**31 - 1
 
 
-def first_correction_k(bases: float, k: int) -> int:
+def first_correction_k(bases: float, longest: int, k: int) -> int:
     """The k to count at before `choose_correction_k` knows more than how much there is to read.
 
     Counting at both would cost more than counting anew the few samples for which it is wrong.
+
+    Parameters
+    ----------
+    bases
+        Of all reads, about.
+    longest
+        Of some of the reads, in bases; 0: not known.
+    k
+        Of the graph.
     """
     long = bases >= _REPETITIVE * _DEEP_ENOUGH
+    long &= longest == 0 or longest >= _READS_IN_K * LONG_CORRECTION_K
     return min(k, LONG_CORRECTION_K if long else CORRECTION_K)
 
 

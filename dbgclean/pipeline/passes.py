@@ -89,8 +89,9 @@ def count(inputs: Inputs, *, singles: bool = False) -> Counted:
 def _count(inputs: Inputs, singles: bool) -> dict[str, Any]:
     """What `Counted` has beyond the inputs."""
     options, statistics = inputs.options, list[ReadStatistics]()
-    paths = [path for group in inputs.groups for path in group.paths]
-    k = options.correction_k or first_correction_k(likely_bases(paths), options.k)
+    bases = likely_bases(path for group in inputs.groups for path in group.paths)
+    longest = max(group.longest for group in inputs.groups)
+    k = options.correction_k or first_correction_k(bases, longest, options.k)
     sizes = sorted({k, options.k} if inputs.graph else {k})
     whole = {options.k} if inputs.graph else set()
     counts = _count_at(inputs, "count", k, sizes, whole | {k} if singles else whole, statistics)

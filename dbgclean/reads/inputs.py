@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from dbgclean.errors import InputError, UsageError
@@ -58,12 +58,15 @@ class InputGroup:
         By content, whatever the suffix says.
     named : bool
         Whether the names of mates go together, and are checked; else their places tell.
+    longest : int
+        Bases of the longest of the first reads; 0 of BAM and CRAM, which are not looked into.
     """
 
     paths: tuple[str, ...]
     layout: Layout
     format: Format
     named: bool = True
+    longest: int = field(default=0, compare=False)
 
 
 def likely_bases(paths: Iterable[str]) -> float:
@@ -142,7 +145,8 @@ def plan_inputs(
     for mates, named in pair_up(files, single=single or interleaved, paired=paired):
         layout = "paired" if len(mates) == 2 else _layout(mates[0], interleaved, single, reference)
         held = tuple(file.path for file in mates)
-        groups.append(InputGroup(held, layout, cast(Format, mates[0].format), named))
+        longest = max(file.longest for file in mates)
+        groups.append(InputGroup(held, layout, cast(Format, mates[0].format), named, longest))
     return groups
 
 
@@ -200,7 +204,7 @@ def _layout(file: Looked, interleaved: bool, single: bool, reference: str | None
 
 
 def _look(path: str) -> Looked:
-    """Return the format of a file and the names of its first records."""
+    """Return the format of a file, and names and length of its first records."""
     forget(path)
     compression, file_format = _format_of(path)
     if compression is None and path.lower().endswith((".gz", ".bgz")):
@@ -214,7 +218,8 @@ def _look(path: str) -> Looked:
     if not records:
         message = f"{path}: holds no reads; check the step that wrote it"
         raise InputError(message)
-    return Looked(path, file_format, tuple(record.name for record in records))
+    longest = max(len(record.sequence) for record in records)
+    return Looked(path, file_format, tuple(record.name for record in records), longest)
 
 
 def _format_of(path: str) -> tuple[str | None, Format]:

@@ -23,11 +23,13 @@ _MATE_LETTERS = (("1", "2"), ("F", "R"), ("f", "r"))
 
 
 class Looked(NamedTuple):
-    """A file, its format, and the header lines of its first reads (of FASTA and FASTQ)."""
+    """A file, its format, and of FASTA and FASTQ the header lines of its first reads and the
+    bases of the longest of them."""
 
     path: str
     format: str
     names: tuple[bytes, ...] = ()
+    longest: int = 0
 
 
 def pair_up(
