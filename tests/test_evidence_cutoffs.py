@@ -14,10 +14,11 @@ from dbgclean.evidence.cutoffs import (
 )
 
 
-def spectrum(peak, size=4_600_000, k=31, error_rate=0.004, curve=()):
+def spectrum(peak, size=4_600_000, k=31, error_rate=0.004, curve=(), half_peak=None):
     return SimpleNamespace(
-        fitted=True, k=k, peak=peak, genome_size=size, error_rate=error_rate, curve=curve
-    )
+        fitted=True, k=k, peak=peak, genome_size=size, error_rate=error_rate, curve=curve,
+        half_peak=half_peak,
+    )  # fmt: skip
 
 
 def unfitted(histogram, k=31):
@@ -57,14 +58,20 @@ def test_correction_k_of_large_deep_genomes_is_long(peak, size, length, k, chose
     assert choose_correction_k(spectrum(peak, size), length, k) == chosen
 
 
+@pytest.mark.parametrize(("half_peak", "chosen"), [(19.5, 25), (20.5, 31)])
+def test_correction_k_of_a_diploid_goes_by_its_haplotypes(half_peak, chosen):
+    assert choose_correction_k(spectrum(41, half_peak=half_peak), 150.0, 31) == chosen
+
+
 @pytest.mark.parametrize(
     ("bases", "longest", "k", "first"),
     [
         (4e7, 124, 31, 31),
         (3.9e7, 150, 31, 25),
-        (4e9, 123, 31, 25),
-        (4e9, 0, 31, 31),  # a BAM
-        (4e9, 150, 21, 21),
+        (1e9, 150, 31, 25),
+        (4e8, 123, 31, 25),
+        (4e8, 0, 31, 31),  # a BAM
+        (4e8, 150, 21, 21),
     ],
 )
 def test_what_is_counted_first_goes_by_what_the_files_tell(bases, longest, k, first):

@@ -27,7 +27,7 @@ def add_correction(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="k-mer size that reads are threaded at. Default: 25, or -k where that is smaller; "
         "less, down to 15, where the sample is shallow and its genome small; 31 of a genome of "
-        "2 Mb or more whose 31-mers are 20 deep, in reads of 124 bases or more",
+        "2 Mb or more whose 31-mers are 20 deep on each haplotype, in reads of 124 bases or more",
     )
     parser.add_argument(
         "--model", metavar="DIR", help="weights for the autoencoder. Default: those that ship"

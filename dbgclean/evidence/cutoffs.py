@@ -29,6 +29,8 @@ CORRECTION_K = 25
 LONG_CORRECTION_K = 31
 _REPETITIVE = 2_000_000
 _READS_IN_K = 4
+# From so many bases on a sample is rather a diploid's, whose haplotypes are seldom that deep.
+_OF_DIPLOIDS = 1e9
 # Below this depth in k-mers of that length shorter ones are better: more of them are
 # seen twice.
 _SHALLOW = 9.0
@@ -65,7 +67,7 @@ def first_correction_k(bases: float, longest: int, k: int) -> int:
     k
         Of the graph.
     """
-    long = bases >= _REPETITIVE * _DEEP_ENOUGH
+    long = _REPETITIVE * _DEEP_ENOUGH <= bases < _OF_DIPLOIDS
     long &= longest == 0 or longest >= _READS_IN_K * LONG_CORRECTION_K
     return min(k, LONG_CORRECTION_K if long else CORRECTION_K)
 
@@ -101,7 +103,9 @@ def choose_correction_k(spectrum: Spectrum, mean_length: float, k: int) -> int:
         return longest
     large = spectrum.fitted and size >= _REPETITIVE and k >= LONG_CORRECTION_K
     if large and mean_length >= _READS_IN_K * LONG_CORRECTION_K:
-        if depth * _share_at(LONG_CORRECTION_K, spectrum, mean_length) >= _DEEP_ENOUGH:
+        # Of a diploid each haplotype has to be as deep: its alleles are what would be lost.
+        least = spectrum.half_peak or depth
+        if least * _share_at(LONG_CORRECTION_K, spectrum, mean_length) >= _DEEP_ENOUGH:
             return LONG_CORRECTION_K
     if depth * _share_at(CORRECTION_K, spectrum, mean_length) >= _SHALLOW:
         return longest
