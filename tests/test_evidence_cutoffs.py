@@ -68,7 +68,7 @@ def test_correction_k_of_a_diploid_goes_by_its_haplotypes(half_peak, chosen):
     [
         (4e7, 124, 31, 31),
         (3.9e7, 150, 31, 25),
-        (1e9, 150, 31, 25),
+        (5e8, 150, 31, 25),
         (4e8, 123, 31, 25),
         (4e8, 0, 31, 31),  # a BAM
         (4e8, 150, 21, 21),

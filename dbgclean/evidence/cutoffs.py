@@ -30,7 +30,7 @@ LONG_CORRECTION_K = 31
 _REPETITIVE = 2_000_000
 _READS_IN_K = 4
 # From so many bases on a sample is rather a diploid's, whose haplotypes are seldom that deep.
-_OF_DIPLOIDS = 1e9
+_OF_DIPLOIDS = 5e8
 # Below this depth in k-mers of that length shorter ones are better: more of them are
 # seen twice.
 _SHALLOW = 9.0
