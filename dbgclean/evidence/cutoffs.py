@@ -28,7 +28,7 @@ CORRECTION_K = 25
 # as that remains.
 LONG_CORRECTION_K = 31
 _REPETITIVE = 2_000_000
-_READS_IN_K = 4
+_LONG_READS = 4 * LONG_CORRECTION_K
 # From so many bases on a sample is rather a diploid's, whose haplotypes are seldom that deep.
 _OF_DIPLOIDS = 5e8
 # Below this depth in k-mers of that length shorter ones are better: more of them are
@@ -63,12 +63,11 @@ def first_correction_k(bases: float, longest: int, k: int) -> int:
     bases
         Of all reads, about.
     longest
-        Of some of the reads, in bases; 0: not known.
+        Of some of the reads, in bases; 0 where that is not known: they may be too short.
     k
         Of the graph.
     """
-    long = _REPETITIVE * _DEEP_ENOUGH <= bases < _OF_DIPLOIDS
-    long &= longest == 0 or longest >= _READS_IN_K * LONG_CORRECTION_K
+    long = longest >= _LONG_READS and _REPETITIVE * _DEEP_ENOUGH <= bases < _OF_DIPLOIDS
     return min(k, LONG_CORRECTION_K if long else CORRECTION_K)
 
 
@@ -102,7 +101,7 @@ def choose_correction_k(spectrum: Spectrum, mean_length: float, k: int) -> int:
     if size == 0 or mean_length <= CORRECTION_K:
         return longest
     large = spectrum.fitted and size >= _REPETITIVE and k >= LONG_CORRECTION_K
-    if large and mean_length >= _READS_IN_K * LONG_CORRECTION_K:
+    if large and mean_length >= _LONG_READS:
         # Of a diploid each haplotype has to be as deep: its alleles are what would be lost.
         least = spectrum.half_peak or depth
         if least * _share_at(LONG_CORRECTION_K, spectrum, mean_length) >= _DEEP_ENOUGH:
