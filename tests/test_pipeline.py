@@ -165,6 +165,24 @@ def test_a_shallow_sample_is_counted_again_at_a_shorter_k(shallow, graph):
     assert (len(run.raw) > 0) == graph
 
 
+@pytest.mark.parametrize("graph", [False, True])
+def test_what_is_counted_first_is_not_seen_in_the_result(files, monkeypatch, graph):
+    """The size of a file, which compression changes, decides it."""
+    found = []
+    for first in (25, 31):
+        monkeypatch.setattr(passes, "first_correction_k", lambda *_, first=first: first)
+        found.append(count(open_run(files[0], Options(corrector="nearest"), QUIET, graph=graph)))
+    one, other = found
+    assert one.table.k == other.table.k == 25
+    assert one.windows == other.windows
+    assert one.spectrum.to_dict() == other.spectrum.to_dict()
+    assert one.threading_spectrum.to_dict() == other.threading_spectrum.to_dict()
+    assert one.modes == other.modes
+    for column in COLUMNS:
+        mine, theirs = getattr(one.table, column), getattr(other.table, column)
+        np.testing.assert_array_equal(mine, theirs)
+
+
 def test_an_explicit_correction_k_is_taken_as_it_is(shallow, caplog):
     caplog.set_level("INFO", "dbgclean")
     options = Options(corrector="nearest", correction_k=25, single=True)

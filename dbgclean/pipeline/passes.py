@@ -114,7 +114,8 @@ def _count(inputs: Inputs, singles: bool) -> dict[str, Any]:
             counter, tails = again.counters[chosen], again.tails
             table = inputs.engine.table(inputs, "recount", counter)
             threading = fit_of(counter, read.bases)
-            spectrum = spectrum if inputs.graph else threading
+            if not inputs.graph:
+                spectrum, windows = threading, counter.statistics
     if tails is not None and options.poly_g != "on" and not tails.runs.artefact:
         tails = None
     if tails is not None and not singles:
