@@ -194,9 +194,7 @@ def main_cli() -> NoReturn:
         except OSError:
             # Or Python complains of it once more on its way out, and ends with 120.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    if code > 128:  # stopped by a signal
-        end(code)
-    sys.exit(code)
+    end(code)
 
 
 if __name__ == "__main__":

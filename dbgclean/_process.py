@@ -86,8 +86,8 @@ def _end_soon(told: int) -> None:
 def end(code: int) -> NoReturn:
     """Remove what is temporary and end the process, without what the interpreter does at its end.
 
-    That takes seconds where much is loaded and the cores are busy, and `_end_soon` can do
-    nothing meanwhile: Python no longer lets other threads run then.
+    That takes a fifth of a second, and seconds where much is loaded and the cores are busy;
+    `_end_soon` can do nothing meanwhile: Python no longer lets other threads run then.
     """
     with FINISHING:
         remove_all()

@@ -17,6 +17,8 @@ _U0 = np.uint64(0)
 _U1 = np.uint64(1)
 _U2 = np.uint64(2)
 _U3 = np.uint64(3)
+_U32 = np.uint64(32)
+_LOW_HALF = np.uint64(2**32 - 1)
 _SATURATED = 2**32 - 1
 
 
@@ -146,6 +148,29 @@ def gather(buffer: np.ndarray, starts: np.ndarray, partition: int, out: np.ndarr
     return n
 
 
+@helper
+def _measure_runs(words: np.ndarray, ends: np.ndarray, tags: np.ndarray) -> int:
+    """Where the words of each k-mer end, and the sums of their tags until there; how many k-mers.
+
+    Without a branch, which would be missed once a k-mer.
+    """
+    n = 0
+    total = _U0
+    for i in range(words.size):
+        total += _both_tags(load(words, i))
+        ends[n] = i + 1
+        tags[n] = total
+        n += 1 if i + 1 == words.size else _differ(words, i)
+    return n
+
+
+@helper
+def _both_tags(word: np.uint64) -> np.uint64:
+    """1 for the reverse strand in the upper half, 1 for high quality in the lower one."""
+    tags = np.uint64(word)
+    return ((tags & _U2) << np.uint64(31)) | (tags & _U1)
+
+
 @kernel
 def join(words: np.ndarray, keys: np.ndarray, values: np.ndarray) -> int:
     """Add sorted words to the rows of their keys; what has no row moves to the front.
@@ -153,34 +178,32 @@ def join(words: np.ndarray, keys: np.ndarray, values: np.ndarray) -> int:
     Parameters
     ----------
     words : ndarray of uint64, or wider
-        Tagged k-mers, sorted; the rest is left in ``words[:n]``, sorted, where n is
-        what is returned.
+        Tagged k-mers, sorted, fewer than 2**31; the rest is left in ``words[:n]``, sorted,
+        where n is what is returned.
     keys : ndarray of the same dtype, (rows,)
         Sorted k-mers, untagged.
     values : ndarray of uint32, (3, rows)
         Abundance, reverse, high quality: added to in place, up to the highest value.
     """
-    left = row = i = 0
-    while i < words.size:
-        word = load(words, i)
-        key = word >> _U2
+    if keys.size == 0:
+        return words.size
+    ends, sums = np.empty(words.size, np.int32), np.empty(words.size, np.uint64)
+    left = row = 0
+    first, before = np.int64(0), _U0
+    for run in range(_measure_runs(words, ends, sums)):
+        end, tags = np.int64(ends[run]), sums[run] - before
+        key = load(words, first) >> _U2
         while row < keys.size and load(keys, row) < key:
             row += 1
-        if row == keys.size or load(keys, row) != key:
-            store(words, left, word)
-            left += 1
-            i += 1
-            continue
-        first = i
-        reverse = good = _U0
-        while i < words.size and load(words, i) >> _U2 == key:
-            tags = np.uint64(load(words, i))
-            reverse += (tags >> _U1) & _U1
-            good += tags & _U1
-            i += 1
-        _raise(values, 0, row, np.int64(i - first))
-        _raise(values, 1, row, np.int64(reverse))
-        _raise(values, 2, row, np.int64(good))
+        if row < keys.size and load(keys, row) == key:
+            _raise(values, 0, row, end - first)
+            _raise(values, 1, row, np.int64(tags >> _U32))
+            _raise(values, 2, row, np.int64(tags & _LOW_HALF))
+        else:
+            for i in range(first, end):
+                store(words, left, load(words, i))
+                left += 1
+        first, before = end, sums[run]
     return left
 
 
