@@ -10,7 +10,7 @@ __all__ = [
 ]  # fmt: skip
 
 BESIDES = 400 << 20
-"""Interpreter, libraries, kernels, batches under way; the network comes when tables are gone."""
+"""Interpreter, libraries, kernels, batches under way."""
 
 # Of glibc's mallopt(3): what is larger is mapped by itself, and gone when it is freed; what is
 # free at the end of a heap goes back from so much on; and how many heaps there may be.

@@ -25,10 +25,10 @@ __all__ = [
 ]
 
 # Address space that a small sample takes with two threads where nothing is compiled yet:
-# below it LLVM aborts and shared objects are not mapped (830 MB for `count`, 1,536 for `run`).
+# below it LLVM aborts and shared objects are not mapped (670 MB for `count`, less than 1,000 for
+# `run`); torch, which trains, takes more.
 _LEAST = 1024 << 20
-_LEAST_WITH_NETWORK = 1792 << 20
-_WITHOUT_NETWORK = ("count", "graph", "compare", "report")
+_LEAST_TO_TRAIN = 1792 << 20
 
 _GRACE = 2.0  # seconds
 
@@ -110,7 +110,7 @@ def prepare_libraries(verb: str) -> None:
     # Classes and functions by the ten thousand, none of them garbage: looking for some among
     # them every 700 took nearly a tenth of the start.
     gc.set_threshold(20_000, *gc.get_threshold()[1:])
-    least = _LEAST if verb in _WITHOUT_NETWORK else _LEAST_WITH_NETWORK
+    least = _LEAST_TO_TRAIN if verb == "train" else _LEAST
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY and limit < least:
         message = (

@@ -287,3 +287,12 @@ def test_auto_is_the_default_and_says_what_it_took(sample, tmp_path, capfd):
     assert "planted in copies" not in told
     assert paths["auto"].read_bytes() == paths["likelihood"].read_bytes()
     assert paths["auto"].read_bytes() == paths["without"].read_bytes()
+
+
+def test_judging_needs_no_torch(sample, tmp_path):
+    folder, _ = sample
+    argv = ["correct", str(folder / "both.fq"), "--corrector", "autoencoder", "-q", "-o"]
+    assert main([*argv, str(tmp_path / "with.fq")]) == 0
+    code = "import sys; sys.modules['torch'] = None; from dbgclean.__main__ import main; main()"
+    subprocess.run([sys.executable, "-c", code, *argv, str(tmp_path / "without.fq")], check=True)
+    assert (tmp_path / "with.fq").read_bytes() == (tmp_path / "without.fq").read_bytes()

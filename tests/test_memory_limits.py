@@ -34,11 +34,11 @@ def test_too_little_is_said_at_once(verb, kilobytes, reads, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_the_network_needs_is_more(reads, tmp_path):
-    assert limited(1_100_000, f"count {reads} -o {tmp_path / 'k.fa'} -t 2").returncode == 0
-    done = limited(1_700_000, f"run {reads} -o {tmp_path / 'out'} -t 2")
+def test_training_needs_more_than_judging(reads, tmp_path):
+    assert limited(1_100_000, f"run {reads} -o {tmp_path / 'out'} -t 2").returncode == 0
+    done = limited(1_700_000, f"train {reads} -o {tmp_path / 'model'} -t 2")
     assert done.returncode == 1
-    assert "run needs at least 1,792 MB" in done.stderr
+    assert "train needs at least 1,792 MB" in done.stderr
 
 
 def test_a_count_under_a_limit_has_the_same_bytes(reads, tmp_path):

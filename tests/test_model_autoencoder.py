@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dbgclean.model import Autoencoder, AutoencoderConfig, predict
-from dbgclean.model.autoencoder import check_shapes
+from dbgclean.model.network import check_shapes
 from dbgclean.training.optimising import Batch, TrainingSettings, shuffled_batches, train
 
 CONFIG = AutoencoderConfig(positions=7, channels=6, globals_=3, hidden=(24, 16), scheme="test")
@@ -144,6 +144,20 @@ def test_prediction_of_nothing_and_of_read_only_arrays():
     big = examples(1024, 1, config)
     big.windows.flags.writeable = False
     assert len(predict(Autoencoder(config), *big[:3])) == 1024
+
+
+@pytest.mark.parametrize(("bound", "temperature"), [(0.0, 1.3), (1.5, 1.0)])
+def test_what_is_trained_is_what_judges(bound, temperature):
+    found = {**CONFIG.to_dict(), "bound": bound, "temperature": temperature}
+    config = AutoencoderConfig(**found)
+    model, batch = disturbed_model(config), examples(40, 3, config)
+    batch.observed[:9, 3] = 4
+    with torch.inference_mode():
+        logits = model(*(torch.from_numpy(array) for array in batch[:3]))
+        expected = torch.softmax(logits / temperature, dim=2).numpy()
+    np.testing.assert_allclose(predict(model, *batch[:3]), expected, atol=1e-6)
+    again = Autoencoder.of(model.network())
+    assert np.array_equal(predict(again, *batch[:3]), predict(model, *batch[:3]))
 
 
 def test_uint8_is_scaled_and_float_is_not():

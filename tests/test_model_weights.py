@@ -29,7 +29,6 @@ def test_round_trip(folder):
     batch = examples(30, 1)
     model = load_model(folder, positions=7, channels=6, globals_=3, scheme="test")
     assert model.config == CONFIG
-    assert not model.training
     assert np.array_equal(predict(model, *batch[:3]), predict(disturbed_model(), *batch[:3]))
     assert read_card(folder).card == CARD
     assert sorted(path.name for path in folder.iterdir()) == ["config.toml", "weights.safetensors"]

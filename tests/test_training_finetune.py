@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dbgclean.errors import ModelError
-from dbgclean.model.autoencoder import Autoencoder, AutoencoderConfig, predict
+from dbgclean.model import Autoencoder, AutoencoderConfig, predict
 from dbgclean.model.calibration import (
     average_precision,
     best_temperature,

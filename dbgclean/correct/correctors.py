@@ -199,10 +199,9 @@ class AutoencoderCorrector(Corrector):
     def judge(self, evidence: Evidence, sample: Sample) -> Verdicts:
         """See `network_verdicts`; thresholds come with the weights."""
         from dbgclean.model import load_model
-        from dbgclean.model.autoencoder import best_device
 
         folder = Path(sample.model) if sample.model else PRETRAINED
-        model = load_model(folder, **_EVIDENCE).to(best_device())
+        model = load_model(folder, **_EVIDENCE)
         judged = network_verdicts(evidence, model, *self._thresholds(folder), sample.threads)
         return spare_clear(evidence.alternatives, judged)
 

@@ -17,6 +17,7 @@ from dbgclean.evidence.edits import FLANK
 from dbgclean.evidence.gather import Evidence
 from dbgclean.evidence.signs import in_question, signs_of
 from dbgclean.evidence.windows import build_windows
+from dbgclean.model.network import Network, predict
 from dbgclean.reads.prefetch import map_in_order
 
 __all__ = [
@@ -208,7 +209,7 @@ def spare_clear(alternatives: Alternatives, judged: Verdicts) -> Verdicts:
 
 def network_verdicts(
     evidence: Evidence,
-    model: object,
+    model: Network,
     error: float,
     real: float,
     threads: int = 1,
@@ -222,14 +223,12 @@ def network_verdicts(
     Parameters
     ----------
     model
-        `dbgclean.model.Autoencoder` for the scheme of `dbgclean.evidence.windows`.
+        For the scheme of `dbgclean.evidence.windows`.
     error, real
         Posteriors at which an alternative is an error, or real.
     signs
         `signs_of` of all alternatives, where they are at hand.
     """
-    from dbgclean.model import predict
-
     alternatives = evidence.alternatives
     rows = in_question(alternatives)
     posterior = likelihood_verdicts(alternatives).posterior
@@ -241,7 +240,7 @@ def network_verdicts(
     ahead = map_in_order(lambda p: build_windows(evidence, rows[p], signs[p]), parts, 1)
     for part, windows in zip(parts, ahead, strict=True):
         given_back = predict(
-            model,  # type: ignore[arg-type]
+            model,
             windows.windows,
             windows.globals_,
             windows.observed,

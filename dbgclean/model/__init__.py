@@ -3,9 +3,8 @@
 Takes evidence as plain arrays (``windows``, ``globals_``, ``observed``; shapes of
 the arrays in :class:`~dbgclean.model.config.AutoencoderConfig`) and gives
 posteriors over the four bases at each position. Knows nothing of reads, spectra
-or verdicts. Torch is imported on first use of `Autoencoder`, `predict`, `load_model` or
-`save_model`, and so where there is something to judge; besides, only ``dbgclean.training``
-imports it.
+or verdicts. Torch is imported on first use of `Autoencoder`, which is what is trained; besides,
+only ``dbgclean.training`` imports it.
 """
 
 from typing import TYPE_CHECKING
@@ -13,15 +12,17 @@ from typing import TYPE_CHECKING
 from dbgclean._lazy import lazy
 
 if TYPE_CHECKING:
-    from dbgclean.model.autoencoder import Autoencoder, predict
+    from dbgclean.model.autoencoder import Autoencoder
     from dbgclean.model.card import ModelCard, check_model, read_card
     from dbgclean.model.config import AutoencoderConfig
+    from dbgclean.model.network import Network, predict
     from dbgclean.model.weights import load_model, save_model
 
 __all__ = [
     "Autoencoder",
     "AutoencoderConfig",
     "ModelCard",
+    "Network",
     "check_model",
     "load_model",
     "predict",
@@ -32,7 +33,8 @@ __all__ = [
 _HOME = {
     "Autoencoder": "autoencoder",
     "AutoencoderConfig": "config",
-    "predict": "autoencoder",
+    "Network": "network",
+    "predict": "network",
     "ModelCard": "card",
     "check_model": "card",
     "load_model": "weights",

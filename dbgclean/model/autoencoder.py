@@ -1,4 +1,4 @@
-"""The evidence-conditioned denoising autoencoder and its forward pass over batches.
+"""The evidence-conditioned denoising autoencoder, to be trained.
 
 A denoising autoencoder (Vincent et al. 2008, doi:10.1145/1390156.1390294) sees a
 corrupted input and is trained to give back the clean one. A k-mer alone cannot be
@@ -13,30 +13,21 @@ funnel adds, which is bounded. So what the ratio holds certain stays certain, wh
 network has learned, and P(real) never falls where the ratio rises and all else is equal.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dbgclean.model.config import AutoencoderConfig
+from dbgclean.model.network import Network, outputs
 
-__all__ = ["Autoencoder", "AutoencoderConfig", "best_device", "predict"]
-
-# Rows of one forward pass. Matrix products may sum in another order when their shape
-# changes, so every pass has exactly this many rows (the last is padded): a window's
-# posterior then depends neither on how many windows came with it nor on the threads.
-_ROWS = {"cpu": 1024, "cuda": 16384}
+__all__ = ["Autoencoder", "AutoencoderConfig", "best_device"]
 
 # Logit of the observed base in an untrained network: a copy with posterior 0.87.
 _COPY_LOGIT = 3.0
-# Nats that an anchor has to outweigh before anything is learned: the odds of an allele, one in
-# some thousands of the other bases.
-_ALLELE_ODDS = 9.0
-# The line in the anchor rises at least this much per nat.
-_LEAST_SLOPE = 0.25
 
 
 class Autoencoder(nn.Module):
@@ -97,27 +88,27 @@ class Autoencoder(nn.Module):
         Tensor
             ``(n, positions, 4)`` float32.
         """
-        windows = self._as_float(windows)
-        flat = windows.flatten(1)
-        if self.config.free_globals:
-            free = self._as_float(globals_)[:, : self.config.free_globals]
-            flat = torch.cat([flat, free], dim=1)
-        hidden = self.decoder(self.encoder(flat))
-        logits = self.head(hidden).view(-1, self.config.positions, 4) + self.skip(windows)
+        free = self._as_float(globals_)[:, : self.config.free_globals]
+        anchor = globals_[:, -1].float() if self.config.bound else None
         # Five columns so that code 4 has one, which is then dropped: no base, no bonus.
-        copy = nn.functional.one_hot(observed.long(), 5)[..., :4]
-        gate = self.gate(hidden)
-        logits = logits + copy * (self.identity + gate)[:, :, None]
-        if not self.config.bound:
-            return logits
-        middle = self.config.positions // 2
-        moved = self.config.bound * torch.tanh(gate[:, middle])
-        slope, offset = self.line[0].clamp_min(_LEAST_SLOPE), self.line[1]
-        odds = slope * (globals_[:, -1].float() - _ALLELE_ODDS) + offset + moved
-        own = copy[:, middle].bool()
-        others = logits[:, middle].masked_fill(own, -torch.inf).logsumexp(dim=1)
-        bases = torch.where(own, (odds + others)[:, None], logits[:, middle])
-        return torch.cat([logits[:, :middle], bases[:, None], logits[:, middle + 1 :]], dim=1)
+        own = nn.functional.one_hot(observed.long(), 5)[..., :4].float()
+        found: Tensor = outputs(
+            torch, self.config, dict(self.named_parameters()), self._as_float(windows), free,
+            anchor, own,
+        )  # fmt: skip
+        return found
+
+    @classmethod
+    def of(cls, network: Network) -> Autoencoder:
+        """One that goes on from trained weights."""
+        model = cls(network.config)
+        model.load_state_dict({name: torch.from_numpy(w) for name, w in network.weights.items()})
+        return model.eval()
+
+    def network(self) -> Network:
+        """The weights as they are now, without torch."""
+        weights = {name: w.detach().cpu().numpy().copy() for name, w in self.state_dict().items()}
+        return Network(self.config, weights)
 
     def move_own(self, nats: float) -> None:
         """Raise the log odds of the k-mer's own middle base, in every window alike."""
@@ -160,100 +151,3 @@ def torch_threads(threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def check_shapes(
-    config: AutoencoderConfig, windows: np.ndarray, globals_: np.ndarray, observed: np.ndarray
-) -> None:
-    """Raise ValueError unless the arrays are what the config was made for."""
-    n = len(windows)
-    expected = {
-        "windows": (windows, (n, config.positions, config.channels)),
-        "globals_": (globals_, (n, config.globals_)),
-        "observed": (observed, (n, config.positions)),
-    }
-    for name, (array, shape) in expected.items():
-        if array.shape != shape:
-            msg = f"{name} has shape {array.shape}, the model takes {shape}"
-            raise ValueError(msg)
-    for name, array in (("windows", windows), ("globals_", globals_)):
-        if array.dtype not in (np.uint8, np.float32):
-            msg = f"{name} has dtype {array.dtype}, the model takes uint8 or float32"
-            raise ValueError(msg)
-
-
-def predict(
-    model: Autoencoder,
-    windows: np.ndarray,
-    globals_: np.ndarray,
-    observed: np.ndarray,
-    batch_size: int = 16384,
-    threads: int = 1,
-) -> np.ndarray:
-    """Posterior of each base at each position.
-
-    The same windows give the same bits at any ``batch_size`` and ``threads``: every
-    forward pass has a fixed number of rows and runs in one thread, and threads take
-    whole passes. The model is put into evaluation mode. Runs on the device that
-    holds the model.
-
-    Parameters
-    ----------
-    model : Autoencoder
-        Trained model, on the CPU or a GPU.
-    windows, globals_, observed : ndarray
-        As the model's ``forward`` takes them: ``(n, positions, channels)`` and
-        ``(n, globals_)``, uint8 or float32; ``(n, positions)`` uint8, 4 for no base.
-    batch_size : int
-        Windows handed to a thread at a time; a matter of memory and load balance only.
-    threads : int
-        Threads to run on a CPU; a GPU takes one.
-
-    Returns
-    -------
-    ndarray
-        ``(n, positions, 4)`` float32, each position summing to 1.
-
-    Raises
-    ------
-    ValueError
-        If an array does not have the shape or dtype that the model takes.
-    """
-    check_shapes(model.config, windows, globals_, observed)
-    model.eval()
-    n, on_gpu = len(windows), model.identity.device.type == "cuda"
-    rows = _ROWS["cuda" if on_gpu else "cpu"]
-    posteriors = np.empty((n, model.config.positions, 4), dtype=np.float32)
-    span = max(1, -(-batch_size // rows)) * rows
-
-    def run(start: int) -> None:
-        # OpenMP keeps its number of threads per calling thread, so each worker sets it.
-        torch.set_num_threads(1)
-        for begin in range(start, min(start + span, n), rows):
-            part = slice(begin, min(begin + rows, n))
-            inputs = [_padded(array[part], rows) for array in (windows, globals_, observed)]
-            posteriors[part] = _pass(model, inputs)[: part.stop - part.start]
-
-    starts = range(0, n, span)
-    with torch_threads(1), ThreadPoolExecutor(1 if on_gpu else max(1, threads)) as pool:
-        list(pool.map(run, starts))
-    return posteriors
-
-
-def _pass(model: Autoencoder, inputs: list[Tensor]) -> np.ndarray:
-    """Posteriors of one forward pass."""
-    device = model.identity.device
-    with torch.inference_mode():
-        logits = model(*(tensor.to(device) for tensor in inputs))
-        return torch.softmax(logits / model.config.temperature, dim=2).cpu().numpy()
-
-
-def _padded(array: np.ndarray, rows: int) -> Tensor:
-    """A tensor of exactly ``rows`` rows; those past the array's end are zero."""
-    if len(array) < rows:
-        whole = np.zeros((rows, *array.shape[1:]), dtype=array.dtype)
-        whole[: len(array)] = array
-        array = whole
-    elif not array.flags.writeable:
-        array = array.copy()
-    return torch.from_numpy(np.ascontiguousarray(array))

@@ -9,10 +9,14 @@ every score here counts them at it.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dbgclean.model.autoencoder import Autoencoder, predict
+from dbgclean.model.network import Network, predict
+
+if TYPE_CHECKING:
+    from dbgclean.model.autoencoder import Autoencoder
 
 __all__ = [
     "average_precision",
@@ -36,7 +40,7 @@ _SURELY_ERROR = 0.02
 
 
 def middle_posteriors(
-    model: Autoencoder,
+    model: Network | Autoencoder,
     windows: np.ndarray,
     globals_: np.ndarray,
     observed: np.ndarray,

@@ -6,30 +6,35 @@ code. A model refuses evidence that it was not trained on, here rather than with
 wrong answer later.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from safetensors.torch import load, save
+from safetensors.numpy import load, save
 
 from dbgclean._files import atomic_path
 from dbgclean.errors import OutputError
-from dbgclean.model.autoencoder import Autoencoder
 from dbgclean.model.card import FORMAT, check_model
+from dbgclean.model.network import Network
+
+if TYPE_CHECKING:
+    from dbgclean.model.autoencoder import Autoencoder
 
 __all__ = ["load_model", "save_model"]
 
 
-def save_model(folder: str | Path, model: Autoencoder, card: dict[str, Any]) -> None:
+def save_model(folder: str | Path, model: Network | Autoencoder, card: dict[str, Any]) -> None:
     """Write a model and its card; files appear under their names only when whole.
 
     Parameters
     ----------
     folder : path
         Created where absent; a model already there is replaced.
-    model : Autoencoder
-        On any device.
+    model : Network or Autoencoder
+        The latter on any device.
     card : dict
         What it was trained on, with which commands, and what it scored: strings,
         numbers, booleans, lists of them, and dicts of them.
@@ -42,10 +47,7 @@ def save_model(folder: str | Path, model: Autoencoder, card: dict[str, Any]) -> 
         If the card holds a value that TOML cannot.
     """
     folder = Path(folder)
-    state = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
-    }
-    weights = save(state)
+    weights = save(model.network().weights)
     head = {"format": FORMAT, "sha256": hashlib.sha256(weights).hexdigest()}
     text = _toml(head) + _toml_table("model", model.config.to_dict()) + _toml_table("card", card)
     try:
@@ -66,8 +68,8 @@ def load_model(
     channels: int | None = None,
     globals_: int | None = None,
     scheme: str | None = None,
-) -> Autoencoder:
-    """Load a model that takes the evidence described, in evaluation mode on the CPU.
+) -> Network:
+    """Load a model that takes the evidence described.
 
     Parameters
     ----------
@@ -86,9 +88,7 @@ def load_model(
     config, weights = check_model(
         folder, positions=positions, channels=channels, globals_=globals_, scheme=scheme
     )
-    model = Autoencoder(config)
-    model.load_state_dict(load(weights))
-    return model.eval()
+    return Network(config, load(weights))
 
 
 def _toml_table(name: str, values: dict[str, Any]) -> str:

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dbgclean.model.autoencoder import Autoencoder, check_shapes, torch_threads
+from dbgclean.model.autoencoder import Autoencoder, torch_threads
+from dbgclean.model.network import check_shapes
 from dbgclean.training.checkpoint import Checkpoint
 
 __all__ = ["Batch", "History", "TrainingSettings", "shuffled_batches", "train"]

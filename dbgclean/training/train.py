@@ -119,14 +119,14 @@ def train_on_reads(
 
 def _load(options: Options) -> _Start:
     """The weights to begin with, as a corrector would load them."""
-    from dbgclean.model import load_model, read_card
+    from dbgclean.model import Autoencoder, load_model, read_card
 
     AutoencoderCorrector().check(options.model)
     folder = Path(options.model) if options.model else PRETRAINED
     found = read_card(folder)
     thresholds = float(found.card["real_threshold"]), float(found.card["error_threshold"])
     name = str(found.card.get("name", folder.name))
-    return _Start(load_model(folder), thresholds, found.sha256, name)
+    return _Start(Autoencoder.of(load_model(folder)), thresholds, found.sha256, name)
 
 
 def _place(start: _Start, device: str) -> None:
