@@ -33,6 +33,7 @@ from dbgclean.evidence.threading import (
     thread_batch,
 )
 from dbgclean.reads.batch import stretches
+from dbgclean.reads.prefetch import in_spans
 from dbgclean.spectrum.counting import KmerCounter
 from dbgclean.spectrum.membership import rows_among
 
@@ -84,8 +85,13 @@ class EndRuns:
         return self.ends_g >= _FEWEST + _TIMES * genuine
 
 
-def find_tails(batch: ReadBatch) -> tuple[np.ndarray, EndRuns]:
+def find_tails(batch: ReadBatch, threads: int = 1) -> tuple[np.ndarray, EndRuns]:
     """Where each read's tail of G begins.
+
+    Parameters
+    ----------
+    threads
+        The result does not depend on it.
 
     Returns
     -------
@@ -95,9 +101,14 @@ def find_tails(batch: ReadBatch) -> tuple[np.ndarray, EndRuns]:
     runs
         What `EndRuns.artefact` is decided by.
     """
-    starts = np.empty(len(batch.offsets) - 1, np.int64)
-    counts = np.zeros(4, np.int64)
-    _find(batch.codes, batch.offsets, starts, counts)
+    starts, offsets = np.empty(len(batch.offsets) - 1, np.int64), batch.offsets
+
+    def find(a: np.int64, b: np.int64) -> np.ndarray:
+        counts = np.zeros(4, np.int64)
+        _find(batch.codes, offsets[a : b + 1], starts[a:b], counts)
+        return counts
+
+    counts: np.ndarray = sum(in_spans(find, len(starts), threads), np.zeros(4, np.int64))
     return starts, EndRuns(*counts.tolist())
 
 
@@ -145,18 +156,21 @@ class TailCounter:
     ----------
     k, min_quality
         As of the counter whose table `left_out` takes.
+    threads
+        The result does not depend on it.
     runs
         Of the reads so far.
     """
 
     k: int
     min_quality: int = 20
+    threads: int = 1
     runs: EndRuns = field(default_factory=EndRuns)
     _counter: KmerCounter | None = None
 
     def add(self, batch: ReadBatch) -> None:
         """Look at the ends of a batch's reads."""
-        starts, runs = find_tails(batch)
+        starts, runs = find_tails(batch, self.threads)
         self.runs += runs
         if not runs.ends_g:
             return

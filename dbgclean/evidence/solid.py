@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from dbgclean._kernels import kernel
+from dbgclean._kernels import helper, kernel
 from dbgclean.evidence.edge_kernels import NONE, edges_agreed, edges_from
 from dbgclean.evidence.lookup import (
     COUNT_SHIFT,
@@ -30,7 +30,9 @@ from dbgclean.evidence.lookup import (
     successors,
     unowned_nodes,
 )
+from dbgclean.evidence.unowned import unowned
 from dbgclean.reads.prefetch import in_spans
+from dbgclean.spectrum.fetching import fetch
 from dbgclean.spectrum.kmers import revcomp, roll
 from dbgclean.spectrum.table import KmerTable
 
@@ -43,6 +45,8 @@ _SEEN_TWICE = 2
 # a true base seen twice is commoner there than an error made twice.
 _SHALLOW_UPPER = 3
 _MOST_NODES = 2**31 - 1
+# Paths that are walked at once: a node is a miss of the cache, and these wait together.
+_WALKS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +137,7 @@ class SolidGraph:
         first = lower if upper <= _SHALLOW_UPPER else upper
         nodes, k = _hashed(seen.rows), np.int64(seen.k)
         cutoffs = first, np.int64(lower), np.float64(min_share), least
-        nodes, place = _in_order(nodes, _with_edges(nodes, k, cutoffs, threads), k)
+        nodes, place = _in_order(nodes, _with_edges(nodes, k, cutoffs, threads), k, threads)
         seen.rows = nodes.rows
         reverse = np.empty(len(place), np.uint32)
         reverse[place] = seen.reverse
@@ -211,12 +215,25 @@ def _with_edges(nodes: Nodes, k: np.int64, cutoffs: tuple[Any, ...], threads: in
     return beside
 
 
-def _in_order(nodes: Nodes, beside: np.ndarray, k: np.int64) -> tuple[Nodes, np.ndarray]:
+def _in_order(
+    nodes: Nodes, beside: np.ndarray, k: np.int64, threads: int
+) -> tuple[Nodes, np.ndarray]:
     """The same nodes, those that follow each other side by side, and where each went."""
-    place = np.full(len(nodes.rows), NONE, np.int32)
-    rows = np.empty_like(nodes.rows)
-    _walk_all(nodes, beside, k, place, rows)
-    _renumber(nodes.hashed, place)
+    n = len(nodes.rows)
+    # Of each row what was walked is touched, and no more.
+    walked, taken = np.empty((_WALKS, n), np.int32), np.zeros(_WALKS, np.int64)
+    kmers, seen = np.zeros((_WALKS, 2), np.uint64), np.zeros(n, np.uint8)
+    _walk_all(nodes, beside, k, walked, taken, kmers, seen)
+    del beside, seen
+    place, rows = np.empty(n, np.int32), np.empty_like(nodes.rows)
+    ends = np.cumsum(taken)
+    for order, first, end in zip(walked, ends - taken, ends, strict=True):
+
+        def put(a: np.int64, b: np.int64, order: Any = order, first: Any = first) -> None:
+            _put(nodes.rows, order[a:b], rows[first + a : first + b], first + a, place)
+
+        in_spans(put, end - first, threads)
+    in_spans(lambda a, b: _renumber(nodes.hashed[a:b], place), len(nodes.hashed), threads)
     return Nodes(nodes.hashed, rows), place
 
 
@@ -242,28 +259,73 @@ def _renumber(hashed: np.ndarray, place: np.ndarray) -> None:
 
 @kernel
 def _walk_all(
-    nodes: Nodes, beside: np.ndarray, k: np.int64, place: np.ndarray, rows: np.ndarray
-) -> None:
-    """Put the nodes into ``rows`` along paths; each begins at the first one left over."""
-    graph = unowned_nodes(nodes)
-    n = 0
-    for start in range(len(graph.rows)):
-        at = np.int64(start)
-        forward = graph.rows[start, 0]
-        reverse = revcomp(forward, k)
-        while at >= 0 and place[at] < 0:
-            place[at] = n
-            rows[n, 0], rows[n, 1] = graph.rows[at, 0], graph.rows[at, 1]
-            n += 1
-            turned = forward > reverse
-            bits = successors(payload_at(graph, at, turned), np.int64(1))
-            there = np.int64(beside[at, 1 if turned else 0])
-            at = NOWHERE
-            for b in range(4):
-                if not (bits >> np.uint64(b)) & np.uint64(1):
+    nodes: Nodes, beside: np.ndarray, k: np.int64, walked: np.ndarray, taken: np.ndarray,
+    kmers: np.ndarray, seen: np.ndarray,
+) -> None:  # fmt: skip
+    """Walk over all nodes along paths; each begins at the first one left over.
+
+    Several walks take a step in turn, and ask for the node of their next one meanwhile. Walk
+    w has been at ``walked[w, : taken[w]]``; ``kmers`` has room for where each is, on both
+    strands, and ``seen`` for marks, all 0.
+    """
+    graph, kmers, seen = unowned_nodes(nodes), unowned(kmers), unowned(seen)
+    rows, beside = graph.rows.reshape(-1), unowned(beside).reshape(-1)
+    ahead = np.full(len(taken), NOWHERE, np.int64)
+    start, left = np.int64(0), np.int64(len(seen))
+    while left:
+        for walk in range(len(taken)):
+            at = ahead[walk]
+            if at < 0 or seen[at]:
+                while start < len(seen) and seen[start]:
+                    start += 1
+                if start == len(seen):
                     continue
-                f, r = roll(forward, reverse, b, k)
-                row = there if there >= 0 else find_node(graph, min(f, r))
-                if place[row] < 0:
-                    at, forward, reverse = row, f, r
-                    break
+                at = start
+                kmers[walk, 0] = rows[2 * at]
+                kmers[walk, 1] = revcomp(rows[2 * at], k)
+            seen[at] = 1
+            walked[walk, taken[walk]] = at
+            taken[walk] += 1
+            left -= 1
+            at = _step(graph, beside, k, at, seen, kmers, walk)
+            ahead[walk] = at
+            if at >= 0:
+                fetch(rows, 2 * at)
+                fetch(beside, 2 * at)
+                fetch(seen, at)
+
+
+@helper
+def _step(
+    graph: Nodes, beside: np.ndarray, k: np.int64, at: np.int64,
+    seen: np.ndarray, kmers: np.ndarray, walk: np.int64,
+) -> np.int64:  # fmt: skip
+    """The node behind another one, or ``NOWHERE``; the walk's k-mer, both strands, moves there."""
+    forward, reverse = kmers[walk, 0], kmers[walk, 1]
+    turned = forward > reverse
+    bits = np.int64(successors(payload_at(graph, at, turned), np.int64(1)))
+    there = np.int64(beside[2 * at + np.int64(turned)])
+    if there >= 0 and bits:
+        # One, which is looked at when it is here. Which base leads there is anybody's guess.
+        b = np.int64(bits > 1) + np.int64(bits > 2) + np.int64(bits > 4)
+        kmers[walk, 0], kmers[walk, 1] = roll(forward, reverse, b, k)
+        return there
+    for b in range(4):
+        if (bits >> b) & 1:
+            f, r = roll(forward, reverse, b, k)
+            row = find_node(graph, min(f, r))
+            if not seen[row]:
+                kmers[walk, 0], kmers[walk, 1] = f, r
+                return row
+    return NOWHERE
+
+
+@kernel
+def _put(
+    rows: np.ndarray, order: np.ndarray, out: np.ndarray, first: np.int64, place: np.ndarray
+) -> None:
+    """Copy rows into an order, the first of which has number ``first``, and tell each its place."""
+    for i in range(len(order)):
+        row = order[i]
+        out[i, 0], out[i, 1] = rows[row, 0], rows[row, 1]
+        place[row] = first + i

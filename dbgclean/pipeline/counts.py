@@ -70,7 +70,7 @@ class Counting:
                 counter.expect(sum(len(batch.codes) for _, batch in batches))
         tails = None
         if self.tails_k is not None:
-            tails = TailCounter(self.tails_k, options.min_quality)
+            tails = TailCounter(self.tails_k, options.min_quality, threads)
         sampled: ReadSample | None = None
         for first, batch in batches:
             sampled = sampled or ReadSample(options.k, first)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from dbgclean.spectrum.kmers import canonical_kmers, kmers_at
 from dbgclean.spectrum.membership import rows_among
@@ -46,8 +47,8 @@ class ReadSample:
         self._step = 1
         self._first = first
         self._width = max(k, _WIDTH)
-        self._numbers = np.zeros(0, np.int64)
-        self._codes = np.zeros((0, _WINDOWS, self._width), np.uint8)
+        self._numbers = [np.zeros(0, np.int64)]
+        self._codes = [np.zeros((0, _WINDOWS, self._width), np.uint8)]
 
     def add(self, batch: ReadBatch) -> None:
         """Take reads of the next batch."""
@@ -59,25 +60,26 @@ class ReadSample:
         if len(numbers) == 0:
             return
         starts = (lengths - self._width)[:, None] * np.arange(_WINDOWS) // (_WINDOWS - 1)
-        at = (batch.offsets[numbers][:, None] + starts)[:, :, None] + np.arange(self._width)
-        self._numbers = np.concatenate([self._numbers, numbers + self._first - len(batch)])
-        self._codes = np.concatenate([self._codes, batch.codes[at]])
+        stretches = sliding_window_view(batch.codes, self._width)
+        self._numbers.append(numbers + self._first - len(batch))
+        self._codes.append(stretches[batch.offsets[numbers][:, None] + starts])
         self._thin(self._step)
 
     def __iadd__(self, later: ReadSample) -> ReadSample:
         """Take over what was taken of the reads that follow: as if all had been added here."""
         self._first = later._first
-        self._numbers = np.concatenate([self._numbers, later._numbers])
-        self._codes = np.concatenate([self._codes, later._codes])
+        self._numbers += later._numbers
+        self._codes += later._codes
         self._thin(later._step)
         return self
 
     def _thin(self, step: int) -> None:
         """Keep every ``step``-th read, or fewer where these are too many."""
-        while self._step < step or len(self._numbers) > _MOST_READS:
+        while self._step < step or sum(map(len, self._numbers)) > _MOST_READS:
             self._step *= 2
-            kept = self._numbers % self._step == 0
-            self._numbers, self._codes = self._numbers[kept], self._codes[kept]
+            numbers, codes = np.concatenate(self._numbers), np.concatenate(self._codes)
+            kept = numbers % self._step == 0
+            self._numbers, self._codes = [numbers[kept]], [codes[kept]]
 
     def kmers(self, k: int) -> np.ndarray:
         """Canonical k-mers that the stretches begin with.
@@ -87,7 +89,7 @@ class ReadSample:
         ndarray
             As of `dbgclean.spectrum.words.key_dtype`, (n_reads, 9); all bits set over an N.
         """
-        codes = self._codes.reshape(-1, self._width)
+        codes = np.concatenate(self._codes).reshape(-1, self._width)
         starts = np.arange(0, codes.size, self._width)
         keys = canonical_kmers(kmers_at(codes.reshape(-1), starts, k), k)
         keys[(codes[:, :k] > 3).any(axis=1)] = full_keys(1, keys.dtype)
