@@ -73,18 +73,21 @@ def workers_at(where: str, workers: int, memory: int | None = None) -> Iterator[
     }
     with dask.config.set(settings), ExitStack() as stack:
         try:
-            cluster = _started(where, workers, memory)
+            cluster = _cluster(where, memory)
             if cluster is not where:
                 stack.enter_context(cluster)
             client = stack.enter_context(Client(cluster, timeout=_SECONDS))
+            if cluster is not where:
+                # Last, or all of the above waits for them: they come while reads are cut.
+                cluster.scale(workers)
         except (OSError, ValueError) as error:
             msg = f"--cluster {where}: no dask scheduler answers ({error}); check the address"
             raise UsageError(msg) from error
         yield lambda plan, name, missing, progress: _do(client, plan, name, missing, progress)
 
 
-def _started(where: str, workers: int, memory: int | None) -> Any:
-    """A cluster of dask's, or the address of one."""
+def _cluster(where: str, memory: int | None) -> Any:
+    """A cluster of dask's without workers, or the address of one."""
     if where == LOCAL:
         from distributed import LocalCluster
 
@@ -105,7 +108,6 @@ def _started(where: str, workers: int, memory: int | None) -> Any:
         cluster = SLURMCluster(cores=1, processes=1, **asked)
     else:
         return where
-    cluster.scale(workers)  # they come while the reads are cut
     return cluster
 
 
