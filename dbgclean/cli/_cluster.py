@@ -21,7 +21,8 @@ def add_blocks(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> Non
         type=positive,
         metavar="N",
         help="blocks that the reads are cut into, each one step of a pass. The output does not "
-        "depend on it. Default: one for 32 million bases, to 64, and four for each worker",
+        "depend on it. Default: one for 32 million bases (more, where workers of this machine have "
+        "the memory), to 64, and four for each worker",
     )
 
 
@@ -79,7 +80,7 @@ def working(args: argparse.Namespace) -> Iterator[None]:
         yield
         return
     from dbgclean._temporary import temporary_folder
-    from dbgclean.pipeline.cluster import workers_at
+    from dbgclean.pipeline.cluster import LOCAL, workers_at
     from dbgclean.pipeline.engines import Engine, engine_now, using
 
     if type(engine_now()) is not Engine:
@@ -96,6 +97,8 @@ def working(args: argparse.Namespace) -> Iterator[None]:
         # What takes long to load is loaded here while workers begin, too.
         from dbgclean.pipeline.steps import Steps
 
-        engine = Steps(folder, args.argv, doer, args.blocks, workers)
+        # Workers of this machine have its memory together; of others nothing is known.
+        share = (args.memory_bytes or 0) // workers if args.cluster == LOCAL else 0
+        engine = Steps(folder, args.argv, doer, args.blocks, workers, share)
         stack.enter_context(using(engine))
         yield

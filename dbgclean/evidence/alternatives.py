@@ -33,6 +33,7 @@ from dbgclean.evidence.rates import (
     substitution_of,
 )
 from dbgclean.evidence.solid import SolidGraph
+from dbgclean.reads.prefetch import map_in_order
 from dbgclean.reads.rows import Rows, column, whole
 from dbgclean.spectrum.table import KmerTable
 
@@ -244,16 +245,20 @@ class Pooling:
 
         Nothing is known yet of ``siblings`` and ``of_edit``.
         """
-        groups, n = self.groups, len(self.groups.keys)
-        for first in range(0, max(n, 1), _BLOCK):
-            last = min(n, first + _BLOCK)
-            start, stop = groups.bounds[first], groups.bounds[last]
-            own = groups._replace(
-                order=groups.order[start:stop],
-                bounds=groups.bounds[first : last + 1] - start,
-                keys=groups.keys[first:last],
-            )
-            yield self._pooled(own), own
+        return map_in_order(
+            self._part, range(0, max(len(self.groups.keys), 1), _BLOCK), self._threads
+        )
+
+    def _part(self, first: int) -> tuple[Alternatives, _Groups]:
+        groups = self.groups
+        last = min(len(groups.keys), first + _BLOCK)
+        start, stop = groups.bounds[first], groups.bounds[last]
+        own = groups._replace(
+            order=groups.order[start:stop],
+            bounds=groups.bounds[first : last + 1] - start,
+            keys=groups.keys[first:last],
+        )
+        return self._pooled(own), own
 
     def _pooled(self, groups: _Groups) -> Alternatives:
         edits = self._edits.select(groups.order)

@@ -84,6 +84,7 @@ def second_look(
         read_length=mean_length,
         paired=paired,
         gap_errors=None if gaps is None else gaps.error,
+        threads=threads,
     )
     if planter is not None:
         own = sites.part(slice(len(rows), None))

@@ -39,6 +39,7 @@ from dbgclean.evidence.weigh_kernels import (
     Support,
     weigh,
 )
+from dbgclean.reads.prefetch import in_spans
 
 __all__ = ["Explained", "candidates", "explain", "places_of_starts"]
 
@@ -47,7 +48,9 @@ _STRANDS, _ORIENTATION = slice(ALONG, AGAINST + 1), slice(FORWARD, BACKWARD + 1)
 _SHARES = slice(DEPTH_ALONG, DEPTH_FORWARD + 1)
 # Row of `Explained.frequency` of each of the four explanations.
 _WHICH = np.array([0, 0, 1, 1])
+# Rounds at most, and the relative change from which they are over.
 _ROUNDS = 40
+_SETTLED = 1e-9
 # Odds of an allele (nats, against) that judges of the ratio assume; how much more frequent
 # alleles may be, as far as this goes; and what an allele in doubt is given.
 USUAL_ODDS = 9.0
@@ -140,6 +143,7 @@ def explain(
     paired: bool,
     sample: Explained | None = None,
     gap_errors: np.ndarray | None = None,
+    threads: int = 1,
 ) -> tuple[Alternatives, Explained]:
     """The alternatives with ``odds`` that know of other explanations.
 
@@ -153,22 +157,23 @@ def explain(
         What is known of the sample already; by default these alternatives tell it.
     gap_errors
         `dbgclean.evidence.gap_alternatives.Gaps.error`, where there are gaps.
+    threads
+        The result does not depend on it.
     """
     a, gap = alternatives, alternatives.kind[rows] != SUBSTITUTION
     support = _support(a, edits, rows, gap_errors)
     turned = np.repeat(sites.turned, np.diff(support.bounds))
     support = support._replace(strand=support.strand ^ turned)
     figures = np.zeros((len(rows), len(OUT)))
-    starts = places_of_starts(read_length, paired)
     base = np.where(gap, _NO_BASE, a.base[rows]).astype(np.uint8)
     depth = np.where(gap[:, None], _by_strand(a.depth[rows], sites, reads), a.depth[rows])
-    cap = np.log(MOST_WEIGHT)
-    weigh(support, sites.of_key, base, depth, reads, starts, cap, True, figures)
+    seen = support, sites, base, reads, places_of_starts(read_length, paired)
+    _weigh(*seen, depth, True, figures, threads)
     by_ends, amplicons = _told(figures[~gap], paired) if sample is None else sample.told
     if amplicons:
         depth = depth * _not_hidden(support, sites, reads, gap)
     if not by_ends:
-        weigh(support, sites.of_key, base, depth, reads, starts, cap, False, figures)
+        _weigh(*seen, depth, False, figures, threads)
     if amplicons or not paired:
         # Either mate of an amplicon's fragments may be the first.
         figures[:, _ORIENTATION] = _IMPOSSIBLE
@@ -187,6 +192,21 @@ def explain(
     odds = _highest_of(_together(a, edits), odds)
     found = Explained(rows[~gap], figures[~gap], frequency, float(real), (by_ends, amplicons))
     return a.with_odds(odds), found
+
+
+def _weigh(
+    support: Support, sites: Sites, base: np.ndarray, reads: SiteReads, starts: float,
+    depth: np.ndarray, by_ends: bool, figures: np.ndarray, threads: int,
+) -> None:  # fmt: skip
+    """`weigh` all alternatives, some on each thread."""
+    cap = np.log(MOST_WEIGHT)
+
+    def weigh_some(a: np.int64, b: np.int64) -> None:
+        some = support._replace(bounds=support.bounds[a : b + 1])
+        mine = sites.of_key[a:b], base[a:b], depth[a:b]
+        weigh(some, *mine, reads, starts, cap, by_ends, figures[a:b])
+
+    in_spans(weigh_some, len(base), threads)
 
 
 def _highest_of(group: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -346,6 +366,7 @@ def _frequencies(
     told = np.abs(figures[:, _SHARES] - 0.5) < 0.5 - _LEAST_SHARE
     told &= figures[:, MOLECULES][:, None] > 1
     for _ in range(_ROUNDS):
+        before = real, frequency.copy()
         scores = np.zeros((len(log), 6))
         scores[:, 1:5] = log[:, 1:5] + np.log(frequency[_WHICH, kind])
         scores[:, 5] = log[:, 0] + real
@@ -356,4 +377,6 @@ def _frequencies(
             found = np.bincount(kind[:, columns].ravel(), mine.ravel(), minlength=16)
             mean = max(found.sum() - _BY_CHANCE, _LEAST_PLACES) / _SUBSTITUTIONS
             frequency[which] = mean * (found + _SHRINK) / (mean + _SHRINK) / places
+        if abs(real - before[0]) < _SETTLED and np.allclose(frequency, before[1], _SETTLED, 0):
+            break
     return frequency, float(real)

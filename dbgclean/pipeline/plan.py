@@ -40,9 +40,9 @@ _FORMAT = 1
 _PLAN = "plan.json"
 # Batches of a block, so that blocks are about as large as each other, and bases of one.
 _PER_BLOCK, _FEWEST_BASES = 4, 100_000
-# Where nobody says how many blocks: bases of one (k-mers that it sees once are sorted when they are
-# merged, once more), blocks for each worker, and blocks at most.
-_BLOCK_BASES, _PER_WORKER, _MOST_BLOCKS = 32_000_000, 4, 64
+# Where nobody says how many blocks: bases of one where it is not known what memory there is, of
+# which a step may have so much, blocks for each worker, and blocks at most.
+_BLOCK_BASES, _OF_SHARE, _PER_WORKER, _MOST_BLOCKS = 32_000_000, 0.75, 4, 64
 # Bytes a base, on disk and in memory: of each k that is counted, and of all else; and those of
 # libraries and batches under way.
 _DISK, _DISK_BESIDES, _A_BASE, _A_BASE_BESIDES, _LIBRARIES = 7, 6.5, 11, 4, 300 << 20
@@ -87,7 +87,13 @@ class Plan:
 
     @classmethod
     def make(
-        cls, folder: Path, words: list[str], inputs: Inputs, blocks: int | None, workers: int = 1
+        cls,
+        folder: Path,
+        words: list[str],
+        inputs: Inputs,
+        blocks: int | None,
+        workers: int = 1,
+        share: int = 0,
     ) -> Plan:
         """Cut the reads of a run into blocks, which reads them once.
 
@@ -95,6 +101,8 @@ class Plan:
         ----------
         blocks
             How many; None: by the size of the files, and some for each of ``workers``.
+        share
+            Bytes of memory that each worker has; 0 where that is not known.
 
         Raises
         ------
@@ -104,7 +112,8 @@ class Plan:
         progress, statistics = inputs.progress, list[ReadStatistics]()
         pieces, first = list[Piece](), 0
         files = [path for group in inputs.groups for path in group.paths]
-        blocks, batch_bases = _sizes(files, blocks, workers)
+        most = _block_bases(share, 1 + inputs.graph)
+        blocks, batch_bases = _sizes(files, blocks, workers, most)
         progress.start("Cutting the reads into blocks")
         for number, group in enumerate(inputs.groups):
             tally = ReadStatistics()
@@ -329,10 +338,19 @@ def fingerprint(path: str) -> tuple[str, int, int]:
     return path, found.st_size, found.st_mtime_ns
 
 
-def _sizes(paths: list[str], blocks: int | None, workers: int) -> tuple[int, int]:
-    """Number of blocks, and bases of a batch, so that each block has some."""
+def _block_bases(share: int, sizes_of_k: int) -> int:
+    """Bases that a block may have, so that a step takes no more than a share of the memory.
+
+    The more, the better: a k-mer that a block sees once is sorted again when blocks are merged.
+    """
+    room = _OF_SHARE * (share - _LIBRARIES) / (_A_BASE * sizes_of_k + _A_BASE_BESIDES)
+    return max(_BLOCK_BASES, int(room))
+
+
+def _sizes(paths: list[str], blocks: int | None, workers: int, most: int) -> tuple[int, int]:
+    """Number of blocks of so many bases, and bases of a batch, so that each block has some."""
     bases = likely_bases(paths)
-    blocks = blocks or min(_MOST_BLOCKS, max(_PER_WORKER * workers, int(bases / _BLOCK_BASES)))
+    blocks = blocks or min(_MOST_BLOCKS, max(_PER_WORKER * workers, -int(-bases // most)))
     return blocks, int(min(BATCH_BASES, max(_FEWEST_BASES, bases / (_PER_BLOCK * blocks))))
 
 

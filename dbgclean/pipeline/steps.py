@@ -55,7 +55,7 @@ class Steps(Engine):
         Arguments of the command line.
     doer
         Has the steps done; None: the run stops (`Waiting`) until they are, and begins again.
-    blocks, workers
+    blocks, workers, share
         Of a new plan: see `Plan.make`.
     """
 
@@ -66,9 +66,10 @@ class Steps(Engine):
         doer: Doer | None,
         blocks: int | None = None,
         workers: int = 1,
+        share: int = 0,
     ) -> None:
         self._folder, self._words, self._doer = folder, words, doer
-        self._sizes = blocks, workers
+        self._sizes = blocks, workers, share
         self._plan: Plan | None = None
         self._stored = WeakValueDictionary[str, Any]()
 
