@@ -179,8 +179,7 @@ def explain(
         figures[:, _ORIENTATION] = _IMPOSSIBLE
     if amplicons:
         figures[:, _STRANDS][_untold(figures, support) & ~gap[:, None]] = _IMPOSSIBLE
-    kinds = _kinds(a, rows)
-    odds = a.odds.copy()
+    kinds, odds = _kinds(a, rows), a.odds.copy()
     for which in (gap, ~gap):
         # Gaps have odds of their own; substitutions come last, and are the sample's.
         if sample is not None:
