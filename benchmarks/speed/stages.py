@@ -51,7 +51,7 @@ CLOCKS: tuple[tuple[str, str, str], ...] = (
     ("verdicts", "dbgclean.correct.correctors", "LikelihoodCorrector.judge"),
     ("verdicts", "dbgclean.correct.correctors", "AutoencoderCorrector.judge"),
     ("windows", "dbgclean.correct.verdicts", "build_windows"),
-    ("network", "dbgclean.model.autoencoder", "predict"),
+    ("network", "dbgclean.correct.verdicts", "predict"),
     ("reads rewritten", "dbgclean.correct.rewrite", "Rewriter.rewrite"),
     ("reads written", "dbgclean.reads.writers", "ReadWriter.write"),
     ("k-mers exchanged", "dbgclean.spectrum.table", "KmerTable.combine"),
