@@ -139,7 +139,7 @@ class KmerCounter:
     def __getstate__(self) -> dict[str, Any]:
         """All that was counted, for another process; the counter is spent afterwards."""
         self._flush()
-        pieces = self._map(self._settled, range(PARTITIONS))
+        pieces = self._map(lambda partition: self._settled(partition).narrow(), range(PARTITIONS))
         self._close()
         names = ("k", "min_quality", "min_count", "statistics")
         return {"pieces": pieces} | {name: getattr(self, name) for name in names}

@@ -46,6 +46,11 @@ class Settled(NamedTuple):
         """Bytes of the three arrays."""
         return self.singles.nbytes + self.keys.nbytes + self.values.nbytes
 
+    def narrow(self) -> "Settled":
+        """The same with values of no more bytes than they need, to be stored."""
+        dtype = np.min_scalar_type(self.values.max(initial=0))
+        return self._replace(values=self.values.astype(dtype, copy=False))
+
 
 class Partition:
     """Words and rows of the k-mers whose highest bits are the same.
@@ -104,7 +109,8 @@ class Partition:
                 self._merge_pending()
 
     def _merge_pending(self) -> None:
-        pieces = [*self._pending, self._rows]
+        pieces = [(keys, values.astype(np.uint32, copy=False)) for keys, values in self._pending]
+        pieces.append(self._rows)
         self._pending = []
         while len(pieces) > 1:
             pieces.sort(key=lambda rows: rows[0].size, reverse=True)
@@ -148,7 +154,10 @@ class Partition:
         other._clear()
 
     def give(self, pieces: list[Settled]) -> None:
-        """Put back what was taken, once or several times; nothing may be repeated or lost."""
+        """Put back what was taken, once or several times; nothing may be repeated or lost.
+
+        Values may be narrow (`Settled.narrow`) until they are merged.
+        """
         self._alone = False
         self._singles += [piece.singles for piece in pieces if piece.singles.size]
         self._pending += [(piece.keys, piece.values) for piece in pieces if piece.keys.size]
