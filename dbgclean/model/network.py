@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import special
 
 from dbgclean.model.config import AutoencoderConfig
 
@@ -191,11 +192,8 @@ def _pass(
     anchor = globals_[:, -1].astype(np.float32) if config.bound else None
     own = (observed[:, :, None] == np.arange(4)).astype(np.float32)
     logits: np.ndarray = outputs(np, config, network.weights, scaled, free, anchor, own)
-    logits /= np.float32(config.temperature)
-    logits -= logits.max(axis=2, keepdims=True)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=2, keepdims=True)
-    return logits
+    posteriors: np.ndarray = special.softmax(logits / np.float32(config.temperature), axis=2)
+    return posteriors
 
 
 def _padded(array: np.ndarray) -> np.ndarray:
