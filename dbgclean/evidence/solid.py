@@ -225,14 +225,10 @@ def _in_order(
     kmers, seen = np.zeros((_WALKS, 2), np.uint64), np.zeros(n, np.uint8)
     _walk_all(nodes, beside, k, walked, taken, kmers, seen)
     del beside, seen
+    order = np.concatenate([walk[:end] for walk, end in zip(walked, taken, strict=True)])
+    del walked
     place, rows = np.empty(n, np.int32), np.empty_like(nodes.rows)
-    ends = np.cumsum(taken)
-    for order, first, end in zip(walked, ends - taken, ends, strict=True):
-
-        def put(a: np.int64, b: np.int64, order: Any = order, first: Any = first) -> None:
-            _put(nodes.rows, order[a:b], rows[first + a : first + b], first + a, place)
-
-        in_spans(put, end - first, threads)
+    in_spans(lambda a, b: _put(nodes.rows, order, rows, a, b, place), n, threads)
     in_spans(lambda a, b: _renumber(nodes.hashed[a:b], place), len(nodes.hashed), threads)
     return Nodes(nodes.hashed, rows), place
 
@@ -322,10 +318,11 @@ def _step(
 
 @kernel
 def _put(
-    rows: np.ndarray, order: np.ndarray, out: np.ndarray, first: np.int64, place: np.ndarray
-) -> None:
-    """Copy rows into an order, the first of which has number ``first``, and tell each its place."""
-    for i in range(len(order)):
+    rows: np.ndarray, order: np.ndarray, out: np.ndarray, start: np.int64, stop: np.int64,
+    place: np.ndarray,
+) -> None:  # fmt: skip
+    """Copy rows into an order, and tell each its place there."""
+    for i in range(start, stop):
         row = order[i]
         out[i, 0], out[i, 1] = rows[row, 0], rows[row, 1]
-        place[row] = first + i
+        place[row] = i
