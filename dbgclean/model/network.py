@@ -184,9 +184,8 @@ def _pass(
 ) -> np.ndarray:
     """Posteriors of one forward pass."""
     config = network.config
-    scale = {np.dtype(np.uint8): np.float32(config.uint8_scale)}
     scaled, free = (
-        values.astype(np.float32) * scale.get(values.dtype, np.float32(1))
+        values.astype(np.float32) * np.float32(config.uint8_scale if values.itemsize == 1 else 1)
         for values in (windows, globals_[:, : config.free_globals])
     )
     anchor = globals_[:, -1].astype(np.float32) if config.bound else None
