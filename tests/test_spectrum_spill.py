@@ -13,7 +13,7 @@ import dbgclean.spectrum.spill as spill_module
 from dbgclean.errors import OutputError
 from dbgclean.spectrum.counting import KmerCounter, Tally
 from dbgclean.spectrum.histogram import abundance_histogram, fit_spectrum
-from dbgclean.spectrum.partition import Partition
+from dbgclean.spectrum.partition import Partition, Settled
 from dbgclean.spectrum.spill import SpillFile, temporary_folder
 from dbgclean.spectrum.table import KmerTable
 from dbgclean.spectrum.whole import count_codes
@@ -242,6 +242,28 @@ def test_a_count_stops_at_the_highest() -> None:
     partition._rows[1][0, 0] = 2**32 - 2
     partition.absorb(np.full(5, 4, dtype=np.uint64))
     assert partition.take().values[:, 0].tolist() == [2**32 - 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("count", "bytes_"), [(2, 1), (255, 1), (256, 2), (65_535, 2), (65_536, 4), (2**32 - 1, 4)]
+)
+def test_counts_that_were_stored_narrow_add_up(count, bytes_) -> None:
+    piece = Settled(
+        np.empty(0, np.uint64),
+        np.array([9], np.uint64),
+        np.array([[count], [1], [count]], np.uint32),
+    ).narrow()
+    assert piece.values.dtype.itemsize == bytes_
+    one, other = Partition(), Partition()
+    one.give([piece])
+    other.give([piece])
+    one.adopt(other)
+    values = one.take().values
+    assert values.dtype == np.uint32
+    assert values.T.tolist() == [[min(2 * count, 2**32 - 1), 2, min(2 * count, 2**32 - 1)]]
+    # Alone, too: there is nothing to merge it with.
+    other.give([piece])
+    assert other.take().values.dtype == np.uint32
 
 
 def test_small_flushes_wait_for_a_large_table(monkeypatch) -> None:
