@@ -154,8 +154,8 @@ class Plan:
         sizes = np.diff([0, *np.cumsum([piece.bases for piece in self.pieces])[self._ends()]])
         total = sum(piece.bases for piece in self.pieces)
         most = max(int(sizes.max(initial=0)), total // min(self.n_blocks, PARTITIONS))
-        disk, memory = _DISK * sizes_of_k + _DISK_BESIDES, _A_BASE * sizes_of_k + _A_BASE_BESIDES
-        return {"disk": int(disk * total), "memory": _LIBRARIES + memory * most}
+        disk = _DISK * sizes_of_k + _DISK_BESIDES
+        return {"disk": int(disk * total), "memory": _LIBRARIES + _a_base(sizes_of_k) * most}
 
     def _ends(self) -> list[int]:
         """Last piece of each block that has some."""
@@ -338,12 +338,17 @@ def fingerprint(path: str) -> tuple[str, int, int]:
     return path, found.st_size, found.st_mtime_ns
 
 
+def _a_base(sizes_of_k: int) -> int:
+    """Bytes of memory that a step takes for each base of its block."""
+    return _A_BASE * sizes_of_k + _A_BASE_BESIDES
+
+
 def _block_bases(share: int, sizes_of_k: int) -> int:
     """Bases that a block may have, so that a step takes no more than a share of the memory.
 
     The more, the better: a k-mer that a block sees once is sorted again when blocks are merged.
     """
-    room = _OF_SHARE * (share - _LIBRARIES) / (_A_BASE * sizes_of_k + _A_BASE_BESIDES)
+    room = _OF_SHARE * (share - _LIBRARIES) / _a_base(sizes_of_k)
     return max(_BLOCK_BASES, int(room))
 
 
