@@ -16,7 +16,7 @@ from dbgclean.__main__ import main
 from dbgclean._store import load, save
 from dbgclean.errors import InputError, UsageError
 from dbgclean.evidence.edits import Edits
-from dbgclean.pipeline.plan import Piece, Plan, _bounds
+from dbgclean.pipeline.plan import Piece, Plan, _block_bases, _bounds
 from dbgclean.reads import plan_inputs
 from dbgclean.reads.reading import iter_batches
 from dbgclean.spectrum.counting import KmerCounter
@@ -303,3 +303,15 @@ def test_the_proposed_k_is_counted_for_once(tmp_path, capfd, monkeypatch):
     steps_of(capfd, tmp_path / "plan", said)
     assert (tmp_path / "out" / "report.json").exists()
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("sizes_of_k", [1, 2])
+def test_blocks_are_as_large_as_a_worker_has_memory_for(sizes_of_k):
+    least = _block_bases(0, sizes_of_k)
+    assert least == _block_bases(400 << 20, sizes_of_k) == 32_000_000
+    for share in (2 << 30, 8 << 30):
+        bases = _block_bases(share, sizes_of_k)
+        piece = Piece(0, 0, 1, bases)
+        plan = Plan(Path("p"), [], "", None, [], [piece] * 200, list(range(201)))
+        assert 0.7 * share < plan.estimate(sizes_of_k)["memory"] < share
+        assert bases > least
